@@ -1,0 +1,32 @@
+"""What flows through the package: no logic, no file, no lmfit."""
+
+from xrdfit.data.pattern import Pattern
+from xrdfit.data.result import Curves, Outcome, PhaseLabel, PhaseLines, ScanResult, SeriesResult
+from xrdfit.data.settings import (
+    Direction,
+    EsdScaling,
+    ParameterOverride,
+    RefineSettings,
+    ScopeName,
+    Weights,
+)
+from xrdfit.data.stack import MemoryStack, ScanStack, ScanTimes
+
+__all__ = [
+    "Curves",
+    "Direction",
+    "EsdScaling",
+    "MemoryStack",
+    "Outcome",
+    "ParameterOverride",
+    "Pattern",
+    "PhaseLabel",
+    "PhaseLines",
+    "RefineSettings",
+    "ScanResult",
+    "ScanStack",
+    "ScanTimes",
+    "ScopeName",
+    "SeriesResult",
+    "Weights",
+]

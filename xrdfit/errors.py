@@ -1,0 +1,68 @@
+"""Every exception that xrdfit raises on purpose.
+
+::
+
+    XrdfitError
+    ├── InputError        what the user gave cannot be used (exit code 2)
+    │   ├── RecipeError   a mistake in the recipe
+    │   ├── DataError     a pattern, stack or table that cannot be read as one
+    │   └── CrystalError  a cell, space group or CIF that makes no sense
+    └── NoResultError     not one scan could be fitted (exit code 3)
+
+A scan that cannot be fitted is an outcome, not an exception: see `xrdfit.data.Outcome`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong, as the user is told it.
+
+    Printed as ``CODE what · where · found against expected · what to do``.
+    """
+
+    code: str
+    what: str
+    where: str
+    found: str
+    todo: str
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.what} · {self.where} · {self.found} · {self.todo}"
+
+
+class XrdfitError(Exception):
+    """Base of all deliberate exceptions."""
+
+    exit_code = 1
+
+
+class InputError(XrdfitError):
+    """Input that cannot be used; carries one `Problem` or several."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class RecipeError(InputError):
+    """The recipe says something that cannot be done."""
+
+
+class DataError(InputError):
+    """A measured file that cannot be used."""
+
+
+class CrystalError(InputError):
+    """A cell, space group or CIF that makes no sense."""
+
+
+class NoResultError(XrdfitError):
+    """Not one scan of the series could be fitted."""
+
+    exit_code = 3

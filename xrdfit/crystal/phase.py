@@ -1,0 +1,71 @@
+"""A phase: what the user calls it, its symmetry, its cell and, if known, its atoms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.crystal.cell import UnitCell
+from xrdfit.crystal.spacegroup import SpaceGroup, cell_from_values, free_cell_values
+from xrdfit.crystal.structure import Structure
+from xrdfit.data import PhaseLabel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """One crystalline phase of a series.
+
+    Attributes
+    ----------
+    name : as in the recipe; the prefix of its parameters.
+    group, cell : symmetry and start cell.
+    formula : chemical formula of one formula unit, or None.
+    reference_cell, reference_source : a literature cell for figures and tables, and whose it is.
+    role : ``"active"`` phases share the sum of fractions, ``"inert"`` ones do not.
+    color : for figures, or None.
+    structure : its atoms, or None.
+
+    Raises
+    ------
+    CrystalError
+        If the cell, or the reference cell, does not obey the group's symmetry.
+    """
+
+    name: str
+    group: SpaceGroup
+    cell: UnitCell
+    formula: str | None = None
+    reference_cell: UnitCell | None = None
+    reference_source: str | None = None
+    role: Literal["active", "inert"] = "active"
+    color: str | None = None
+    structure: Structure | None = None
+
+    def __post_init__(self) -> None:
+        for cell in (self.cell, self.reference_cell):
+            if cell is not None:
+                cell_from_values(self.group, cell.lengths_angles)
+
+    @property
+    def free_values(self) -> NDArray[np.float64]:
+        """(n_free,) the free parameters of the cell, Å and deg, in the order of ``group.free_parameters``."""
+        return free_cell_values(self.group, self.cell)
+
+    def label(self) -> PhaseLabel:
+        """What tables and figures need of this phase."""
+        reference: dict[str, float] = {}
+        if self.reference_cell is not None:
+            values = free_cell_values(self.group, self.reference_cell).tolist()
+            reference = dict(zip(self.group.free_parameters, values, strict=True))
+            reference["volume"] = self.reference_cell.volume
+        return PhaseLabel(
+            name=self.name,
+            color=self.color,
+            role=self.role,
+            cell_names=self.group.free_parameters,
+            reference=reference,
+            reference_source=self.reference_source,
+        )

@@ -1,6 +1,26 @@
-"""Cells, space groups, powder lines and structure factors."""
+"""Cells, space groups, powder lines and structure factors: the only home of gemmi."""
 
 from xrdfit.crystal.cell import CELL_NAMES, UnitCell
+from xrdfit.crystal.cif import read_cif
+from xrdfit.crystal.formula import atoms_in_formula
 from xrdfit.crystal.phase import Phase
 from xrdfit.crystal.reflections import ReflectionList, generate_reflections
 from xrdfit.crystal.spacegroup import SpaceGroup, cell_from_values, free_cell_values
+from xrdfit.crystal.structure import Site, Structure, line_intensities, structure_factors_squared
+
+__all__ = [
+    "CELL_NAMES",
+    "Phase",
+    "ReflectionList",
+    "Site",
+    "SpaceGroup",
+    "Structure",
+    "UnitCell",
+    "atoms_in_formula",
+    "cell_from_values",
+    "free_cell_values",
+    "generate_reflections",
+    "line_intensities",
+    "read_cif",
+    "structure_factors_squared",
+]

@@ -65,9 +65,14 @@ class UnitCell:
         return float(np.sqrt(_metric(self)[1]))
 
     @property
+    def metric(self) -> NDArray[np.float64]:
+        """(3, 3) the tensor G in Å^2 for which a fractional vector's squared length is ``x G x``."""
+        return _metric(self)[0]
+
+    @property
     def reciprocal_metric(self) -> NDArray[np.float64]:
         """(3, 3) the tensor G* in Å^-2 for which ``1 / d^2 = h G* h``."""
-        return np.linalg.inv(_metric(self)[0])
+        return np.linalg.inv(self.metric)
 
     def d_spacing(self, hkl: ArrayLike) -> NDArray[np.float64]:
         """d-spacings in Å, (m,), of the reflections ``hkl`` (m, 3)."""
@@ -98,6 +103,9 @@ def _metric(cell: UnitCell) -> tuple[NDArray[np.float64], float]:
 def _impossible(name: str, found: str, limit: float) -> Problem:
     expected = "a length > 0" if np.isinf(limit) else "an angle between 0 and 180 deg"
     return Problem(
-        code="E121", what="impossible cell", where=f"cell {name}", found=f"{found} against {expected}",
+        code="E121",
+        what="impossible cell",
+        where=f"cell {name}",
+        found=f"{found} against {expected}",
         todo="give lengths in Å and angles in deg",
     )

@@ -59,7 +59,8 @@ class SpaceGroup:
         plain = name.strip().replace("_", "").replace("\N{MINUS SIGN}", "-")
         found = gemmi.find_spacegroup_by_name(plain)
         if found is None:
-            near = difflib.get_close_matches(plain.replace(" ", ""), [_name(group) for group in gemmi.spacegroup_table()], n=3, cutoff=0.5)
+            known = [_name(group) for group in gemmi.spacegroup_table()]
+            near = difflib.get_close_matches(plain.replace(" ", ""), known, n=3, cutoff=0.5)
             raise CrystalError(
                 Problem(
                     code="E120",
@@ -69,7 +70,12 @@ class SpaceGroup:
                     todo=f"did you mean {', '.join(near)}?" if near else "check the symbol",
                 )
             )
-        return cls(_name(found))
+        return cls.from_gemmi(found)
+
+    @classmethod
+    def from_gemmi(cls, group: gemmi.SpaceGroup) -> SpaceGroup:
+        """The group as gemmi found it in a CIF."""
+        return cls(_name(group))
 
     @property
     def gemmi_group(self) -> gemmi.SpaceGroup:
@@ -142,9 +148,7 @@ def free_cell_values(group: SpaceGroup, cell: UnitCell) -> NDArray[np.float64]:
     return cell.lengths_angles[[CELL_NAMES.index(name) for name in group.free_parameters]]
 
 
-def _checked(
-    group: SpaceGroup, cell: UnitCell, tie: NDArray[np.float64], constant: NDArray[np.float64]
-) -> UnitCell:
+def _checked(group: SpaceGroup, cell: UnitCell, tie: NDArray[np.float64], constant: NDArray[np.float64]) -> UnitCell:
     given = cell.lengths_angles
     tied = tie @ free_cell_values(group, cell) + constant
     tolerance = np.repeat([LENGTH_TOLERANCE, ANGLE_TOLERANCE], 3)

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from xrdfit.errors import CrystalError, Problem
 
 CELL_NAMES = ("a", "b", "c", "alpha", "beta", "gamma")
+_LIMITS = (np.inf, np.inf, np.inf, 180.0, 180.0, 180.0)
+_UNITS = ("Å", "Å", "Å", "deg", "deg", "deg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +37,16 @@ class UnitCell:
     gamma: float = 90.0
 
     def __post_init__(self) -> None:
-        problems = []
-        for index, (name, value) in enumerate(zip(CELL_NAMES, astuple(self), strict=True)):
-            limit, unit = (np.inf, "Å") if index < 3 else (180.0, "deg")
-            if not 0.0 < value < limit:
-                problems.append(_impossible(name, f"{name} = {value:g} {unit}", limit))
-        if not problems and not _metric(self)[1] > 0.0:
-            found = f"alpha, beta, gamma = {self.alpha:g}, {self.beta:g}, {self.gamma:g} deg"
-            problems.append(
-                Problem(
-                    code="E121",
-                    what="three angles that close no cell",
-                    where="cell",
-                    found=f"{found} against each smaller than the sum of the other two, the sum below 360 deg",
-                    todo="check the angles",
-                )
-            )
-        if problems:
-            raise CrystalError(*problems)
+        wrong = [
+            f"{name} = {value:g} {unit}"
+            for name, value, limit, unit in zip(CELL_NAMES, astuple(self), _LIMITS, _UNITS, strict=True)
+            if not 0.0 < value < limit
+        ]
+        if wrong:
+            raise CrystalError(_impossible(", ".join(wrong), "lengths > 0 and angles between 0 and 180 deg"))
+        if not _metric(self)[1] > 0.0:
+            found = f"alpha, beta, gamma = {self.alpha:g}, {self.beta:g}, {self.gamma:g} deg, which close no cell,"
+            raise CrystalError(_impossible(found, "each below the sum of the other two, all three below 360 deg"))
 
     @property
     def lengths_angles(self) -> NDArray[np.float64]:
@@ -72,7 +66,7 @@ class UnitCell:
     @property
     def reciprocal_metric(self) -> NDArray[np.float64]:
         """(3, 3) the tensor G* in Å^-2 for which ``1 / d^2 = h G* h``."""
-        return np.linalg.inv(self.metric)
+        return np.asarray(np.linalg.inv(self.metric), dtype=np.float64)
 
     def d_spacing(self, hkl: ArrayLike) -> NDArray[np.float64]:
         """d-spacings in Å, (m,), of the reflections ``hkl`` (m, 3)."""
@@ -100,12 +94,11 @@ def _metric(cell: UnitCell) -> tuple[NDArray[np.float64], float]:
     return metric, (a * b * c) ** 2 * shape if shape > 1e-12 else 0.0
 
 
-def _impossible(name: str, found: str, limit: float) -> Problem:
-    expected = "a length > 0" if np.isinf(limit) else "an angle between 0 and 180 deg"
+def _impossible(found: str, expected: str) -> Problem:
     return Problem(
         code="E121",
         what="impossible cell",
-        where=f"cell {name}",
+        where="cell",
         found=f"{found} against {expected}",
         todo="give lengths in Å and angles in deg",
     )

@@ -35,6 +35,8 @@ def read_cif(source: Path | str) -> tuple[SpaceGroup, UnitCell, Structure]:
     text, where = _text(source)
     if text.lstrip().lower().startswith(("<!doctype", "<html")):
         raise _unreadable(where, "a web page", "download the CIF itself")
+    if not text.strip():
+        raise _unreadable(where, "an empty file")
     try:
         document = gemmi.cif.read_string(text)
     except (ValueError, RuntimeError) as error:

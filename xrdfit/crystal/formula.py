@@ -9,8 +9,8 @@ import gemmi
 from xrdfit.errors import CrystalError, Problem
 
 # The innermost bracket with its count, then one element with its count.
-_BRACKET = re.compile(r"\(([^()]*)\)(\d*\.?\d*)")
-_ELEMENT = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*)")
+_BRACKET = re.compile(r"\(([^()]*)\)(\d+(?:\.\d+)?)?")
+_ELEMENT = re.compile(r"([A-Z][a-z]?)(\d+(?:\.\d+)?)?")
 
 
 def is_element(symbol: str) -> bool:

@@ -14,22 +14,21 @@ from numpy.typing import NDArray
 from xrdfit.crystal.cell import CELL_NAMES, UnitCell
 from xrdfit.errors import CrystalError, Problem
 
-# A cell written out in full may carry the rounding of the program that printed it.
-LENGTH_TOLERANCE = 1e-4
-ANGLE_TOLERANCE = 1e-3
+# A cell written out in full may carry the rounding of the program that printed it (Å, deg).
+_TOLERANCE = np.repeat([1e-4, 1e-3], 3)
 
 # For each cell parameter: the free one that it equals, or the angle in deg at which it is fixed.
-_TIES: dict[str, tuple[str | float, ...]] = {
+_TIES: dict[str, tuple[str | int, ...]] = {
     "triclinic": CELL_NAMES,
-    "monoclinic a": ("a", "b", "c", "alpha", 90.0, 90.0),
-    "monoclinic b": ("a", "b", "c", 90.0, "beta", 90.0),
-    "monoclinic c": ("a", "b", "c", 90.0, 90.0, "gamma"),
-    "orthorhombic": ("a", "b", "c", 90.0, 90.0, 90.0),
-    "tetragonal": ("a", "a", "c", 90.0, 90.0, 90.0),
+    "monoclinic a": ("a", "b", "c", "alpha", 90, 90),
+    "monoclinic b": ("a", "b", "c", 90, "beta", 90),
+    "monoclinic c": ("a", "b", "c", 90, 90, "gamma"),
+    "orthorhombic": ("a", "b", "c", 90, 90, 90),
+    "tetragonal": ("a", "a", "c", 90, 90, 90),
     "rhombohedral axes": ("a", "a", "a", "alpha", "alpha", "alpha"),
-    "trigonal": ("a", "a", "c", 90.0, 90.0, 120.0),
-    "hexagonal": ("a", "a", "c", 90.0, 90.0, 120.0),
-    "cubic": ("a", "a", "a", 90.0, 90.0, 90.0),
+    "trigonal": ("a", "a", "c", 90, 90, 120),
+    "hexagonal": ("a", "a", "c", 90, 90, 120),
+    "cubic": ("a", "a", "a", 90, 90, 90),
 }
 
 
@@ -136,11 +135,15 @@ def cell_from_values(group: SpaceGroup, values: Sequence[float] | NDArray[np.flo
                 todo="give lengths in Å, then angles in deg",
             )
         )
-    given = np.asarray(values, dtype=np.float64)
-    tie, constant = group.cell_tie
+    given = np.asarray(values, dtype=np.float64).tolist()
     if len(given) == len(free):
-        return UnitCell(*(tie @ given + constant).tolist())
-    return _checked(group, UnitCell(*given.tolist()), tie, constant)
+        return _tied(group, given)
+    cell = UnitCell(*given)
+    tied = _tied(group, free_cell_values(group, cell).tolist())
+    wrong = np.abs(cell.lengths_angles - tied.lengths_angles) > _TOLERANCE
+    if wrong.any():
+        raise CrystalError(_not_allowed(group, cell, np.flatnonzero(wrong).tolist()))
+    return tied
 
 
 def free_cell_values(group: SpaceGroup, cell: UnitCell) -> NDArray[np.float64]:
@@ -148,33 +151,26 @@ def free_cell_values(group: SpaceGroup, cell: UnitCell) -> NDArray[np.float64]:
     return cell.lengths_angles[[CELL_NAMES.index(name) for name in group.free_parameters]]
 
 
-def _checked(group: SpaceGroup, cell: UnitCell, tie: NDArray[np.float64], constant: NDArray[np.float64]) -> UnitCell:
-    given = cell.lengths_angles
-    tied = tie @ free_cell_values(group, cell) + constant
-    tolerance = np.repeat([LENGTH_TOLERANCE, ANGLE_TOLERANCE], 3)
-    wrong = np.abs(given - tied) > tolerance
-    if not wrong.any():
-        return UnitCell(*tied.tolist())
+def _tied(group: SpaceGroup, free_values: Sequence[float]) -> UnitCell:
+    # Not by the matrix of cell_tie, which would spread one NaN over all six values of the message.
+    named = dict(zip(group.free_parameters, free_values, strict=True))
+    return UnitCell(*(named[rule] if isinstance(rule, str) else rule for rule in _TIES[_axes(group.name)]))
+
+
+def _not_allowed(group: SpaceGroup, cell: UnitCell, wrong: Sequence[int]) -> Problem:
+    rules = _TIES[_axes(group.name)]
+    found = ", ".join(f"{CELL_NAMES[i]} = {cell.lengths_angles[i]:g}" for i in wrong)
+    expected = ", ".join(f"{CELL_NAMES[i]} = {rules[i]}" for i in wrong)
     todo = "correct the cell, or name the setting that it belongs to"
     if group.name.endswith(":H"):
         todo += f" ({group.name[:-1]}R for rhombohedral axes)"
-    raise CrystalError(
-        *(
-            Problem(
-                code="E123",
-                what=f"a cell that {group.name} ({group.crystal_system}) does not allow",
-                where=f"cell {CELL_NAMES[i]}",
-                found=f"{CELL_NAMES[i]} = {given[i]:g} against {_rule(group, i)}",
-                todo=todo,
-            )
-            for i in np.flatnonzero(wrong)
-        )
+    return Problem(
+        code="E123",
+        what=f"a cell that {group.name} ({group.crystal_system}) does not allow",
+        where="cell",
+        found=f"{found} against {expected}",
+        todo=todo,
     )
-
-
-def _rule(group: SpaceGroup, index: int) -> str:
-    tied_to = _TIES[_axes(group.name)][index]
-    return f"{CELL_NAMES[index]} = {tied_to}" + ("" if isinstance(tied_to, str) else " deg")
 
 
 def _name(group: gemmi.SpaceGroup) -> str:

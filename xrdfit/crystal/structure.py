@@ -141,7 +141,8 @@ def line_intensities(
     squared = structure_factors_squared(
         structure, reflections.member_hkl, reflections.d_spacing[line], wavelength=wavelength
     )
-    return np.bincount(line, weights=reflections.member_multiplicity * squared, minlength=len(reflections))
+    weighted = reflections.member_multiplicity * squared
+    return np.bincount(line, weights=weighted, minlength=len(reflections)).astype(np.float64)
 
 
 def _images(structure: Structure, site: Site) -> tuple[NDArray[np.float64], float]:

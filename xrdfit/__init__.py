@@ -1,0 +1,59 @@
+"""Lattice trajectories from operando powder diffraction.
+
+The public names are imported when they are first used (PEP 562), so ``import xrdfit`` and
+``xrdfit --help`` cost nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from xrdfit.data import Outcome, Pattern, ScanResult, SeriesResult
+    from xrdfit.errors import InputError, NoResultError, XrdfitError
+    from xrdfit.io import open_stack, read_pattern
+    from xrdfit.recipe import build_job, load_recipe
+
+_HOME = {
+    "InputError": "xrdfit.errors",
+    "NoResultError": "xrdfit.errors",
+    "Outcome": "xrdfit.data",
+    "Pattern": "xrdfit.data",
+    "ScanResult": "xrdfit.data",
+    "SeriesResult": "xrdfit.data",
+    "XrdfitError": "xrdfit.errors",
+    "build_job": "xrdfit.recipe",
+    "load_recipe": "xrdfit.recipe",
+    "open_stack": "xrdfit.io",
+    "read_pattern": "xrdfit.io",
+}
+
+__all__ = [
+    "InputError",
+    "NoResultError",
+    "Outcome",
+    "Pattern",
+    "ScanResult",
+    "SeriesResult",
+    "XrdfitError",
+    "__version__",
+    "build_job",
+    "load_recipe",
+    "open_stack",
+    "read_pattern",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,24 @@
+"""One scan: objective, Le Bail, the two drivers, statistics. The only home of lmfit."""
+
+from xrdfit.fit.compiled import refine_compiled
+from xrdfit.fit.lmfit_driver import make_minimizer, refine_with_lmfit
+from xrdfit.fit.objective import ScanObjective
+from xrdfit.fit.parameters import lmfit_parameters, start_values
+from xrdfit.fit.scan import PreparedScan, ScanFit, fit_scan, prepare_scan, with_seeded_background
+from xrdfit.fit.statistics import Agreement, agreement
+
+__all__ = [
+    "Agreement",
+    "PreparedScan",
+    "ScanFit",
+    "ScanObjective",
+    "agreement",
+    "fit_scan",
+    "lmfit_parameters",
+    "make_minimizer",
+    "prepare_scan",
+    "refine_compiled",
+    "refine_with_lmfit",
+    "start_values",
+    "with_seeded_background",
+]

@@ -1,0 +1,30 @@
+"""Instrument, phases and background as one model with one parameter table."""
+
+from xrdfit.model.background import Background, Hump
+from xrdfit.model.instrument import K_ALPHA, Instrument, InstrumentProfile
+from xrdfit.model.lorentz_polarization import lorentz_polarization
+from xrdfit.model.noise import NoiseModel, estimate_noise, noise_model
+from xrdfit.model.parameters import ParameterSpec, ParameterTable, cell_of, parameter_table
+from xrdfit.model.pattern_model import LineChoice, PatternModel, Placement
+from xrdfit.model.points import Points, select_points
+
+__all__ = [
+    "K_ALPHA",
+    "Background",
+    "Hump",
+    "Instrument",
+    "InstrumentProfile",
+    "LineChoice",
+    "NoiseModel",
+    "ParameterSpec",
+    "ParameterTable",
+    "PatternModel",
+    "Placement",
+    "Points",
+    "cell_of",
+    "estimate_noise",
+    "lorentz_polarization",
+    "noise_model",
+    "parameter_table",
+    "select_points",
+]

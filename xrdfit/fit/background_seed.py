@@ -1,0 +1,35 @@
+"""A first background, before any peak is fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.model import Points
+
+_ROUNDS = 40
+
+
+def seed_background(points: Points, rows: NDArray[np.float64], sigma: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients of a smooth lower course through the pattern.
+
+    Least squares in rounds; what stands more than one sigma above the curve is pulled down to it before the next round, so
+    that peaks lose their hold and noise keeps its own.
+
+    Parameters
+    ----------
+    rows : (n_terms, n) functions at the points, polynomials and humps. sigma : (n,) standard deviation.
+    """
+    y = points.intensity.copy()
+    coefficients = np.zeros(rows.shape[0])
+    if rows.shape[0] == 0:
+        return coefficients
+    weighted = rows / sigma
+    inverse = np.linalg.pinv(weighted.T)
+    for _ in range(_ROUNDS):
+        new = inverse @ (y / sigma)
+        if np.allclose(new, coefficients, rtol=1e-4, atol=1e-6 * (np.abs(new).max() + 1e-300)):
+            break
+        coefficients = new
+        y = np.minimum(points.intensity, coefficients @ rows + sigma)
+    return coefficients

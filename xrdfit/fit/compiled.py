@@ -1,0 +1,80 @@
+"""The compiled driver: bounded Levenberg-Marquardt in numba behind lmfit's Parameters and MinimizerResult."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import lmfit
+import numpy as np
+from lmfit.minimizer import MinimizerResult
+
+from xrdfit.fit.objective import ScanObjective
+from xrdfit.fit.parameters import Constraints
+from xrdfit.fit.solution import minimizer_result
+from xrdfit.kernels.least_squares import CONVERGED, NOT_FINITE, STALLED, minimise
+
+# Fall in chi^2 that is nothing: a parameter then stands within 1e-3 of its esd.
+TOLERANCE = 1e-7
+_MAX_RELINEARISED = 30
+_WORDS = {
+    CONVERGED: "converged",
+    STALLED: "no step lowers chi^2 although the gradient is not zero",
+    NOT_FINITE: "the calculated pattern is not finite",
+}
+
+
+def refine_compiled(
+    objective: ScanObjective, parameters: lmfit.Parameters, *, max_nfev: int = 200
+) -> MinimizerResult:
+    """Refine one scan; the parameters are updated in place and returned inside the result.
+
+    Constraints: the kernel moves along the tangent of the expressions; where they are not linear, it is called again
+    from the new tangent until nothing moves.
+    """
+    initial = deepcopy(parameters)
+    constraints = Constraints(parameters)
+    lower, upper = constraints.limits()
+    evaluations = 0
+    status = CONVERGED
+    for _ in range(_MAX_RELINEARISED):
+        values = constraints.values()
+        variables = constraints.variables()
+        derivative = constraints.derivative()
+        slot_mapping = np.ascontiguousarray(objective.model.table.slot_mapping @ derivative)
+        base = objective.model.table.slots(values) - slot_mapping @ variables
+        longest = objective.longest_steps(values, derivative)
+        before = variables.copy()
+        _, used, status = minimise(
+            objective.problem,
+            base,
+            slot_mapping,
+            objective.row_of_slot,
+            variables,
+            lower,
+            upper,
+            longest,
+            objective.work,
+            objective.areas_free,
+            TOLERANCE,
+            max_nfev - evaluations,
+        )
+        evaluations += used
+        objective.forget()
+        if status == NOT_FINITE:
+            break
+        constraints.set(variables)
+        if not constraints.tied or evaluations >= max_nfev:
+            break
+        moved = np.abs(variables - before)
+        matrix, _ = objective.normal_equations(constraints.values(), constraints.derivative())
+        if np.all(moved * np.sqrt(np.maximum(np.diag(matrix), 0.0)) < 1e-4):
+            break
+    return minimizer_result(
+        objective,
+        constraints,
+        initial=initial,
+        method="compiled",
+        success=status == CONVERGED,
+        message=_WORDS.get(status, f"stopped after {evaluations} evaluations"),
+        nfev=evaluations,
+    )

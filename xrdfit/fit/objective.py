@@ -1,0 +1,150 @@
+"""One scan as something to minimise: residual, projected Jacobian, normal equations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.kernels import problem as slot
+from xrdfit.kernels.least_squares import (
+    calculate,
+    compare,
+    eliminated,
+    make_workspace,
+    normal_equations,
+    update_weights,
+)
+from xrdfit.kernels.linear import weighted_gram
+from xrdfit.model import LineChoice, NoiseModel, PatternModel, Points
+
+
+class ScanObjective:
+    """Chi^2 of one scan as a function of the parameters, the line areas solved for at every call.
+
+    Parameters
+    ----------
+    values : (n_parameters,) where the lines are listed.
+    present : which phases are in the model.
+    wanted : (n_parameters,) True for the parameters whose derivatives will be asked for.
+    """
+
+    def __init__(
+        self,
+        model: PatternModel,
+        points: Points,
+        noise: NoiseModel,
+        *,
+        values: NDArray[np.float64],
+        present: Sequence[bool],
+        wanted: NDArray[np.bool_],
+    ) -> None:
+        self.model = model
+        self.points = points
+        self.noise = noise
+        self.present = tuple(present)
+        self.lines: LineChoice = model.choose_lines(values, points.two_theta, present)
+        self.problem = model.problem(points, noise, self.lines)
+        in_use = np.abs(model.table.slot_mapping[:, wanted]).sum(axis=1) > 0.0
+        self.row_of_slot = np.where(in_use, np.cumsum(in_use) - 1, -1).astype(np.int64)
+        self.rows = np.flatnonzero(in_use)
+        self.work = make_workspace(self.problem, self.rows.size)
+        self.areas_free = True
+        self.nfev = 0
+        self._at: NDArray[np.float64] | None = None
+        self.chi2 = np.inf
+
+    def update_weights(self) -> None:
+        """Bring the weights up to date with the model last calculated."""
+        update_weights(self.problem, self.work)
+        self._at = None
+
+    def calculate(self, values: NDArray[np.float64]) -> float:
+        """Chi^2 at `values` (n_parameters,); the workspace then holds the pattern."""
+        if self._at is None or not np.array_equal(self._at, values):
+            self.chi2 = calculate(self.problem, self.model.table.slots(values), self.work, self.areas_free)
+            self._at = values.copy()
+            self.nfev += 1
+        return self.chi2
+
+    def forget(self) -> None:
+        """The workspace was filled by someone else: calculate afresh at the next call."""
+        self._at = None
+
+    def set_areas(self, area: NDArray[np.float64]) -> None:
+        """Put these areas in and fill the model with them, at the parameters last calculated."""
+        self.work.area[:] = area
+        self.work.active[:] = area > 0.0
+        self.chi2 = compare(self.problem, self.work)
+        self._at = None
+
+    def residual(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n,) weighted residual (observed - calculated) / sigma."""
+        self.calculate(values)
+        return np.sqrt(self.work.weight) * self.work.residual
+
+    def residual_jacobian(
+        self, values: NDArray[np.float64], derivative: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """(n_variables, n) derivative of `residual`, the areas following along (Kaufman 1975).
+
+        derivative : (n_parameters, n_variables) of the parameters with respect to the variables.
+        """
+        self.calculate(values)
+        factor, half, index = eliminated(self.problem, self.model.table.slots(values), self.row_of_slot, self.work)
+        mapping = self.slot_derivative(derivative)
+        rows = mapping.T @ self.work.jacobian
+        if index.size and self.areas_free:
+            scale = 1.0 / np.sqrt(np.diag(self.work.gram)[index])
+            # factor factor^T is the scaled Gram matrix, half = factor^-1 (scaled products).
+            response = np.linalg.solve(factor_lower(factor).T, half @ mapping)
+            rows = rows - (response * scale[:, None]).T @ self.work.profiles[index]
+        return -rows * np.sqrt(self.work.weight)
+
+    def slot_derivative(self, derivative: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n_rows, n_variables) derivative of the slots in use."""
+        return self.model.table.slot_mapping[self.rows] @ derivative
+
+    def normal_equations(
+        self, values: NDArray[np.float64], derivative: NDArray[np.float64], *, areas_free: bool = True
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Normal matrix and right side of the variables after elimination of the areas."""
+        self.calculate(values)
+        if not self.areas_free:
+            weighted_gram(self.work.profiles, self.work.weight, self.work.gram)
+        slots = self.model.table.slots(values)
+        mapping = np.ascontiguousarray(self.slot_derivative(derivative))
+        return normal_equations(self.problem, slots, self.row_of_slot, mapping, self.work, areas_free)
+
+    def longest_steps(self, values: NDArray[np.float64], derivative: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n_variables,) steps that move no line by more than half its FWHM, nor its width by as much.
+
+        Position and width answer linearly only that far; beyond, a step is a leap in the dark.
+        """
+        self.calculate(values)
+        work = self.work
+        per_slot = np.zeros(self.model.table.n_slots)
+        if self.lines.phase.size:
+            half = 0.5 * (work.gauss + work.lorentz)
+            for index in range(slot.N_GLOBAL + slot.N_PHASE):
+                on_cell = slot.N_GLOBAL <= index < slot.N_GLOBAL + slot.LORENTZ_SIZE
+                motion = work.by_slot[:, :, index] * (work.by_theta[:, :, 0] if on_cell else 1.0)
+                relative = np.abs(motion / half).max(axis=1)
+                if index < slot.N_GLOBAL:
+                    per_slot[index] = relative.max()
+                else:
+                    where = slot.N_GLOBAL + slot.N_PHASE * self.lines.phase + index - slot.N_GLOBAL
+                    np.maximum.at(per_slot, where, relative)
+        start = slot.N_GLOBAL + slot.N_PHASE * len(self.model.phases) + self.model.background.terms
+        for hump in range(len(self.model.background.humps)):
+            fwhm = self.model.table.slots(values)[start + slot.N_HUMP * hump + 1]
+            per_slot[start + slot.N_HUMP * hump : start + slot.N_HUMP * hump + 2] = 4.0 / fwhm
+        rate = per_slot[self.rows] @ np.abs(self.slot_derivative(derivative))
+        with np.errstate(divide="ignore"):
+            return 1.0 / rate
+
+
+def factor_lower(factor: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The lower triangle: the kernels leave the upper one as it was."""
+    return np.tril(factor)

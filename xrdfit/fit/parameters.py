@@ -1,0 +1,226 @@
+"""From the parameter table to lmfit's Parameters and back, constraints included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import lmfit
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import ParameterOverride
+from xrdfit.errors import InputError, Problem
+from xrdfit.model import ParameterTable
+
+# Relative step of the fall-back difference quotient of an expression.
+_STEP = 6e-6
+# Step of the complex-step derivative: any number whose square is nothing.
+_IMAGINARY = 1e-200
+
+
+def _where(name: str, key: str) -> str:
+    return f"refine.parameters.{name}.{key}"
+
+
+def lmfit_parameters(
+    table: ParameterTable,
+    values: NDArray[np.float64],
+    vary: NDArray[np.bool_],
+    overrides: Mapping[str, ParameterOverride],
+) -> lmfit.Parameters:
+    """lmfit's Parameters at `values`, varied where `vary` says so; the recipe's words come on top.
+
+    An override's `value` is a start for the series, not for each scan: it is applied by `start_values`, not here.
+
+    Raises
+    ------
+    InputError
+        For an expression that lmfit cannot evaluate, or limits that leave no room.
+    """
+    parameters = lmfit.Parameters()
+    for spec, value, free in zip(table, values, vary, strict=True):
+        said = overrides.get(spec.name, ParameterOverride())
+        lower = spec.lower if said.min is None else said.min
+        upper = spec.upper if said.max is None else said.max
+        if not lower < upper:
+            raise InputError(
+                Problem(
+                    code="E131",
+                    what="limits leave no room",
+                    where=_where(spec.name, "min"),
+                    found=f"found min {lower:g} and max {upper:g} against min < max",
+                    todo="give both limits, in this order",
+                )
+            )
+        start = min(max(float(value), lower), upper)
+        parameters.add(spec.name, value=start, min=lower, max=upper, vary=bool(free) and said.vary is not False)
+    for name, said in overrides.items():
+        if said.expr is not None:
+            try:
+                # Limits of the table are for a free parameter; a tied one goes where its expression says.
+                parameters[name].set(
+                    expr=said.expr,
+                    min=-np.inf if said.min is None else said.min,
+                    max=np.inf if said.max is None else said.max,
+                )
+                result = float(parameters[name].value)
+            except Exception as error:  # lmfit passes on whatever the expression raises
+                raise InputError(_bad_expression(name, said.expr, _first_line(error))) from None
+            if not np.isfinite(result):
+                raise InputError(_bad_expression(name, said.expr, f"found {result} against a finite number"))
+    return parameters
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _bad_expression(name: str, expression: str, reason: str) -> Problem:
+    return Problem(
+        code="E132",
+        what=f"cannot evaluate the constraint {expression!r}",
+        where=_where(name, "expr"),
+        found=reason,
+        todo="use names of other parameters, numbers and the functions of lmfit expressions",
+    )
+
+
+class Constraints:
+    """The map from the varied parameters to all of them, and its derivative.
+
+    lmfit differentiates nothing through `expr`; this class does, so that Jacobian and covariance obey the chain rule.
+    """
+
+    def __init__(self, parameters: lmfit.Parameters) -> None:
+        self.parameters = parameters
+        self.names = list(parameters)
+        self.varied = np.array([i for i, name in enumerate(self.names) if self._is_varied(name)], dtype=np.int64)
+        self.tied = [name for name in self.names if parameters[name].expr]
+        self._where = {name: i for i, name in enumerate(self.names)}
+
+    def _is_varied(self, name: str) -> bool:
+        return bool(self.parameters[name].vary) and not self.parameters[name].expr
+
+    @property
+    def varied_names(self) -> list[str]:
+        return [self.names[i] for i in self.varied]
+
+    def values(self) -> NDArray[np.float64]:
+        """All parameters as they stand, expressions evaluated."""
+        return np.array([float(self.parameters[name].value) for name in self.names])
+
+    def variables(self) -> NDArray[np.float64]:
+        return np.array([float(self.parameters[self.names[i]].value) for i in self.varied])
+
+    def set(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the varied parameters these values; returns all of them."""
+        for i, value in zip(self.varied, variables, strict=True):
+            self.parameters[self.names[i]].value = value
+        if self.tied:
+            self.parameters.update_constraints()
+        return self.values()
+
+    def limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        chosen = [self.parameters[self.names[i]] for i in self.varied]
+        return np.array([p.min for p in chosen], dtype=float), np.array([p.max for p in chosen], dtype=float)
+
+    def derivative(self) -> NDArray[np.float64]:
+        """(n_parameters, n_variables) derivative of all parameters with respect to the varied ones, here."""
+        result = np.zeros((len(self.names), self.varied.size))
+        result[self.varied, np.arange(self.varied.size)] = 1.0
+        for column, i in enumerate(self.varied):
+            if self.tied:
+                result[:, column] += self._through_expressions(self.names[i])
+        return result
+
+    def _through_expressions(self, name: str) -> NDArray[np.float64]:
+        # The parameters' own interpreter, private to lmfit but the only one that knows the user's symbols.
+        symbols = self.parameters._asteval.symtable
+        here = float(self.parameters[name].value)
+        change = np.zeros(len(self.names))
+        try:
+            moved = self._tied_with(name, here + 1j * _IMAGINARY)
+            for tied, value in moved.items():
+                change[self._where[tied]] = np.imag(value) / _IMAGINARY
+        except (TypeError, ValueError):
+            # An expression that refuses complex numbers, such as max(a, b).
+            step = _STEP * max(abs(here), 1e-3)
+            above, below = self._tied_with(name, here + step), self._tied_with(name, here - step)
+            for tied in above:
+                change[self._where[tied]] = np.real(above[tied] - below[tied]) / (2.0 * step)
+        finally:
+            symbols[name] = here
+            for tied in self.tied:
+                symbols[tied] = float(self.parameters[tied].value)
+        return change
+
+    def _tied_with(self, name: str, value: complex) -> dict[str, complex]:
+        """The tied parameters, unclipped, if the parameter `name` had this value."""
+        interpreter = self.parameters._asteval
+        interpreter.symtable[name] = value
+        found: dict[str, complex] = {}
+
+        def settle(tied: str) -> None:
+            parameter = self.parameters[tied]
+            for other in parameter._expr_deps:
+                if other in self.tied and other not in found:
+                    settle(other)
+            outcome = interpreter.run(parameter._expr_ast)
+            if interpreter.error:
+                interpreter.error = []
+                raise TypeError(tied)
+            found[tied] = outcome
+            interpreter.symtable[tied] = outcome
+
+        for tied in self.tied:
+            if tied not in found:
+                settle(tied)
+        return found
+
+
+def start_values(table: ParameterTable, overrides: Mapping[str, ParameterOverride]) -> NDArray[np.float64]:
+    """The table's defaults with the values that the recipe gives.
+
+    Raises
+    ------
+    InputError
+        If the recipe speaks of a parameter that the model does not have, or starts one outside its limits.
+    """
+    problems = []
+    values = table.defaults()
+    known = table.names
+    for name, said in overrides.items():
+        if name not in known:
+            problems.append(_unknown(name, known))
+        elif said.value is not None:
+            spec = table.specs[table.index(name)]
+            lower = spec.lower if said.min is None else said.min
+            upper = spec.upper if said.max is None else said.max
+            if not lower <= said.value <= upper:
+                problems.append(
+                    Problem(
+                        code="E134",
+                        what="start value outside its limits",
+                        where=_where(name, "value"),
+                        found=f"found {said.value:g} against {lower:g} to {upper:g} {spec.unit}",
+                        todo="move the value, or give min and max",
+                    )
+                )
+            values[table.index(name)] = said.value
+    if problems:
+        raise InputError(*problems)
+    return values
+
+
+def _unknown(name: str, known: tuple[str, ...]) -> Problem:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    return Problem(
+        code="E133",
+        what="unknown parameter",
+        where=f"refine.parameters.{name}",
+        found=f"found {name!r} against {', '.join(near) if near else ', '.join(known[:8]) + ', …'}",
+        todo="use a name of the parameter table",
+    )

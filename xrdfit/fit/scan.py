@@ -1,0 +1,166 @@
+"""The fit of one scan, from a start to a result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from lmfit.minimizer import MinimizerResult
+from numpy.typing import NDArray
+
+from xrdfit.data import Pattern, RefineSettings
+from xrdfit.fit.background_seed import seed_background
+from xrdfit.fit.compiled import refine_compiled
+from xrdfit.fit.lebail import refine_classically, start_by_partition
+from xrdfit.fit.lmfit_driver import refine_with_lmfit
+from xrdfit.fit.objective import ScanObjective
+from xrdfit.fit.parameters import lmfit_parameters
+from xrdfit.fit.statistics import Agreement, agreement, esd_factor
+from xrdfit.model import NoiseModel, PatternModel, Points, noise_model, select_points
+
+# Times the list of lines may change during a fit before it is taken as it is.
+_MAX_RELISTED = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedScan:
+    """A pattern with its used points, its noise model and a first variance (n,) of the points."""
+
+    pattern: Pattern
+    points: Points
+    noise: NoiseModel
+    variance: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanFit:
+    """A fitted scan.
+
+    Attributes
+    ----------
+    values, esd : (n_parameters,) in the table's order; esd is NaN where nothing was refined or determined.
+    names, covariance : of the varied parameters, scaled like `esd`.
+    result : lmfit's result (counting esds).
+    """
+
+    prepared: PreparedScan
+    objective: ScanObjective
+    result: MinimizerResult
+    values: NDArray[np.float64]
+    esd: NDArray[np.float64]
+    names: tuple[str, ...]
+    covariance: NDArray[np.float64]
+    agreement: Agreement
+    esd_factor: float
+    present: tuple[bool, ...]
+
+    @property
+    def success(self) -> bool:
+        return bool(self.result.success) and bool(np.isfinite(self.result.chisqr))
+
+
+def prepare_scan(pattern: Pattern, settings: RefineSettings) -> PreparedScan:
+    """Choose the points and settle the noise model."""
+    points = select_points(pattern, two_theta_range=settings.two_theta_range, exclude=settings.exclude)
+    noise = noise_model(points.intensity, points.sigma, weights=settings.weights)
+    smooth = np.convolve(np.pad(points.intensity, 2, mode="edge"), np.full(5, 0.2), mode="valid")
+    variance = noise.constant + noise.slope * np.maximum(smooth, noise.floor)
+    return PreparedScan(pattern=pattern, points=points, noise=noise, variance=variance)
+
+
+def with_seeded_background(
+    model: PatternModel, prepared: PreparedScan, values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """`values` with the linear background parameters replaced by a first guess from the pattern."""
+    chosen = np.flatnonzero(model.table.where("background"))
+    nothing = np.zeros(len(model.phases), dtype=bool)
+    wanted = model.table.where("background")
+    objective = ScanObjective(
+        model, prepared.points, prepared.noise, values=values, present=nothing.tolist(), wanted=wanted
+    )
+    objective.normal_equations(values, np.eye(len(model.table))[:, chosen])
+    seeded = values.copy()
+    seeded[chosen] = seed_background(prepared.points, objective.work.jacobian, np.sqrt(prepared.variance))
+    return seeded
+
+
+def fit_scan(
+    model: PatternModel,
+    prepared: PreparedScan,
+    settings: RefineSettings,
+    *,
+    start: NDArray[np.float64],
+    present: Sequence[bool],
+    vary: NDArray[np.bool_],
+) -> ScanFit:
+    """Refine one scan from `start`.
+
+    Parameters
+    ----------
+    start : (n_parameters,) in the table's order, background included.
+    present : which phases are in the model; the parameters of the others are held.
+    vary : (n_parameters,) what may move, before the recipe's word on it.
+    """
+    free = vary.copy()
+    for phase, there in zip(model.phases, present, strict=True):
+        if not there:
+            free &= np.array([not name.startswith(f"{phase.name}_") for name in model.table.names])
+    tied = np.array([name in settings.overrides and settings.overrides[name].expr is not None for name in model.table.names])
+    if settings.solver == "compiled":
+        drive = refine_compiled
+    else:
+        drive = partial(refine_with_lmfit, method=settings.solver)
+    values = start
+    nfev = 0
+    for _ in range(_MAX_RELISTED):
+        parameters = lmfit_parameters(model.table, values, free, settings.overrides)
+        values = np.array([float(parameter.value) for parameter in parameters.values()])
+        objective = ScanObjective(
+            model, prepared.points, prepared.noise, values=values, present=present, wanted=free | tied
+        )
+        start_by_partition(objective, values, prepared.variance)
+        if settings.extraction == "partition":
+            result = refine_classically(objective, parameters, drive)
+        else:
+            result = drive(objective, parameters)
+        nfev += int(result.nfev)
+        values = np.array([float(parameter.value) for parameter in result.params.values()])
+        if model.choose_lines(values, prepared.points.two_theta, present).same_as(objective.lines):
+            break
+    result.nfev = nfev
+    return _finished(prepared, objective, result, values, settings, tuple(present))
+
+
+def _finished(
+    prepared: PreparedScan,
+    objective: ScanObjective,
+    result: MinimizerResult,
+    values: NDArray[np.float64],
+    settings: RefineSettings,
+    present: tuple[bool, ...],
+) -> ScanFit:
+    work = objective.work
+    objective.calculate(values)
+    fit = agreement(
+        observed=prepared.points.intensity,
+        calculated=work.model,
+        background=work.background,
+        weight=work.weight,
+        n_parameters=int(np.isfinite(np.diag(result.covar)).sum()) + int(np.count_nonzero(work.area)),
+    )
+    factor = esd_factor(fit, scaling=settings.esd_scaling, regime=prepared.noise.regime)
+    esd = np.array([np.nan if p.stderr is None else p.stderr * factor for p in result.params.values()])
+    return ScanFit(
+        prepared=prepared,
+        objective=objective,
+        result=result,
+        values=values,
+        esd=esd,
+        names=tuple(result.var_names),
+        covariance=result.covar * factor**2,
+        agreement=fit,
+        esd_factor=factor,
+        present=present,
+    )

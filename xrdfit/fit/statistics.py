@@ -1,0 +1,99 @@
+"""Agreement factors and what they say of the errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import EsdScaling, Weights
+
+# For white noise the mean square of the sum over a run of equal signs exceeds the sum of squares by this factor: runs
+# have E[n] = 2 and E[n (n - 1)] = 4 members, and the mean product of two half-normals is 2 / pi.
+_WHITE_RUNS = 1.0 + 4.0 / np.pi
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Agreement factors of one fit; R factors are fractions.
+
+    ``n_parameters`` counts the varied parameters and the line areas above zero.
+    """
+
+    chi2: float
+    n_points: int
+    n_parameters: int
+    r_p: float
+    r_wp: float
+    r_wp_background_subtracted: float
+    r_exp: float
+    durbin_watson: float
+    serial_correlation: float
+
+    @property
+    def n_free(self) -> int:
+        return max(self.n_points - self.n_parameters, 1)
+
+    @property
+    def chi2_reduced(self) -> float:
+        return self.chi2 / self.n_free
+
+    @property
+    def gof(self) -> float:
+        return float(np.sqrt(self.chi2_reduced))
+
+
+def agreement(
+    *,
+    observed: NDArray[np.float64],
+    calculated: NDArray[np.float64],
+    background: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    n_parameters: int,
+) -> Agreement:
+    """R factors (Young 1993, The Rietveld Method, ch. 1), Durbin & Watson (1950) d, and Berar & Lelann's run sum.
+
+    All arrays (n,) over the used points. A factor with nothing to divide by is NaN.
+    """
+    difference = observed - calculated
+    chi2 = float(np.sum(weight * difference**2))
+    total = float(np.sum(weight * observed**2))
+    net = float(np.sum(weight * (observed - background) ** 2))
+    absolute = float(np.sum(np.abs(observed)))
+    scaled = np.sqrt(weight) * difference
+    n_free = max(observed.size - n_parameters, 1)
+    return Agreement(
+        chi2=chi2,
+        n_points=observed.size,
+        n_parameters=n_parameters,
+        r_p=float(np.sum(np.abs(difference))) / absolute if absolute > 0.0 else np.nan,
+        r_wp=float(np.sqrt(chi2 / total)) if total > 0.0 else np.nan,
+        r_wp_background_subtracted=float(np.sqrt(chi2 / net)) if net > 0.0 else np.nan,
+        r_exp=float(np.sqrt(n_free / total)) if total > 0.0 else np.nan,
+        durbin_watson=float(np.sum(np.diff(scaled) ** 2)) / chi2 if chi2 > 0.0 else np.nan,
+        serial_correlation=_run_factor(scaled),
+    )
+
+
+def _run_factor(scaled: NDArray[np.float64]) -> float:
+    """Berar & Lelann (1991), J. Appl. Cryst. 24, 1: squared sums over runs of one sign against the sum of squares.
+
+    Divided by what white noise gives, so that 1 means no serial correlation, and never below 1.
+    """
+    squares = float(np.sum(scaled**2))
+    if squares == 0.0:
+        return 1.0
+    starts = np.flatnonzero(np.concatenate([[True], np.signbit(scaled[1:]) != np.signbit(scaled[:-1])]))
+    sums = np.add.reduceat(scaled, starts)
+    return max(1.0, float(np.sum(sums**2)) / squares / _WHITE_RUNS)
+
+
+def esd_factor(fit: Agreement, *, scaling: EsdScaling, regime: Weights) -> float:
+    """By what the counting esds are multiplied.
+
+    ``none``: 1. ``chi2``: GoF where it exceeds 1. ``berar-lelann``: that times the root of the run factor. Unit weights know no
+    scale, so there GoF is always applied, above 1 or below.
+    """
+    base = fit.gof if regime == "unit" else 1.0 if scaling == "none" else max(1.0, fit.gof)
+    return base * (np.sqrt(fit.serial_correlation) if scaling == "berar-lelann" else 1.0)

@@ -1,0 +1,342 @@
+"""Least squares of one scan: line areas solved exactly at every step, everything else by Levenberg-Marquardt.
+
+The areas enter linearly, so they are eliminated (variable projection: Golub & Pereyra 1973, doi:10.1137/0710036, with
+Kaufman's 1975 Jacobian, doi:10.1007/BF01932995): at given positions and widths they are the non-negative least-squares
+solution, and the normal equations of the other parameters are those of the joint problem after the elimination, so that
+their inverse is the marginal covariance.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.kernels import problem as slot
+from xrdfit.kernels.jit import kernel, vector_kernel
+from xrdfit.kernels.linear import (
+    cholesky,
+    cholesky_solve,
+    factor_subset,
+    nonnegative_solve,
+    unit_scale,
+    weighted_dot,
+    weighted_gram,
+    weighted_products,
+)
+from xrdfit.kernels.lines import place_lines
+from xrdfit.kernels.pattern import add_scaled, background, jacobian, line_profiles
+from xrdfit.kernels.problem import Problem
+
+CONVERGED = 0
+STALLED = 1
+TOO_MANY = 2
+NOT_FINITE = 3
+
+_MAX_WEIGHT_UPDATES = 12
+
+
+class Workspace(NamedTuple):
+    """Buffers of one scan, filled by `calculate` and `normal_equations`; shapes as in `make_workspace`."""
+
+    position: NDArray[np.float64]
+    gauss: NDArray[np.float64]
+    lorentz: NDArray[np.float64]
+    by_theta: NDArray[np.float64]
+    by_slot: NDArray[np.float64]
+    profiles: NDArray[np.float64]
+    background: NDArray[np.float64]
+    model: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    gram: NDArray[np.float64]
+    right: NDArray[np.float64]
+    area: NDArray[np.float64]
+    active: NDArray[np.bool_]
+    jacobian: NDArray[np.float64]
+
+
+def make_workspace(problem: Problem, n_rows: int) -> Workspace:
+    """Buffers for a problem of m lines and n points with `n_rows` slots in use."""
+    m, n, n_lines = problem.hkl.shape[0], problem.two_theta.size, problem.wavelength.size
+    n_slots = slot.N_GLOBAL + slot.N_PHASE
+    return Workspace(
+        position=np.empty((m, n_lines)),
+        gauss=np.empty((m, n_lines)),
+        lorentz=np.empty((m, n_lines)),
+        by_theta=np.zeros((m, n_lines, 3)),
+        by_slot=np.zeros((m, n_lines, n_slots)),
+        profiles=np.empty((m, n)),
+        background=np.empty(n),
+        model=np.empty(n),
+        residual=np.empty(n),
+        weight=np.ones(n),
+        gram=np.empty((m, m)),
+        right=np.empty(m),
+        area=np.zeros(m),
+        active=np.ones(m, dtype=np.bool_),
+        jacobian=np.empty((n_rows, n)),
+    )
+
+
+@vector_kernel
+def update_weights(problem: Problem, work: Workspace) -> None:
+    """Weights ``1 / variance`` from the model just calculated."""
+    for i in range(work.weight.size):
+        level = max(work.model[i], problem.variance_floor)
+        work.weight[i] = 1.0 / (problem.variance_constant[i] + problem.variance_slope * level)
+
+
+@kernel
+def calculate(problem: Problem, slots: NDArray[np.float64], work: Workspace, solve_areas: bool) -> float:
+    """Fill the workspace for these parameters, solving for the areas if asked, and return chi^2."""
+    place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
+    line_profiles(problem, work.position, work.gauss, work.lorentz, work.profiles)
+    background(problem, slots, work.background)
+    n = work.residual.size
+    if solve_areas:
+        for i in range(n):
+            work.residual[i] = problem.intensity[i] - work.background[i]
+        weighted_gram(work.profiles, work.weight, work.gram)
+        for line in range(work.right.size):
+            work.right[line] = weighted_dot(work.profiles[line], work.weight, work.residual)
+        nonnegative_solve(work.gram, work.right, work.area, work.active)
+    return compare(problem, work)
+
+
+@kernel
+def compare(problem: Problem, work: Workspace) -> float:
+    """Model and residual from profiles, areas and background at hand; returns chi^2."""
+    work.model[:] = work.background
+    for line in range(work.area.size):
+        if work.area[line] != 0.0:
+            add_scaled(work.area[line], work.profiles[line], work.model)
+    total = 0.0
+    for i in range(work.model.size):
+        work.residual[i] = problem.intensity[i] - work.model[i]
+        total += work.weight[i] * work.residual[i] * work.residual[i]
+    return total
+
+
+@kernel
+def eliminated(
+    problem: Problem, slots: NDArray[np.float64], row_of_slot: NDArray[np.int64], work: Workspace
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Fill the Jacobian of the slots in use and eliminate the active lines from it.
+
+    Returns the Cholesky factor of the active lines' Gram matrix (scaled to unit diagonal), ``factor^-1`` times the
+    scaled products of active lines with the Jacobian (n_active, n_rows), and the active lines' index.
+    """
+    jacobian(
+        problem,
+        slots,
+        row_of_slot,
+        work.area,
+        work.position,
+        work.gauss,
+        work.lorentz,
+        work.by_theta,
+        work.by_slot,
+        work.jacobian,
+    )
+    scale = unit_scale(work.gram)
+    index = np.nonzero(work.active & (scale > 0.0))[0]
+    factor, dependent = factor_subset(work.gram, scale, index, index.size)
+    while dependent >= 0:
+        index = np.delete(index, dependent)
+        factor, dependent = factor_subset(work.gram, scale, index, index.size)
+    n_rows = work.jacobian.shape[0]
+    cross = np.empty((n_rows, index.size))
+    profiles = work.profiles[index]
+    weighted_products(work.jacobian, profiles, work.weight, cross)
+    half = np.empty((index.size, n_rows))
+    for row in range(n_rows):
+        for i in range(index.size):
+            total = cross[row, i] * scale[index[i]]
+            for k in range(i):
+                total -= factor[i, k] * half[k, row]
+            half[i, row] = total / factor[i, i]
+    return factor, half, index
+
+
+@kernel
+def normal_equations(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    row_of_slot: NDArray[np.int64],
+    mapping: NDArray[np.float64],
+    work: Workspace,
+    areas_free: bool,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Normal matrix and right side of the variables, the active areas eliminated if they are free.
+
+    mapping : (n_rows, n_variables) derivative of the slots in use with respect to the variables.
+    """
+    n_rows = work.jacobian.shape[0]
+    matrix = np.empty((n_rows, n_rows))
+    right = np.empty(n_rows)
+    _, half, index = eliminated(problem, slots, row_of_slot, work)
+    weighted_gram(work.jacobian, work.weight, matrix)
+    for row in range(n_rows):
+        right[row] = weighted_dot(work.jacobian[row], work.weight, work.residual)
+    if areas_free:
+        # At the solution for the areas their own right side is zero, so only the matrix changes.
+        for row in range(n_rows):
+            for other in range(n_rows):
+                total = 0.0
+                for i in range(index.size):
+                    total += half[i, row] * half[i, other]
+                matrix[row, other] -= total
+    n_variables = mapping.shape[1]
+    mapped = np.zeros((n_variables, n_variables))
+    mapped_right = np.zeros(n_variables)
+    partial = np.zeros((n_rows, n_variables))
+    for row in range(n_rows):
+        for j in range(n_variables):
+            for other in range(n_rows):
+                if mapping[other, j] != 0.0:
+                    partial[row, j] += matrix[row, other] * mapping[other, j]
+    for i in range(n_variables):
+        for row in range(n_rows):
+            if mapping[row, i] != 0.0:
+                mapped_right[i] += mapping[row, i] * right[row]
+                for j in range(n_variables):
+                    mapped[i, j] += mapping[row, i] * partial[row, j]
+    return mapped, mapped_right
+
+
+@kernel
+def damped_step(
+    matrix: NDArray[np.float64], right: NDArray[np.float64], free: NDArray[np.bool_], damping: float
+) -> NDArray[np.float64]:
+    """Solve ``(M + damping diag M) x = right`` over the free variables; the others, and blind ones, get zero."""
+    size = right.size
+    step = np.zeros(size)
+    index = np.empty(size, dtype=np.int64)
+    count = 0
+    for i in range(size):
+        if free[i] and matrix[i, i] > 0.0:
+            index[count] = i
+            count += 1
+    sub = np.empty((count, count))
+    vector = np.empty(count)
+    for extra in (0.0, 1e-9, 1e-6, 1e-3):
+        for i in range(count):
+            root = math.sqrt(matrix[index[i], index[i]])
+            vector[i] = right[index[i]] / root
+            for j in range(count):
+                sub[i, j] = matrix[index[i], index[j]] / (root * math.sqrt(matrix[index[j], index[j]]))
+            sub[i, i] = 1.0 + damping + extra
+        if cholesky(sub, 1e-13) < 0:
+            cholesky_solve(sub, vector)
+            for i in range(count):
+                step[index[i]] = vector[i] / math.sqrt(matrix[index[i], index[i]])
+            return step
+    return step
+
+
+@kernel
+def _inside(
+    variables: NDArray[np.float64],
+    right: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+    free: NDArray[np.bool_],
+) -> None:
+    """Mark the variables that may move: not those at a limit that the descent pushes against."""
+    for i in range(variables.size):
+        free[i] = not ((variables[i] <= lower[i] and right[i] < 0.0) or (variables[i] >= upper[i] and right[i] > 0.0))
+
+
+@kernel
+def minimise(
+    problem: Problem,
+    base: NDArray[np.float64],
+    slot_mapping: NDArray[np.float64],
+    row_of_slot: NDArray[np.int64],
+    variables: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    upper: NDArray[np.float64],
+    longest: NDArray[np.float64],
+    work: Workspace,
+    areas_free: bool,
+    tolerance: float,
+    max_evaluations: int,
+) -> tuple[float, int, int]:
+    """Bounded Levenberg-Marquardt, weights brought up to date with the model until nothing moves.
+
+    Parameters
+    ----------
+    base, slot_mapping : slots = base + slot_mapping @ variables; (n_slots,) and (n_slots, n_variables).
+    row_of_slot : (n_slots,) Jacobian row of the slots in use, -1 elsewhere.
+    variables : (n_variables,) start on entry, answer on return.
+    lower, upper : limits. longest : longest step of each variable (it keeps lines from jumping past each other).
+    work : its weights are those to begin with; on return it holds the answer's pattern.
+    areas_free : whether the areas are solved for (else they stay as they are in `work`).
+    tolerance : stop when the step would lower chi^2 by less than this.
+
+    Returns
+    -------
+    chi^2, evaluations, and CONVERGED, STALLED, TOO_MANY or NOT_FINITE.
+    """
+    n_rows = work.jacobian.shape[0]
+    mapping = np.empty((n_rows, variables.size))
+    for index in range(base.size):
+        if row_of_slot[index] >= 0:
+            mapping[row_of_slot[index]] = slot_mapping[index]
+    free = np.empty(variables.size, dtype=np.bool_)
+    slots = base + slot_mapping @ variables
+    chi2 = calculate(problem, slots, work, areas_free)
+    evaluations = 1
+    weight_updates = 0
+    damping = 1e-3
+    while True:
+        if not math.isfinite(chi2):
+            return chi2, evaluations, NOT_FINITE
+        matrix, right = normal_equations(problem, slots, row_of_slot, mapping, work, areas_free)
+        _inside(variables, right, lower, upper, free)
+        full = damped_step(matrix, right, free, 0.0)
+        predicted = np.dot(right, full)
+        if predicted < tolerance or (predicted < 0.1 and weight_updates < _MAX_WEIGHT_UPDATES):
+            if problem.variance_slope > 0.0 and weight_updates < _MAX_WEIGHT_UPDATES:
+                before = chi2
+                update_weights(problem, work)
+                weight_updates += 1
+                chi2 = calculate(problem, slots, work, areas_free)
+                evaluations += 1
+                if predicted < tolerance and abs(chi2 - before) < tolerance * 10.0:
+                    return chi2, evaluations, CONVERGED
+                matrix, right = normal_equations(problem, slots, row_of_slot, mapping, work, areas_free)
+                _inside(variables, right, lower, upper, free)
+                full = damped_step(matrix, right, free, 0.0)
+                predicted = np.dot(right, full)
+                if predicted < tolerance:
+                    return chi2, evaluations, CONVERGED
+            elif predicted < tolerance:
+                return chi2, evaluations, CONVERGED
+        while True:
+            if evaluations >= max_evaluations:
+                return chi2, evaluations, TOO_MANY
+            step = full if damping < 1e-7 else damped_step(matrix, right, free, damping)
+            shrink = 1.0
+            for i in range(variables.size):
+                if abs(step[i]) * shrink > longest[i]:
+                    shrink = longest[i] / abs(step[i])
+            trial = variables + shrink * step
+            for i in range(variables.size):
+                trial[i] = min(max(trial[i], lower[i]), upper[i])
+            trial_slots = base + slot_mapping @ trial
+            trial_chi2 = calculate(problem, trial_slots, work, areas_free)
+            evaluations += 1
+            if trial_chi2 < chi2:
+                variables[:] = trial
+                slots = trial_slots
+                chi2 = trial_chi2
+                damping = damping * 0.1 if damping > 1e-12 else 0.0
+                break
+            damping = max(damping, 1e-7) * 8.0
+            if damping > 1e6:
+                chi2 = calculate(problem, slots, work, areas_free)
+                return chi2, evaluations, CONVERGED if predicted < 1e-4 else STALLED

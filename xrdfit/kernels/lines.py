@@ -1,0 +1,163 @@
+"""Where each line stands and how wide it is, and how both answer to the parameters."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.kernels import problem as slot
+from xrdfit.kernels.jit import kernel
+from xrdfit.kernels.problem import Problem
+
+_DEG = 180.0 / math.pi
+# Smallest Gaussian FWHM squared, deg^2: keeps the width real where u tan^2 + v tan + w dips below zero.
+_LEAST_GAUSS_SQUARED = 1e-8
+# Where a line goes that the wavelength cannot reach, deg: outside every pattern.
+UNREACHABLE = 1e6
+
+
+@kernel
+def inverse_d_squared(
+    cell: NDArray[np.float64], h: float, k: float, l: float, gradient: NDArray[np.float64]  # noqa: E741
+) -> float:
+    """``1 / d^2`` (1/angstrom^2) of a reflection and its derivatives with respect to a b c alpha beta gamma (deg)."""
+    a, b, c = cell[0], cell[1], cell[2]
+    cos_al, cos_be, cos_ga = math.cos(cell[3] / _DEG), math.cos(cell[4] / _DEG), math.cos(cell[5] / _DEG)
+    # A right angle is exact: cos(90 deg) in floating point would tie b and c of an orthogonal cell at the 1e-17 level.
+    if cell[3] == 90.0:
+        cos_al = 0.0
+    if cell[4] == 90.0:
+        cos_be = 0.0
+    if cell[5] == 90.0:
+        cos_ga = 0.0
+    m11, m22, m33 = a * a, b * b, c * c
+    m12, m13, m23 = a * b * cos_ga, a * c * cos_be, b * c * cos_al
+    c11, c22, c33 = m22 * m33 - m23 * m23, m11 * m33 - m13 * m13, m11 * m22 - m12 * m12
+    c12, c13, c23 = m13 * m23 - m12 * m33, m12 * m23 - m13 * m22, m12 * m13 - m11 * m23
+    determinant = m11 * c11 + m12 * c12 + m13 * c13
+    v1 = (c11 * h + c12 * k + c13 * l) / determinant
+    v2 = (c12 * h + c22 * k + c23 * l) / determinant
+    v3 = (c13 * h + c23 * k + c33 * l) / determinant
+    # d(1/d^2) = -v^T dG v with v = G^-1 hkl.
+    gradient[0] = -2.0 * v1 * (a * v1 + b * cos_ga * v2 + c * cos_be * v3)
+    gradient[1] = -2.0 * v2 * (a * cos_ga * v1 + b * v2 + c * cos_al * v3)
+    gradient[2] = -2.0 * v3 * (a * cos_be * v1 + b * cos_al * v2 + c * v3)
+    gradient[3] = 2.0 * v2 * v3 * b * c * math.sin(cell[3] / _DEG) / _DEG
+    gradient[4] = 2.0 * v1 * v3 * a * c * math.sin(cell[4] / _DEG) / _DEG
+    gradient[5] = 2.0 * v1 * v2 * a * b * math.sin(cell[5] / _DEG) / _DEG
+    return h * v1 + k * v2 + l * v3
+
+
+@kernel
+def slot_kind(index: int) -> int:
+    """What a global or phase slot (phase slots counted on from N_GLOBAL) acts on."""
+    if index <= slot.CAPILLARY_PERPENDICULAR:
+        return slot.ON_POSITION
+    if index <= slot.CAGLIOTI_W:
+        return slot.ON_GAUSS
+    if index < slot.N_GLOBAL:
+        return slot.ON_LORENTZ
+    if index < slot.N_GLOBAL + slot.LORENTZ_SIZE:
+        return slot.ON_THETA
+    if index == slot.N_GLOBAL + slot.GAUSS_STRAIN:
+        return slot.ON_GAUSS
+    return slot.ON_LORENTZ
+
+
+@kernel
+def place_lines(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    position: NDArray[np.float64],
+    gauss: NDArray[np.float64],
+    lorentz: NDArray[np.float64],
+    by_theta: NDArray[np.float64],
+    by_slot: NDArray[np.float64],
+) -> None:
+    """Position and widths (deg) of every line at every wavelength, and their derivatives.
+
+    Parameters
+    ----------
+    slots : the parameter vector.
+    position, gauss, lorentz : (m, n_lines) outputs; an unreachable line is placed at `UNREACHABLE`.
+    by_theta : (m, n_lines, 3) derivatives of position, gauss, lorentz with respect to the Bragg angle (deg/rad).
+    by_slot : (m, n_lines, N_GLOBAL + N_PHASE) derivative of what each slot acts on: of the Bragg angle (rad) for cell
+        slots, of position, gauss or lorentz (deg) for the others.
+    """
+    gradient = np.empty(6)
+    zero = slots[slot.ZERO_SHIFT]
+    displacement = slots[slot.SAMPLE_DISPLACEMENT]
+    transparency = slots[slot.TRANSPARENCY]
+    parallel = slots[slot.CAPILLARY_PARALLEL]
+    perpendicular = slots[slot.CAPILLARY_PERPENDICULAR]
+    u, v, w = slots[slot.CAGLIOTI_U], slots[slot.CAGLIOTI_V], slots[slot.CAGLIOTI_W]
+    per_radius = _DEG / problem.radius
+    for line in range(problem.hkl.shape[0]):
+        base = slot.N_GLOBAL + slot.N_PHASE * problem.phase[line]
+        size = slots[base + slot.LORENTZ_SIZE] + slots[slot.INSTRUMENT_LORENTZ_SIZE]
+        strain = slots[base + slot.LORENTZ_STRAIN] + slots[slot.INSTRUMENT_LORENTZ_STRAIN]
+        gauss_strain = slots[base + slot.GAUSS_STRAIN]
+        hkl = problem.hkl[line]
+        q = inverse_d_squared(slots[base : base + 6], hkl[0], hkl[1], hkl[2], gradient)
+        for e in range(problem.wavelength.size):
+            sine = 0.5 * problem.wavelength[e] * math.sqrt(q)
+            derivative = by_slot[line, e]
+            if not sine < 1.0:
+                position[line, e] = UNREACHABLE
+                gauss[line, e] = 0.1
+                lorentz[line, e] = 0.1
+                by_theta[line, e, :] = 0.0
+                derivative[:] = 0.0
+                continue
+            theta = math.asin(sine)
+            cosine = math.sqrt(1.0 - sine * sine)
+            tangent = sine / cosine
+            sine2, cosine2 = 2.0 * sine * cosine, 1.0 - 2.0 * sine * sine
+            for j in range(6):
+                derivative[slot.N_GLOBAL + j] = 0.5 * tangent / q * gradient[j]
+            derivative[slot.ZERO_SHIFT] = 1.0
+            if problem.geometry == slot.BRAGG_BRENTANO:
+                shift = -2.0 * displacement * per_radius * cosine - transparency * sine2
+                by_theta[line, e, 0] = (
+                    2.0 * _DEG + 2.0 * displacement * per_radius * sine - 2.0 * transparency * cosine2
+                )
+                derivative[slot.SAMPLE_DISPLACEMENT] = -2.0 * per_radius * cosine
+                derivative[slot.TRANSPARENCY] = -sine2
+                derivative[slot.CAPILLARY_PARALLEL] = 0.0
+                derivative[slot.CAPILLARY_PERPENDICULAR] = 0.0
+            else:
+                shift = per_radius * (perpendicular * cosine2 - parallel * sine2)
+                by_theta[line, e, 0] = 2.0 * _DEG - 2.0 * per_radius * (perpendicular * sine2 + parallel * cosine2)
+                derivative[slot.SAMPLE_DISPLACEMENT] = 0.0
+                derivative[slot.TRANSPARENCY] = 0.0
+                derivative[slot.CAPILLARY_PARALLEL] = -per_radius * sine2
+                derivative[slot.CAPILLARY_PERPENDICULAR] = per_radius * cosine2
+            position[line, e] = 2.0 * theta * _DEG + zero + shift
+
+            broad = gauss_strain * tangent
+            squared = tangent * (u * tangent + v) + w + broad * broad
+            dtangent = 1.0 / (cosine * cosine)
+            if squared > _LEAST_GAUSS_SQUARED:
+                width = math.sqrt(squared)
+                half = 0.5 / width
+                by_theta[line, e, 1] = half * dtangent * (2.0 * u * tangent + v + 2.0 * gauss_strain * broad)
+                derivative[slot.CAGLIOTI_U] = half * tangent * tangent
+                derivative[slot.CAGLIOTI_V] = half * tangent
+                derivative[slot.CAGLIOTI_W] = half
+                derivative[slot.N_GLOBAL + slot.GAUSS_STRAIN] = broad * tangent / width
+            else:
+                width = math.sqrt(_LEAST_GAUSS_SQUARED)
+                by_theta[line, e, 1] = 0.0
+                derivative[slot.CAGLIOTI_U] = 0.0
+                derivative[slot.CAGLIOTI_V] = 0.0
+                derivative[slot.CAGLIOTI_W] = 0.0
+                derivative[slot.N_GLOBAL + slot.GAUSS_STRAIN] = 0.0
+            gauss[line, e] = width
+            lorentz[line, e] = max(size / cosine + strain * tangent, 0.0)
+            by_theta[line, e, 2] = size * sine * dtangent + strain * dtangent
+            derivative[slot.INSTRUMENT_LORENTZ_SIZE] = 1.0 / cosine
+            derivative[slot.INSTRUMENT_LORENTZ_STRAIN] = tangent
+            derivative[slot.N_GLOBAL + slot.LORENTZ_SIZE] = 1.0 / cosine
+            derivative[slot.N_GLOBAL + slot.LORENTZ_STRAIN] = tangent

@@ -1,0 +1,76 @@
+"""The arrays that describe one scan and its model, and where each quantity sits in the parameter vector.
+
+The parameter vector ("slots") is ``N_GLOBAL`` global slots, then ``N_PHASE`` slots a phase, then the Chebyshev
+coefficients, then three slots a hump (position, FWHM, area). Symmetry ties and constraints are not known here: they
+arrive as the affine map from the variables of the fit to the slots.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Global slots.
+ZERO_SHIFT = 0
+SAMPLE_DISPLACEMENT = 1
+TRANSPARENCY = 2
+CAPILLARY_PARALLEL = 3
+CAPILLARY_PERPENDICULAR = 4
+CAGLIOTI_U = 5
+CAGLIOTI_V = 6
+CAGLIOTI_W = 7
+INSTRUMENT_LORENTZ_SIZE = 8
+INSTRUMENT_LORENTZ_STRAIN = 9
+N_GLOBAL = 10
+
+# Slots of a phase, after the global ones.
+CELL = 0  # a b c alpha beta gamma
+LORENTZ_SIZE = 6
+LORENTZ_STRAIN = 7
+GAUSS_STRAIN = 8
+N_PHASE = 9
+
+N_HUMP = 3
+
+# What a slot acts on: Bragg angle, line position, Gaussian width, Lorentzian width.
+ON_THETA = 0
+ON_POSITION = 1
+ON_GAUSS = 2
+ON_LORENTZ = 3
+
+BRAGG_BRENTANO = 0
+DEBYE_SCHERRER = 1
+
+
+class Problem(NamedTuple):
+    """One scan and the lines that may be in it; the used points only.
+
+    Attributes
+    ----------
+    two_theta : (n,) deg, ascending.
+    intensity : (n,) measured.
+    variance_constant : (n,), and variance_slope, variance_floor: variance = constant + slope * max(model, floor).
+    chebyshev : (n_terms, n) polynomials at the points.
+    n_humps : number of broad humps.
+    wavelength, weight : (n_lines,) of the source, weights summing to one.
+    geometry : BRAGG_BRENTANO or DEBYE_SCHERRER.
+    radius : goniometer radius, mm.
+    hkl : (m, 3) float, phase : (m,) index of the phase of each line, first : (n_phases + 1,) where its lines begin.
+    """
+
+    two_theta: NDArray[np.float64]
+    intensity: NDArray[np.float64]
+    variance_constant: NDArray[np.float64]
+    variance_slope: float
+    variance_floor: float
+    chebyshev: NDArray[np.float64]
+    n_humps: int
+    wavelength: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    geometry: int
+    radius: float
+    hkl: NDArray[np.float64]
+    phase: NDArray[np.int64]
+    n_phases: int

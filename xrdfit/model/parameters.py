@@ -1,0 +1,257 @@
+"""The parameter table: declared once, and everything else follows from it.
+
+lmfit Parameters, the Jacobian's columns, the columns of HDF5 and CSV and the documentation's table are read off these rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.crystal import Phase
+from xrdfit.data import ScopeName
+from xrdfit.kernels import problem as slot
+from xrdfit.model.background import Background
+from xrdfit.model.instrument import Instrument
+
+# How far a cell may leave its start value: lengths relative, angles in deg.
+CELL_LENGTH_REACH = 0.05
+CELL_ANGLE_REACH = 3.0
+_CELL_NAMES = ("a", "b", "c", "alpha", "beta", "gamma")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterSpec:
+    """One row of the table.
+
+    ``slots`` are the (slot of the kernels, factor) pairs that the parameter feeds: one, or several where symmetry
+    ties cell parameters together. ``kind`` groups rows that stages of a fit free together.
+    """
+
+    name: str
+    unit: str
+    default: float
+    lower: float
+    upper: float
+    scope: ScopeName
+    kind: str
+    description: str
+    slots: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterTable:
+    """The rows in order; parameter vectors are float64 arrays in that order."""
+
+    specs: tuple[ParameterSpec, ...]
+    n_slots: int
+    slot_base: NDArray[np.float64]
+    slot_mapping: NDArray[np.float64]
+
+    def __iter__(self) -> Iterator[ParameterSpec]:
+        return iter(self.specs)
+
+    def __len__(self) -> int:
+        return len(self.specs)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(spec.name for spec in self.specs)
+
+    def index(self, name: str) -> int:
+        return self.names.index(name)
+
+    def defaults(self) -> NDArray[np.float64]:
+        return np.array([spec.default for spec in self.specs])
+
+    def where(self, *kinds: str) -> NDArray[np.bool_]:
+        """(n_parameters,) True for the rows of these kinds."""
+        return np.array([spec.kind in kinds for spec in self.specs], dtype=np.bool_)
+
+    def slots(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The kernels' parameter vector."""
+        return self.slot_base + self.slot_mapping @ values
+
+
+def _row(
+    name: str, unit: str, value: float, limits: tuple[float, float], scope: ScopeName, kind: str, text: str, where: int
+) -> ParameterSpec:
+    return ParameterSpec(
+        name=name,
+        unit=unit,
+        default=value,
+        lower=limits[0],
+        upper=limits[1],
+        scope=scope,
+        kind=kind,
+        description=text,
+        slots=((where, 1.0),),
+    )
+
+
+def _instrument_rows(instrument: Instrument) -> Iterable[ParameterSpec]:
+    yield _row("zero_shift", "deg", 0.0, (-1.0, 1.0), "fixed", "position", "zero error of 2theta", slot.ZERO_SHIFT)
+    if instrument.geometry == "bragg-brentano":
+        yield _row(
+            "sample_displacement",
+            "mm",
+            0.0,
+            (-2.0, 2.0),
+            "scan",
+            "position",
+            "height of the sample above the goniometer axis, Bragg-Brentano",
+            slot.SAMPLE_DISPLACEMENT,
+        )
+        yield _row(
+            "transparency",
+            "deg",
+            0.0,
+            (0.0, 1.0),
+            "fixed",
+            "position",
+            "1/(2 mu R) as an angle: shift of -transparency sin(2theta)",
+            slot.TRANSPARENCY,
+        )
+    else:
+        yield _row(
+            "capillary_parallel",
+            "mm",
+            0.0,
+            (-5.0, 5.0),
+            "fixed",
+            "position",
+            "offset of the capillary along the beam",
+            slot.CAPILLARY_PARALLEL,
+        )
+        yield _row(
+            "capillary_perpendicular",
+            "mm",
+            0.0,
+            (-5.0, 5.0),
+            "fixed",
+            "position",
+            "offset of the capillary across the beam, towards the detector",
+            slot.CAPILLARY_PERPENDICULAR,
+        )
+    profile = instrument.profile
+    # Without a known resolution u, v, w are refined once for the series; w starts from the widths seen in the data.
+    free: ScopeName = "fixed" if profile else "series"
+    u, v, w, size, strain = (
+        (profile.u, profile.v, profile.w, profile.lorentz_size, profile.lorentz_strain)
+        if profile
+        else (0.0, 0.0, 0.01, 0.0, 0.0)
+    )
+    yield _row("caglioti_u", "deg^2", u, (min(u, 0.0), 10.0), free, "resolution", "U of fwhm_G^2", slot.CAGLIOTI_U)
+    yield _row("caglioti_v", "deg^2", v, (-10.0, max(v, 0.0)), free, "resolution", "V of fwhm_G^2", slot.CAGLIOTI_V)
+    yield _row("caglioti_w", "deg^2", w, (min(w, 0.0), 10.0), free, "resolution", "W of fwhm_G^2", slot.CAGLIOTI_W)
+    yield _row(
+        "instrument_lorentz_size",
+        "deg",
+        size,
+        (0.0, 5.0),
+        "fixed",
+        "resolution",
+        "instrument's Lorentzian FWHM that goes with 1/cos(theta)",
+        slot.INSTRUMENT_LORENTZ_SIZE,
+    )
+    yield _row(
+        "instrument_lorentz_strain",
+        "deg",
+        strain,
+        (0.0, 5.0),
+        "fixed",
+        "resolution",
+        "instrument's Lorentzian FWHM that goes with tan(theta)",
+        slot.INSTRUMENT_LORENTZ_STRAIN,
+    )
+
+
+def _phase_rows(phase: Phase, base: int) -> Iterable[ParameterSpec]:
+    tie, _ = phase.group.cell_tie
+    for column, (name, value) in enumerate(zip(phase.group.free_parameters, phase.free_values, strict=True)):
+        length = name in _CELL_NAMES[:3]
+        reach = CELL_LENGTH_REACH * value if length else CELL_ANGLE_REACH
+        yield ParameterSpec(
+            name=f"{phase.name}_{name}",
+            unit="Å" if length else "deg",
+            default=float(value),
+            lower=float(value - reach),
+            upper=float(value + reach),
+            scope="scan",
+            kind="cell",
+            description=f"cell parameter {name} of {phase.name}",
+            slots=tuple((base + slot.CELL + int(row), float(tie[row, column])) for row in np.flatnonzero(tie[:, column])),
+        )
+    yield _row(
+        f"{phase.name}_lorentz_size",
+        "deg",
+        0.05,
+        (0.0, 5.0),
+        "scan",
+        "width",
+        f"Lorentzian FWHM of {phase.name} that goes with 1/cos(theta)",
+        base + slot.LORENTZ_SIZE,
+    )
+    yield _row(
+        f"{phase.name}_lorentz_strain",
+        "deg",
+        0.0,
+        (0.0, 10.0),
+        "series",
+        "strain",
+        f"Lorentzian FWHM of {phase.name} that goes with tan(theta)",
+        base + slot.LORENTZ_STRAIN,
+    )
+    yield _row(
+        f"{phase.name}_gauss_strain",
+        "deg",
+        0.0,
+        (0.0, 10.0),
+        "fixed",
+        "strain",
+        f"Gaussian FWHM of {phase.name} that goes with tan(theta)",
+        base + slot.GAUSS_STRAIN,
+    )
+
+
+def _background_rows(background: Background, base: int) -> Iterable[ParameterSpec]:
+    endless = (-np.inf, np.inf)
+    for term in range(background.terms):
+        text = f"coefficient of Chebyshev polynomial T{term}"
+        yield _row(f"background_c{term}", "intensity", 0.0, endless, "scan", "background", text, base + term)
+    for number, hump in enumerate(background.humps):
+        first = base + background.terms + slot.N_HUMP * number
+        near = (hump.position - 0.5 * hump.fwhm, hump.position + 0.5 * hump.fwhm)
+        wide = (0.3 * hump.fwhm, 3.0 * hump.fwhm)
+        name, text = f"hump{number}", f"of hump {number}"
+        yield _row(f"{name}_position", "deg", hump.position, near, "scan", "hump", f"centre {text}", first)
+        yield _row(f"{name}_fwhm", "deg", hump.fwhm, wide, "scan", "hump", f"FWHM {text}", first + 1)
+        yield _row(f"{name}_area", "intensity deg", 0.0, (0.0, np.inf), "scan", "background", f"area {text}", first + 2)
+
+
+def parameter_table(instrument: Instrument, phases: tuple[Phase, ...], background: Background) -> ParameterTable:
+    """The table of a model; scopes are the defaults of sequential mode."""
+    specs = list(_instrument_rows(instrument))
+    start = slot.N_GLOBAL + slot.N_PHASE * len(phases)
+    n_slots = start + background.terms + slot.N_HUMP * len(background.humps)
+    base = np.zeros(n_slots)
+    for number, phase in enumerate(phases):
+        first = slot.N_GLOBAL + slot.N_PHASE * number
+        specs.extend(_phase_rows(phase, first))
+        base[first : first + 6] = phase.group.cell_tie[1]
+    specs.extend(_background_rows(background, start))
+    mapping = np.zeros((n_slots, len(specs)))
+    for column, spec in enumerate(specs):
+        for row, factor in spec.slots:
+            mapping[row, column] = factor
+    return ParameterTable(specs=tuple(specs), n_slots=n_slots, slot_base=base, slot_mapping=mapping)
+
+
+def cell_of(phase: Phase, values: Mapping[str, float]) -> NDArray[np.float64]:
+    """The six cell parameters (Å, deg) of a phase from named values."""
+    tie, constant = phase.group.cell_tie
+    free = np.array([values[f"{phase.name}_{name}"] for name in phase.group.free_parameters])
+    return constant + tie @ free

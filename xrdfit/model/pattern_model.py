@@ -1,0 +1,130 @@
+"""Phases, instrument and background as one model, and what it becomes for one scan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.crystal import Phase, UnitCell, generate_reflections
+from xrdfit.kernels import problem as slot
+from xrdfit.kernels.lines import place_lines
+from xrdfit.kernels.problem import Problem
+from xrdfit.model.background import Background
+from xrdfit.model.instrument import Instrument
+from xrdfit.model.noise import NoiseModel
+from xrdfit.model.parameters import ParameterTable, parameter_table
+from xrdfit.model.points import Points
+
+# Slack, deg, for what displacement and zero shift may do to a line before it is placed exactly.
+_SHIFT_ALLOWANCE = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineChoice:
+    """Lines that are in the pattern: hkl (m, 3), phase (m,) index, ordered by phase, then falling d."""
+
+    hkl: NDArray[np.int32]
+    phase: NDArray[np.int64]
+
+    def same_as(self, other: LineChoice) -> bool:
+        return np.array_equal(self.hkl, other.hkl) and np.array_equal(self.phase, other.phase)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Lines placed by the kernels: position, gauss, lorentz (m, n_lines) in deg."""
+
+    position: NDArray[np.float64]
+    gauss: NDArray[np.float64]
+    lorentz: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternModel:
+    """What a pattern is made of; `table` holds its parameters."""
+
+    instrument: Instrument
+    phases: tuple[Phase, ...]
+    background: Background
+    table: ParameterTable
+
+    @classmethod
+    def of(cls, instrument: Instrument, phases: Sequence[Phase], background: Background) -> PatternModel:
+        phases = tuple(phases)
+        table = parameter_table(instrument, phases, background)
+        return cls(instrument=instrument, phases=phases, background=background, table=table)
+
+    def choose_lines(
+        self, values: NDArray[np.float64], two_theta: NDArray[np.float64], present: Sequence[bool]
+    ) -> LineChoice:
+        """The lines of the present phases that have a used point within one FWHM of their centre.
+
+        values : (n_parameters,) in the table's order. two_theta : (n,) deg, the used points.
+        """
+        slots = self.table.slots(values)
+        wavelengths = [line[0] for line in self.instrument.lines]
+        low = max(two_theta[0] - _SHIFT_ALLOWANCE, 1e-3)
+        high = min(two_theta[-1] + _SHIFT_ALLOWANCE, 179.9)
+        d_max = max(wavelengths) / (2.0 * np.sin(np.radians(low) / 2.0))
+        d_min = min(wavelengths) / (2.0 * np.sin(np.radians(high) / 2.0))
+        hkl, owner = [np.empty((0, 3), dtype=np.int32)], [np.empty(0, dtype=np.int64)]
+        for number, phase in enumerate(self.phases):
+            if present[number]:
+                first = slot.N_GLOBAL + slot.N_PHASE * number
+                cell = UnitCell(*(float(value) for value in slots[first : first + 6]))
+                listed = generate_reflections(phase.group, cell, d_min=d_min, d_max=d_max)
+                hkl.append(listed.hkl)
+                owner.append(np.full(len(listed), number, dtype=np.int64))
+        choice = LineChoice(hkl=np.concatenate(hkl), phase=np.concatenate(owner))
+        placed = self.place(values, choice)
+        near = np.searchsorted(two_theta, placed.position)
+        left = np.abs(two_theta[np.clip(near - 1, 0, two_theta.size - 1)] - placed.position)
+        right = np.abs(two_theta[np.clip(near, 0, two_theta.size - 1)] - placed.position)
+        inside = (np.minimum(left, right) <= placed.gauss + placed.lorentz).any(axis=1)
+        return LineChoice(hkl=choice.hkl[inside], phase=choice.phase[inside])
+
+    def place(self, values: NDArray[np.float64], lines: LineChoice) -> Placement:
+        """Position and widths (deg) of lines at every wavelength."""
+        shape = (lines.phase.size, len(self.instrument.lines))
+        position, gauss, lorentz = np.empty(shape), np.empty(shape), np.empty(shape)
+        by_theta = np.zeros((*shape, 3))
+        by_slot = np.zeros((*shape, slot.N_GLOBAL + slot.N_PHASE))
+        problem = self._problem(lines, two_theta=np.zeros(1), intensity=np.zeros(1), noise=None)
+        place_lines(problem, self.table.slots(values), position, gauss, lorentz, by_theta, by_slot)
+        return Placement(position=position, gauss=gauss, lorentz=lorentz)
+
+    def problem(self, points: Points, noise: NoiseModel, lines: LineChoice) -> Problem:
+        """The kernels' view of one scan with these lines."""
+        return self._problem(lines, two_theta=points.two_theta, intensity=points.intensity, noise=noise)
+
+    def _problem(
+        self,
+        lines: LineChoice,
+        *,
+        two_theta: NDArray[np.float64],
+        intensity: NDArray[np.float64],
+        noise: NoiseModel | None,
+    ) -> Problem:
+        span = two_theta[-1] - two_theta[0]
+        scaled = 2.0 * (two_theta - two_theta[0]) / span - 1.0 if span > 0.0 else np.zeros_like(two_theta)
+        chebyshev = np.polynomial.chebyshev.chebvander(scaled, max(self.background.terms - 1, 0)).T
+        weight = np.array([line[1] for line in self.instrument.lines])
+        return Problem(
+            two_theta=two_theta,
+            intensity=intensity,
+            variance_constant=noise.constant if noise else np.ones_like(two_theta),
+            variance_slope=noise.slope if noise else 0.0,
+            variance_floor=noise.floor if noise else 0.0,
+            chebyshev=np.ascontiguousarray(chebyshev[: self.background.terms]),
+            n_humps=len(self.background.humps),
+            wavelength=np.array([line[0] for line in self.instrument.lines]),
+            weight=weight / weight.sum(),
+            geometry=slot.BRAGG_BRENTANO if self.instrument.geometry == "bragg-brentano" else slot.DEBYE_SCHERRER,
+            radius=self.instrument.goniometer_radius_mm,
+            hkl=np.ascontiguousarray(lines.hkl, dtype=np.float64),
+            phase=lines.phase,
+            n_phases=len(self.phases),
+        )

@@ -54,8 +54,8 @@ def generate_reflections(group: SpaceGroup, cell: UnitCell, *, d_min: float, d_m
     CrystalError
         If ``d_min`` is so small against the cell that there would be millions of reflections.
     """
-    # |h| = |a . H| <= a |H| = a / d holds for any angles.
-    h_max, k_max, l_max = (int(length / d_min) for length in (cell.a, cell.b, cell.c))
+    # |h| = |a . H| <= a |H| = a / d holds for any angles; the last digit must not lose a line that lies at d_min.
+    h_max, k_max, l_max = (int(length / d_min + 1e-9) for length in (cell.a, cell.b, cell.c))
     candidates = (2 * h_max + 1) * (2 * k_max + 1) * (2 * l_max + 1)
     if candidates > MAX_CANDIDATES or max(h_max, k_max, l_max) > MAX_INDEX:
         raise CrystalError(

@@ -154,7 +154,7 @@ def free_cell_values(group: SpaceGroup, cell: UnitCell) -> NDArray[np.float64]:
 def _tied(group: SpaceGroup, free_values: Sequence[float]) -> UnitCell:
     # Not by the matrix of cell_tie, which would spread one NaN over all six values of the message.
     named = dict(zip(group.free_parameters, free_values, strict=True))
-    return UnitCell(*(named[rule] if isinstance(rule, str) else rule for rule in _TIES[_axes(group.name)]))
+    return UnitCell(*(named[rule] if isinstance(rule, str) else float(rule) for rule in _TIES[_axes(group.name)]))
 
 
 def _not_allowed(group: SpaceGroup, cell: UnitCell, wrong: Sequence[int]) -> Problem:

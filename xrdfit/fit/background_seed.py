@@ -13,8 +13,8 @@ _ROUNDS = 40
 def seed_background(points: Points, rows: NDArray[np.float64], sigma: NDArray[np.float64]) -> NDArray[np.float64]:
     """Coefficients of a smooth lower course through the pattern.
 
-    Least squares in rounds; what stands more than one sigma above the curve is pulled down to it before the next round, so
-    that peaks lose their hold and noise keeps its own.
+    Least squares in rounds; what stands more than one sigma above the curve is pulled down to it before the next round,
+    so that peaks lose their hold and noise keeps its own.
 
     Parameters
     ----------

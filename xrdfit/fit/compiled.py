@@ -23,9 +23,7 @@ _WORDS = {
 }
 
 
-def refine_compiled(
-    objective: ScanObjective, parameters: lmfit.Parameters, *, max_nfev: int = 200
-) -> MinimizerResult:
+def refine_compiled(objective: ScanObjective, parameters: lmfit.Parameters, *, max_nfev: int = 200) -> MinimizerResult:
     """Refine one scan; the parameters are updated in place and returned inside the result.
 
     Constraints: the kernel moves along the tangent of the expressions; where they are not linear, it is called again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 
 import lmfit
@@ -33,7 +34,7 @@ def make_minimizer(objective: ScanObjective, parameters: lmfit.Parameters) -> lm
     return lmfit.Minimizer(residual, parameters, nan_policy="raise", scale_covar=False)
 
 
-def _jacobian_of(objective: ScanObjective):
+def _jacobian_of(objective: ScanObjective) -> Callable[[lmfit.Parameters], NDArray[np.float64]]:
     def jacobian(given: lmfit.Parameters) -> NDArray[np.float64]:
         constraints = Constraints(given)
         return objective.residual_jacobian(constraints.values(), constraints.derivative())

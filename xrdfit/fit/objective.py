@@ -84,9 +84,7 @@ class ScanObjective:
         self.calculate(values)
         return np.sqrt(self.work.weight) * self.work.residual
 
-    def residual_jacobian(
-        self, values: NDArray[np.float64], derivative: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def residual_jacobian(self, values: NDArray[np.float64], derivative: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n_variables, n) derivative of `residual`, the areas following along (Kaufman 1975).
 
         derivative : (n_parameters, n_variables) of the parameters with respect to the variables.

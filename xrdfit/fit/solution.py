@@ -51,7 +51,10 @@ def free_variables(
 
 
 def area_esd(
-    objective: ScanObjective, values: NDArray[np.float64], derivative: NDArray[np.float64], covariance: NDArray[np.float64]
+    objective: ScanObjective,
+    values: NDArray[np.float64],
+    derivative: NDArray[np.float64],
+    covariance: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """(m,) counting esds of the line areas, the other parameters' uncertainty included; NaN where the area is zero."""
     objective.calculate(values)

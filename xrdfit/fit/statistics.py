@@ -92,8 +92,8 @@ def _run_factor(scaled: NDArray[np.float64]) -> float:
 def esd_factor(fit: Agreement, *, scaling: EsdScaling, regime: Weights) -> float:
     """By what the counting esds are multiplied.
 
-    ``none``: 1. ``chi2``: GoF where it exceeds 1. ``berar-lelann``: that times the root of the run factor. Unit weights know no
-    scale, so there GoF is always applied, above 1 or below.
+    ``none``: 1. ``chi2``: GoF where it exceeds 1. ``berar-lelann``: that times the root of the run factor. Unit weights
+    know no scale, so there GoF is always applied, above 1 or below.
     """
     base = fit.gof if regime == "unit" else 1.0 if scaling == "none" else max(1.0, fit.gof)
     return base * (np.sqrt(fit.serial_correlation) if scaling == "berar-lelann" else 1.0)

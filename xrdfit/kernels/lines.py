@@ -20,7 +20,11 @@ UNREACHABLE = 1e6
 
 @kernel
 def inverse_d_squared(
-    cell: NDArray[np.float64], h: float, k: float, l: float, gradient: NDArray[np.float64]  # noqa: E741
+    cell: NDArray[np.float64],
+    h: float,
+    k: float,
+    l: float,  # noqa: E741
+    gradient: NDArray[np.float64],
 ) -> float:
     """``1 / d^2`` (1/angstrom^2) of a reflection and its derivatives with respect to a b c alpha beta gamma (deg)."""
     a, b, c = cell[0], cell[1], cell[2]

@@ -38,10 +38,18 @@ def pseudo_voigt_shape(gauss: float, lorentz: float) -> tuple[float, float, floa
     fwhm = fifth**0.2
     slope = 0.2 * fwhm / fifth
     dfwhm_dg = slope * (
-        5.0 * g2 * g2 + 4.0 * 2.69269 * g2 * g * l + 3.0 * 2.42843 * g2 * l2 + 2.0 * 4.47163 * g * l2 * l + 0.07842 * l2 * l2
+        5.0 * g2 * g2
+        + 4.0 * 2.69269 * g2 * g * l
+        + 3.0 * 2.42843 * g2 * l2
+        + 2.0 * 4.47163 * g * l2 * l
+        + 0.07842 * l2 * l2
     )
     dfwhm_dl = slope * (
-        2.69269 * g2 * g2 + 2.0 * 2.42843 * g2 * g * l + 3.0 * 4.47163 * g2 * l2 + 4.0 * 0.07842 * g * l2 * l + 5.0 * l2 * l2
+        2.69269 * g2 * g2
+        + 2.0 * 2.42843 * g2 * g * l
+        + 3.0 * 4.47163 * g2 * l2
+        + 4.0 * 0.07842 * g * l2 * l
+        + 5.0 * l2 * l2
     )
     q = l / fwhm
     eta = q * (1.36603 + q * (-0.47719 + q * 0.11116))
@@ -56,7 +64,7 @@ def gauss_window(two_theta: NDArray[np.float64], position: float, fwhm: float) -
     """First and one-past-last point where the Gaussian part is more than nothing."""
     first = np.searchsorted(two_theta, position - GAUSS_REACH * fwhm)
     last = np.searchsorted(two_theta, position + GAUSS_REACH * fwhm)
-    return first, last
+    return int(first), int(last)
 
 
 @vector_kernel

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hump:
-    """A broad Gaussian (glass, Mylar): start position and FWHM in deg; its area is refined, and both too unless fixed."""
+    """A broad Gaussian (glass, Mylar): start position and FWHM in deg; its area is refined, both too unless fixed."""
 
     position: float
     fwhm: float

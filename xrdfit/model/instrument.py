@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Geometry = Literal["bragg-brentano", "debye-scherrer"]
 Detector = Literal["point", "area"]
@@ -54,7 +54,7 @@ class Instrument:
     detector: Detector = "point"
 
     @classmethod
-    def k_alpha(cls, element: str, **rest) -> Instrument:
+    def k_alpha(cls, element: str, **rest: Any) -> Instrument:
         """The K-alpha doublet of a laboratory tube with weights 2:1."""
         first, second = K_ALPHA[element]
         return cls(lines=((first, 2.0), (second, 1.0)), **rest)

@@ -14,8 +14,8 @@ def lorentz_polarization(
 ) -> NDArray[np.float64]:
     """LP factor at `two_theta` (deg).
 
-    Tube: ``(1 + A cos^2 2theta) / ((1 + A) sin^2 theta cos theta)`` with ``A = cos^2`` of the monochromator angle (A = 1
-    without one). Synchrotron with the fraction `polarization` in the plane of the ring and a vertical scattering
+    Tube: ``(1 + A cos^2 2theta) / ((1 + A) sin^2 theta cos theta)`` with ``A = cos^2`` of the monochromator angle
+    (A = 1 without one). Synchrotron with the fraction `polarization` in the plane of the ring and a vertical scattering
     plane: ``(f + (1 - f) cos^2 2theta) / (sin^2 theta cos theta)``.
     """
     theta = np.radians(two_theta) / 2.0

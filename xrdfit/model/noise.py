@@ -58,9 +58,7 @@ def estimate_noise(intensity: NDArray[np.float64]) -> tuple[float, float]:
     return pair if pair[0] > 0.0 else (least, pair[1])
 
 
-def noise_model(
-    intensity: NDArray[np.float64], sigma: NDArray[np.float64] | None, *, weights: Weights
-) -> NoiseModel:
+def noise_model(intensity: NDArray[np.float64], sigma: NDArray[np.float64] | None, *, weights: Weights) -> NoiseModel:
     """The variance model of a scan under a weighting regime; ``file`` without sigma counts as ``estimated``.
 
     ``auto``: the file's sigma, else Poisson if all values are whole numbers, else estimated.

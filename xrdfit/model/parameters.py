@@ -1,6 +1,7 @@
 """The parameter table: declared once, and everything else follows from it.
 
-lmfit Parameters, the Jacobian's columns, the columns of HDF5 and CSV and the documentation's table are read off these rows.
+lmfit Parameters, the Jacobian's columns, the columns of HDF5 and CSV and the documentation's table are read off these
+rows.
 """
 
 from __future__ import annotations
@@ -183,7 +184,9 @@ def _phase_rows(phase: Phase, base: int) -> Iterable[ParameterSpec]:
             scope="scan",
             kind="cell",
             description=f"cell parameter {name} of {phase.name}",
-            slots=tuple((base + slot.CELL + int(row), float(tie[row, column])) for row in np.flatnonzero(tie[:, column])),
+            slots=tuple(
+                (base + slot.CELL + int(row), float(tie[row, column])) for row in np.flatnonzero(tie[:, column])
+            ),
         )
     yield _row(
         f"{phase.name}_lorentz_size",

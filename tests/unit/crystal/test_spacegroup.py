@@ -72,7 +72,7 @@ def test_every_setting_is_found_again_by_its_own_name() -> None:
         ("R-3c", "R-3c:H"),
         ("R -3 c:R", "R-3c:R"),
         ("P2_1/c", "P21/c"),
-        ("I m −3 m", "Im-3m"),  # noqa: RUF001
+        ("I m \N{MINUS SIGN}3 m", "Im-3m"),
     ],
 )
 def test_symbols_are_read_as_people_write_them(written: str, name: str) -> None:

@@ -1,0 +1,36 @@
+"""Files in, files out: patterns, stacks, times, and the results of a series."""
+
+from xrdfit.io.atomic import atomic_path, atomic_write
+from xrdfit.io.hdf5_stack import Hdf5Stack
+from xrdfit.io.paths import expand_files, natural_key
+from xrdfit.io.pattern import read_pattern
+from xrdfit.io.results import StoredResults, read_results
+from xrdfit.io.series_file import SERIES_FILE, SeriesFile
+from xrdfit.io.stack import FileStack, check_files, open_stack
+from xrdfit.io.table import header_lines
+from xrdfit.io.times import RegularTimes
+from xrdfit.io.trajectories import write_origin_csv, write_trajectories_csv
+from xrdfit.io.write_stack import Truth, read_truth, write_stack
+
+__all__ = [
+    "SERIES_FILE",
+    "FileStack",
+    "Hdf5Stack",
+    "RegularTimes",
+    "SeriesFile",
+    "StoredResults",
+    "Truth",
+    "atomic_path",
+    "atomic_write",
+    "check_files",
+    "expand_files",
+    "header_lines",
+    "natural_key",
+    "open_stack",
+    "read_pattern",
+    "read_results",
+    "read_truth",
+    "write_origin_csv",
+    "write_stack",
+    "write_trajectories_csv",
+]

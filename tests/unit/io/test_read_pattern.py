@@ -1,0 +1,191 @@
+"""Reading one pattern: every format by its content, every mistake by its name."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from xrdfit.errors import DataError
+from xrdfit.io import read_pattern
+
+ROWS = [(20.0 + 0.02 * i, 100.0 + i, 10.0 + 0.1 * i) for i in range(20)]
+
+
+def write(folder: Path, text: str, name: str = "scan.xy") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def table(separator: str = " ", *, columns: int = 3, decimal: str = ".", rows: list[tuple[float, ...]] = ROWS) -> str:
+    lines = (separator.join(f"{value:.4f}".replace(".", decimal) for value in row[:columns]) for row in rows)
+    return "\n".join(lines) + "\n"
+
+
+def code_of(path: Path) -> tuple[str, str]:
+    with pytest.raises(DataError) as caught:
+        read_pattern(path)
+    assert str(caught.value).count(" · ") == 3
+    return caught.value.problems[0].code, str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        table(),
+        table("\t"),
+        table(", "),
+        table(","),
+        table(";"),
+        table(";", decimal=","),
+        table(" ", decimal=","),
+        table("\t", decimal=","),
+        "# made by hand\n! another comment\n\n" + table(),
+        "2theta,counts,esd\n" + table(","),
+        "\ufeffAngle;Intensity;Error\r\n" + table(";").replace("\n", "\r\n"),
+        "LFP cell 7, charge\n" + table("   "),
+    ],
+)
+def test_separators_decimal_marks_and_headers_do_not_change_what_is_read(tmp_path: Path, text: str) -> None:
+    pattern = read_pattern(write(tmp_path, text))
+    expected = np.array(ROWS).T
+    assert pattern.sigma is not None
+    np.testing.assert_allclose([pattern.two_theta, pattern.intensity, pattern.sigma], expected, rtol=0, atol=5e-5)
+    assert pattern.mask.all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    step=hnp.arrays(np.float64, st.integers(10, 60), elements=st.floats(1e-3, 0.5)),
+    level=st.floats(1e-3, 1e7),
+    separator=st.sampled_from([" ", "\t", ",", ";", ", "]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_what_is_written_is_read_back_exactly(
+    tmp_path_factory: pytest.TempPathFactory, step: np.ndarray, level: float, separator: str, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    two_theta = 5.0 + np.cumsum(step)
+    intensity, sigma = rng.normal(level, level, step.size), rng.uniform(0.1, 1.0, step.size)
+    rows = zip(two_theta, intensity, sigma, strict=True)
+    text = "\n".join(separator.join(repr(float(value)) for value in row) for row in rows)
+    pattern = read_pattern(write(tmp_path_factory.mktemp("t"), text))
+    assert np.array_equal(pattern.two_theta, two_theta)
+    assert np.array_equal(pattern.intensity, intensity)
+    assert pattern.sigma is not None and np.array_equal(pattern.sigma, sigma)
+
+
+def test_columns_are_found_by_name_and_a_background_column_is_no_sigma(tmp_path: Path) -> None:
+    text = "scan_time,counts,background,two_theta\n" + table(
+        ",", columns=4, rows=[(i, *r[1:], r[0]) for i, r in enumerate(ROWS)]
+    )
+    pattern = read_pattern(write(tmp_path, text, "scan.csv"))
+    assert pattern.two_theta[0] == 20.0 and pattern.intensity[0] == 100.0 and pattern.sigma is None
+
+
+def test_fullprof_instrm_spreads_intensities_over_lines_as_it_likes(tmp_path: Path) -> None:
+    values = [f"{row[1]:.1f}" for row in ROWS]
+    text = "20.0 0.02 20.38 sample at rest\n" + "\n".join(" ".join(values[i : i + 7]) for i in range(0, 20, 7))
+    pattern = read_pattern(write(tmp_path, text, "scan.dat"))
+    np.testing.assert_allclose(pattern.two_theta, [row[0] for row in ROWS], atol=1e-12)
+    assert pattern.intensity.tolist() == [row[1] for row in ROWS]
+
+
+def test_fullprof_xydata_factors_scale_angle_intensity_and_sigma(tmp_path: Path) -> None:
+    head = "XYDATA sample\nINTER 1.0 2.0 0 0.02\nTEMP 300.0\n! comment\n! comment\n! comment\n"
+    pattern = read_pattern(write(tmp_path, head + table(), "scan.dat"))
+    assert pattern.intensity[0] == 200.0 and pattern.sigma is not None and pattern.sigma[0] == 20.0
+
+
+def test_the_content_is_believed_before_the_suffix(tmp_path: Path) -> None:
+    text = "title\n2-Theta Angle (Degrees)\nIntensity\n  20\n" + table(columns=2)
+    assert read_pattern(write(tmp_path, text, "scan.xye")).sigma is None
+
+
+def test_zero_sigma_and_nan_intensity_are_masked(tmp_path: Path) -> None:
+    rows = [(x, np.nan if i == 3 else y, 0.0 if i == 5 else s) for i, (x, y, s) in enumerate(ROWS)]
+    pattern = read_pattern(write(tmp_path, table(rows=rows)))
+    assert np.flatnonzero(~pattern.mask).tolist() == [3, 5]
+
+
+def replaced(row: int, column: int, value: float) -> str:
+    rows = [list(row) for row in ROWS]
+    rows[row][column] = value
+    return table(rows=[tuple(row) for row in rows])
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        ("", "E102", "empty"),
+        ("  \n \n", "E102", "empty"),
+        ("# only\n# comments\n", "E102", "no data"),
+        (table(columns=1), "E105", "1 column"),
+        (table(columns=3, rows=ROWS).replace("20.1000", "20.1000 7.0"), "E105", "4 against 3"),
+        ("\n".join("1 2 3 4 5" for _ in range(12)), "E105", "5 columns"),
+        (table().replace("105.0000", "1O5"), "E106", "'1O5' against a number"),
+        ("to be or not to be\n" * 20, "E106", "no rows of numbers"),
+        (table(rows=ROWS[::-1]), "E107", "descends"),
+        (table(rows=[*ROWS[:9], ROWS[8], *ROWS[9:]]), "E107", "repeated"),
+        (table(rows=ROWS + ROWS), "E107", "steps back"),
+        (replaced(4, 0, np.nan), "E106", "point 5"),
+        (table(rows=ROWS[:6]), "E108", "6 points"),
+        (table(rows=[(x, np.nan, s) for x, _, s in ROWS]), "E108", "0 of 20"),
+        (table(rows=[(x, y, 0.0) for x, y, _ in ROWS]), "E108", "0 of 20"),
+        (replaced(7, 2, -1.0), "E109", "-1 at point 8"),
+        (table(",", decimal=",", columns=2), "E110", "commas"),
+        ("20.00 1,234.5\n20.02 1,235.5\n" * 8, "E110", "mixed"),
+        (table(rows=[(10 * x, y, s) for x, y, s in ROWS]), "E114", "180 deg"),
+        ("# q_A^-1  I\n" + table(columns=2), "E114", "q_A^-1"),
+        ("title\nQ Space\nIntensity\n  20\n" + table(columns=2), "E114", "Q Space"),
+        ("title\n2-Theta\nIntensity\n  30\n" + table(columns=2), "E113", "20 rows against 30"),
+        ("20.0 0.02 20.40\n" + table(columns=1), "E113", "20 against 21"),
+        ("RAW1.01", "E104", "Bruker"),
+        ("PK\x03\x04 zip", "E104", "zip"),
+        ("<?xml version='1.0'?>", "E104", "xrdml"),
+        ("*RAS_DATA_START", "E104", "Rigaku"),
+        ("data_x\n_cell_length_a 4.1\n", "E104", "CIF"),
+        ("title\nBANK 1 20 2 CONST\n" + table(), "E104", "GSAS"),
+        ("\x00\x01\x02", "E104", "binary"),
+    ],
+)
+def test_a_mistake_is_named_with_code_and_place(tmp_path: Path, text: str, code: str, says: str) -> None:
+    found, message = code_of(write(tmp_path, text))
+    assert found == code
+    assert says in message
+
+
+def test_the_wrong_line_is_counted_as_an_editor_counts(tmp_path: Path) -> None:
+    _, message = code_of(write(tmp_path, "# head\n\n" + table().replace("105.0000", "oops")))
+    assert "scan.xy:8" in message
+
+
+def test_a_missing_file_and_a_folder_are_problems_not_tracebacks(tmp_path: Path) -> None:
+    assert code_of(tmp_path / "no.xy")[0] == "E101"
+    assert code_of(tmp_path)[0] == "E101"
+
+
+def test_measured_files_of_four_instruments_are_read(real_data: Path, tmp_path: Path) -> None:
+    chi = read_pattern(next((real_data / "ti64-heating").glob("*.chi")))
+    assert chi.two_theta.size == 1500 and chi.two_theta[0] == 3.0 and chi.sigma is None
+    raw = read_pattern(real_data / "pbso4-lab" / "230803_PbSO4raw.dat")
+    assert raw.two_theta.size == 4751 and raw.two_theta[-1] == pytest.approx(100.0) and raw.intensity[0] == 0.5
+    corrected = read_pattern(real_data / "pbso4-lab" / "geom-corrected.dat")
+    np.testing.assert_allclose(corrected.two_theta, raw.two_theta, atol=1e-9)
+    synchrotron = read_pattern(sorted((real_data / "lmfp-operando" / "xrd_data").glob("*.xye"))[0])
+    assert synchrotron.two_theta.size == 16553 and synchrotron.sigma is not None
+    with zipfile.ZipFile(real_data / "co2sio4-temperature" / "ed-26.zip") as archive:
+        neutron = read_pattern(archive.extract("all594842.dat", tmp_path))
+    assert neutron.sigma is not None and neutron.sigma[0] == 31.828
+    assert np.flatnonzero(~neutron.mask).tolist() == [1505, 1506]
+
+
+def test_every_vendor_file_is_refused_by_name(real_data: Path) -> None:
+    for path in sorted((real_data / "lab-formats").iterdir()):
+        assert code_of(path)[0] == "E104", path

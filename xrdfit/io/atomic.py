@@ -1,0 +1,45 @@
+"""Files that are either complete or not there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def partial_path(path: Path) -> Path:
+    """Where a file is written before it is whole: beside its final place, so that renaming it is atomic."""
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Make a closed partial file durable and give it its final name."""
+    _sync(partial)
+    os.replace(partial, path)
+    _sync(path.parent)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; on success it becomes ``path``, on an exception nothing is left behind."""
+    partial = partial_path(path)
+    try:
+        yield partial
+        publish(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def atomic_write(path: Path, text: str) -> None:
+    """Write a UTF-8 text file, whole or not at all."""
+    with atomic_path(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,162 @@
+"""A stack of patterns in one HDF5 file, read row by row."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import Pattern, ScanTimes
+from xrdfit.io.check import check_two_theta, usable
+from xrdfit.io.nxdata import StackNames, find_stack, open_hdf5, read_axis, text_attribute
+from xrdfit.io.problems import Code, data_error
+from xrdfit.io.times import scan_times
+
+_SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+class Hdf5Stack:
+    """Lazy view of the NXdata stack of an HDF5 file; implements `xrdfit.data.ScanStack`.
+
+    One row is read at a time and nothing but a common 2theta grid is kept. The file is opened by the first reader of
+    each process, so a stack may be pickled and sent to workers.
+
+    NaN intensities and errors that are not positive are masked; a row of nothing but NaN is a scan without data.
+
+    Parameters
+    ----------
+    path : the file.
+    dataset : HDF5 path of the NXdata group or its signal; None finds it by @default and NXdata attributes.
+
+    Raises
+    ------
+    DataError
+        A file that cannot be opened, no or several stacks in it, a grid that is not ascending 2theta, bad times.
+    """
+
+    def __init__(self, path: str | Path, dataset: str | None = None) -> None:
+        self.path = Path(path)
+        self._reader: tuple[int, h5py.File] | None = None
+        with open_hdf5(self.path) as file:
+            self._names: StackNames = find_stack(file, dataset, source=self.path.name)
+            signal = file[self._names.signal]
+            self._n_scans = int(signal.shape[0]) if signal.ndim == 2 else 1
+            if self._n_scans == 0:
+                raise data_error(
+                    Code.EMPTY,
+                    "the stack holds no scan",
+                    where=f"{path}{self._names.signal}",
+                    found=f"shape {signal.shape} against (n_scans, n_points)",
+                    todo="measure or export it again",
+                )
+            self._two_theta: NDArray[np.float64] | None = None
+            if file[self._names.axis].ndim == 1:
+                self._two_theta = read_axis(file, self._names, 0)
+            check_two_theta(read_axis(file, self._names, 0), source=f"{path}{self._names.axis}")
+            self._times = _read_times(file[self._names.group], self._n_scans, source=str(path))
+
+    @property
+    def group(self) -> str:
+        """HDF5 path of the NXdata group."""
+        return self._names.group
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(f"{self.path.name}[{index}]" for index in range(self._n_scans))
+
+    @property
+    def times(self) -> ScanTimes | None:
+        return self._times
+
+    def with_times(self, times: ScanTimes) -> Hdf5Stack:
+        """The same stack with times from elsewhere."""
+        other = Hdf5Stack.__new__(Hdf5Stack)
+        other.__dict__ |= self.__getstate__() | {"_times": times}
+        return other
+
+    def __len__(self) -> int:
+        return self._n_scans
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_reader": None}
+
+    def read(self, index: int) -> Pattern:
+        """Read one scan.
+
+        Raises
+        ------
+        DataError
+            The row cannot be read, or its own 2theta grid does not ascend.
+        """
+        if not 0 <= index < self._n_scans:
+            raise IndexError(f"scan {index} of {self._n_scans}")
+        source = f"{self.path.name}[{index}]"
+        file = self._file()
+        try:
+            two_theta = self._two_theta
+            if two_theta is None:
+                two_theta = read_axis(file, self._names, index)
+                check_two_theta(two_theta, source=source)
+            intensity = self._row(file, self._names.signal, index, two_theta.size)
+            sigma = None
+            if self._names.errors is not None:
+                sigma = self._row(file, self._names.errors, index, two_theta.size)
+        except OSError as error:
+            raise data_error(
+                Code.HDF5_UNREADABLE,
+                "a scan cannot be read",
+                where=source,
+                found=str(error),
+                todo="check the file; it may be damaged or cut short",
+            ) from None
+        start_s, end_s = (None, None)
+        if self._times is not None:
+            start_s, end_s = float(self._times.start_s[index]), float(self._times.end_s[index])
+        return Pattern(
+            two_theta=two_theta,
+            intensity=intensity,
+            sigma=sigma,
+            mask=usable(two_theta, intensity, sigma),
+            source=source,
+            start_s=start_s,
+            end_s=end_s,
+        )
+
+    def _row(self, file: h5py.File, name: str, index: int, n_points: int) -> NDArray[np.float64]:
+        values = file[name]
+        return np.asarray(values[()] if values.ndim == 1 else values[index, :n_points], dtype=np.float64)
+
+    def _file(self) -> h5py.File:
+        """The open file; an HDF5 handle must not cross a fork."""
+        if self._reader is None or self._reader[0] != os.getpid():
+            self._reader = (os.getpid(), open_hdf5(self.path))
+        return self._reader[1]
+
+
+def _read_times(group: h5py.Group, n_scans: int, *, source: str) -> ScanTimes | None:
+    start = group.get("start_time", group.get("time"))
+    end = group.get("end_time") if "start_time" in group else None
+    if start is None:
+        return None
+    for item in (start, end):
+        if item is not None and item.shape != (n_scans,):
+            raise data_error(
+                Code.TIMES,
+                "wrong number of times",
+                where=f"{source}{item.name}",
+                found=f"shape {item.shape} against ({n_scans},)",
+                todo="write one time a scan",
+            )
+    times = scan_times(_values(start), None if end is None else _values(end), source=f"{source}{start.name}")
+    origin = times.origin or text_attribute(start, "start")
+    return ScanTimes(start_s=times.start_s, end_s=times.end_s, origin=origin)
+
+
+def _values(item: h5py.Dataset) -> list[str] | list[float]:
+    if item.dtype.kind in "OS":
+        return list(item.asstr()[()])
+    return list(item[()] * _SECONDS.get(text_attribute(item, "units") or "s", 1.0))

@@ -1,0 +1,166 @@
+"""Reading a results directory back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import Curves, PhaseLabel, PhaseLines
+from xrdfit.errors import DataError
+from xrdfit.io.nxdata import open_hdf5, text_attribute
+from xrdfit.io.problems import Code, data_error
+from xrdfit.io.series_file import FORMAT_VERSION, LINES, SERIES_FILE
+from xrdfit.io.trajectories import column_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredResults:
+    """What a results directory holds; curves and lines are read when asked for.
+
+    ``columns`` are those of ``trajectories.csv``, in order, with NaN for "not measured".
+    """
+
+    directory: Path
+    columns: Mapping[str, NDArray]
+    units: Mapping[str, str]
+    phases: tuple[PhaseLabel, ...]
+    messages: tuple[str, ...]
+    notes: tuple[str, ...]
+    recipe_text: str
+    recipe_hash: str
+    versions: Mapping[str, str]
+
+    def curves(self, scan: int) -> Curves:
+        """Observed and calculated pattern of one scan (its row in the stack).
+
+        Raises
+        ------
+        DataError
+            The scan was not refined, or its fit failed.
+        """
+        with _open(self.directory) as file:
+            group = file["/entry/patterns"]
+            observed = _row(group, "observed", scan)
+            if observed is None or np.all(np.isnan(observed)):
+                raise data_error(
+                    Code.RESULTS,
+                    "no fitted pattern of this scan",
+                    where=f"{self.directory}[{scan}]",
+                    found="nothing stored against a refined scan",
+                    todo="choose a scan whose outcome is not failed",
+                )
+            axis = group["two_theta"]
+            two_theta = axis[()] if axis.ndim == 1 else axis[scan]
+            n_points = int(np.isfinite(two_theta).sum())
+            calculated, background, sigma, used = (
+                group[name][scan, :n_points] for name in ("calculated", "background", "sigma", "used")
+            )
+        return Curves(
+            two_theta=two_theta[:n_points],
+            observed=observed[:n_points],
+            sigma=sigma.astype(np.float64),
+            calculated=calculated,
+            background=background,
+            used=used.astype(np.bool_),
+        )
+
+    def lines(self, scan: int) -> tuple[PhaseLines, ...]:
+        """The lines of every phase in one scan; a phase without lines there is left out."""
+        found = []
+        with _open(self.directory) as file:
+            for name, group in file["/entry/lines"].items():
+                hkl = _row(group, "hkl", scan)
+                if hkl is None or not (n_lines := int(np.any(hkl != 0, axis=1).sum())):
+                    continue
+                values = {key: group[key][scan, :n_lines] for key in LINES}
+                found.append(PhaseLines(phase=name, hkl=hkl[:n_lines], **values))
+        return tuple(found)
+
+
+def read_results(directory: str | Path) -> StoredResults:
+    """Open a results directory.
+
+    Raises
+    ------
+    DataError
+        No results there, or a ``series.h5`` that is damaged or of another version.
+    """
+    directory = Path(directory)
+    with _open(directory) as file:
+        entry = file["entry"]
+        trajectories = entry["trajectories"]
+        process = entry["process"]
+        return StoredResults(
+            directory=directory,
+            columns={column_name(name): _column(item) for name, item in trajectories.items()},
+            units={column_name(n): i.attrs["units"] for n, i in trajectories.items() if "units" in i.attrs},
+            phases=tuple(_phase(name, group) for name, group in entry["phases"].items()),
+            messages=tuple(entry["messages"].asstr()[()]),
+            notes=tuple(entry["notes"].asstr()[()]),
+            recipe_text=process["recipe/data"].asstr()[()],
+            recipe_hash=process["recipe/sha256"].asstr()[()],
+            versions={name: item.asstr()[()] for name, item in process["versions"].items()},
+        )
+
+
+@contextmanager
+def _open(directory: Path) -> Iterator[h5py.File]:
+    """The open ``series.h5``; whatever is amiss with it becomes one problem."""
+    path = directory / SERIES_FILE
+    if not path.is_file():
+        raise data_error(
+            Code.RESULTS,
+            "no results here",
+            where=directory,
+            found=f"no {SERIES_FILE} against a results directory",
+            todo="give the directory that xrdfit refine wrote",
+        )
+    try:
+        with open_hdf5(path) as file:
+            if file.attrs.get("xrdfit_format") != FORMAT_VERSION:
+                raise data_error(
+                    Code.RESULTS,
+                    "results of another version",
+                    where=path,
+                    found=f"format {file.attrs.get('xrdfit_format', 'none')} against {FORMAT_VERSION}",
+                    todo="refine again with --fresh",
+                )
+            yield file
+    except DataError:
+        raise
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise data_error(
+            Code.RESULTS,
+            "the results are damaged",
+            where=path,
+            found=str(error).strip("'\""),
+            todo="refine again with --fresh",
+        ) from error
+
+
+def _row(group: h5py.Group, name: str, scan: int) -> NDArray | None:
+    if name not in group or not 0 <= scan < group[name].shape[0]:
+        return None
+    return group[name][scan]
+
+
+def _column(item: h5py.Dataset) -> NDArray:
+    return item.asstr()[()].astype(object) if item.dtype.kind == "O" else item[()]
+
+
+def _phase(name: str, group: h5py.Group) -> PhaseLabel:
+    return PhaseLabel(
+        name=name,
+        color=text_attribute(group, "color"),
+        role=text_attribute(group, "role") or "active",
+        cell_names=tuple(str(cell) for cell in group.attrs["cell_names"]),
+        reference=json.loads(group.attrs["reference"]),
+        reference_source=text_attribute(group, "reference_source"),
+    )

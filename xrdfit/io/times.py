@@ -1,0 +1,195 @@
+"""When the scans were measured: from file headers, a table, a regular clock or an HDF5 file."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from xrdfit.data import ScanTimes
+from xrdfit.errors import DataError
+from xrdfit.io.problems import Code, data_error
+from xrdfit.io.table import header_lines
+
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?(Z|[+-]\d{2}:?\d{2}))?")
+_DAY_MONTH = re.compile(r"\d{1,2}-[A-Za-z]{3}-(\d{4}|\d{2}) \d{2}:\d{2}:\d{2}")
+_KEY_NAMES = ("source", "file", "filename", "file_name", "scan", "scan_number", "name")
+_START_NAMES = ("start_time", "start", "start_s", "time", "time_s", "begin")
+_END_NAMES = ("end_time", "end", "end_s", "stop")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegularTimes:
+    """Scans that follow each other without a pause: the instant of the first, and seconds from start to start."""
+
+    start: datetime
+    interval_s: float
+
+    def scan_times(self, n_scans: int) -> ScanTimes:
+        """Spans of ``n_scans`` scans."""
+        start = self.interval_s * np.arange(n_scans, dtype=np.float64)
+        return ScanTimes(start_s=start, end_s=start + self.interval_s, origin=self.start.isoformat())
+
+
+def scan_times(starts: Sequence[str | float], ends: Sequence[str | float] | None, *, source: str) -> ScanTimes:
+    """Times given as seconds or ISO 8601; without ends a span reaches to the next start, the last takes the median.
+
+    Raises
+    ------
+    DataError
+        Something that is not a time, a scan that ends before it starts, or scans out of the order of their times.
+    """
+    first = _parse(starts[0], source)
+    start_s = np.array([_seconds_since(first, start, source) for start in starts])
+    if np.any(np.diff(start_s) <= 0.0):
+        scan = int(np.argmax(np.diff(start_s) <= 0.0))
+        raise data_error(
+            Code.TIMES,
+            "scans are not in the order of their times",
+            where=source,
+            found=f"scan {scan + 1} starts at {starts[scan + 1]}, scan {scan} at {starts[scan]}",
+            todo="order the scans by time, or correct the times",
+        )
+    if ends is None:
+        spans = np.diff(start_s)
+        end_s = np.append(start_s[1:], start_s[-1] + (np.median(spans) if spans.size else 0.0))
+    else:
+        end_s = np.array([_seconds_since(first, end, source) for end in ends])
+    if np.any(end_s < start_s):
+        scan = int(np.argmax(end_s < start_s))
+        raise data_error(
+            Code.TIMES,
+            "a scan ends before it starts",
+            where=source,
+            found=f"scan {scan} ends {start_s[scan] - end_s[scan]:g} s before its start",
+            todo="correct the times",
+        )
+    return ScanTimes(start_s=start_s, end_s=end_s, origin=first.isoformat() if isinstance(first, datetime) else None)
+
+
+def times_from_headers(paths: Sequence[Path]) -> ScanTimes | None:
+    """Times from the first date in each file's header; None unless every file has one and they ascend."""
+    starts: list[str | float] = []
+    for path in paths:
+        found = _date_in(header_lines(path))
+        if found is None:
+            return None
+        starts.append(found.isoformat())
+    try:
+        return scan_times(starts, None, source="file headers")
+    except DataError:
+        return None
+
+
+def times_from_csv(path: Path, sources: Sequence[str]) -> ScanTimes:
+    """Times from a table with a column ``start_time`` (or ``time``) and perhaps ``end_time``.
+
+    A column ``file`` or ``scan_number`` assigns rows to scans by what their file names begin with; without one the
+    rows are in the order of the scans.
+
+    Raises
+    ------
+    DataError
+        Missing table or column, or rows that do not match the scans.
+    """
+    if not path.is_file():
+        raise data_error(
+            Code.MISSING, "the table of times does not exist", where=path, found="no such file", todo="correct the path"
+        )
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = [{(key or "").strip().lower(): value for key, value in row.items()} for row in csv.DictReader(file)]
+    names = tuple(rows[0]) if rows else ()
+    start = next((name for name in _START_NAMES if name in names), None)
+    end = next((name for name in _END_NAMES if name in names), None)
+    key = next((name for name in _KEY_NAMES if name in names), None)
+    if start is None:
+        raise data_error(
+            Code.TIMES,
+            "no column of start times",
+            where=path,
+            found=f"columns {', '.join(names) or 'none'} against start_time and end_time",
+            todo="name the columns in the first line",
+        )
+    if key is not None:
+        rows = [_row_of(source, rows, key, path) for source in sources]
+    elif len(rows) != len(sources):
+        raise data_error(
+            Code.TIMES,
+            "wrong number of rows",
+            where=path,
+            found=f"{len(rows)} rows against {len(sources)} scans",
+            todo="give one row a scan, or a column file that assigns them",
+        )
+    ends = None if end is None else [row[end] for row in rows]
+    return scan_times([row[start] for row in rows], ends, source=str(path))
+
+
+def _row_of(source: str, rows: list[dict[str, str]], key: str, path: Path) -> dict[str, str]:
+    """The one row whose key is the scan's file name, its stem, or the first word of it."""
+    name = Path(source).name
+    keys = {name, Path(source).stem, re.split(r"[\W_]", name)[0]}
+    fits = [row for row in rows if Path(row[key] or "").name in keys]
+    if len(fits) != 1:
+        raise data_error(
+            Code.TIMES,
+            "no row for a scan" if not fits else "several rows for a scan",
+            where=path,
+            found=f"{len(fits)} rows whose {key} is {name}",
+            todo="give one row a scan",
+        )
+    return fits[0]
+
+
+def _parse(value: str | float, source: str) -> float | datetime:
+    if isinstance(value, str):
+        for read in (_finite_float, datetime.fromisoformat):
+            try:
+                return read(value.strip())
+            except ValueError:
+                continue
+    elif math.isfinite(value):
+        return float(value)
+    raise _bad_time(value, source)
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _seconds_since(first: float | datetime, value: str | float, source: str) -> float:
+    instant = _parse(value, source)
+    if isinstance(first, datetime) and isinstance(instant, datetime):
+        if (first.tzinfo is None) == (instant.tzinfo is None):
+            return (instant - first).total_seconds()
+    elif isinstance(first, float) and isinstance(instant, float):
+        return instant - first
+    raise _bad_time(value, source)
+
+
+def _bad_time(value: str | float, source: str) -> Exception:
+    return data_error(
+        Code.TIMES,
+        "a time cannot be read",
+        where=source,
+        found=f"{value!r} against seconds or ISO 8601, all of one kind",
+        todo="write like 2026-05-02T09:14:00+02:00",
+    )
+
+
+def _date_in(lines: Sequence[str]) -> datetime | None:
+    for line in lines:
+        if match := _ISO.search(line):
+            return datetime.fromisoformat(match[0].replace(" Z", "Z"))
+        if match := _DAY_MONTH.search(line):
+            year = "%Y" if len(match[1]) == 4 else "%y"
+            return datetime.strptime(match[0], f"%d-%b-{year} %H:%M:%S")
+    return None

@@ -1,0 +1,107 @@
+"""The columns of a refined series: as CSV, as a table for Origin, and as NXdata."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import PhaseLabel, SeriesResult
+from xrdfit.io.atomic import atomic_write
+from xrdfit.io.write_stack import new_group
+
+
+def write_trajectories_csv(path: Path, series: SeriesResult) -> None:
+    """One row a scan, one header row, an empty field for what was not measured."""
+    atomic_write(path, _csv_text([list(series.columns), *_rows(series.columns)]))
+
+
+def write_origin_csv(path: Path, series: SeriesResult) -> None:
+    """The same columns under three rows that Origin takes as long names, units and comments."""
+    names = list(series.columns)
+    long_names = [name.replace("_", " ") for name in names]
+    units = [series.units.get(name, "") for name in names]
+    references = _references(series.phases)
+    comments = [references.get(name, "") for name in names]
+    atomic_write(path, _csv_text([long_names, units, comments, *_rows(series.columns)]))
+
+
+def write_trajectories(entry: h5py.Group, series: SeriesResult) -> None:
+    """``/entry/trajectories``: an NXdata whose figure is the first cell parameter of every phase.
+
+    The column ``x_esd`` is the dataset ``x_errors``, as NeXus has it.
+    """
+    group = new_group(entry, "trajectories", "NXdata", title="refined trajectories")
+    for name, values in series.columns.items():
+        if values.dtype.kind in "OUS":
+            group.create_dataset(nexus_name(name), data=[str(value) for value in values], dtype=h5py.string_dtype())
+        else:
+            group.create_dataset(nexus_name(name), data=values)
+        if name in series.units:
+            group[nexus_name(name)].attrs["units"] = series.units[name]
+    shown = _shown_columns(series)
+    group.attrs["signal"] = shown[0]
+    group.attrs["auxiliary_signals"] = shown[1:]
+    times = series.columns.get("time_s")
+    group.attrs["axes"] = ["time_s" if times is not None and np.all(np.isfinite(times)) else "scan"]
+
+
+def write_phases(entry: h5py.Group, phases: Iterable[PhaseLabel]) -> None:
+    """``/entry/phases``: names, colours and reference values, in order."""
+    group = new_group(entry, "phases", "NXcollection")
+    for phase in phases:
+        item = new_group(group, phase.name, "NXcollection", role=phase.role)
+        item.attrs["cell_names"] = list(phase.cell_names)
+        item.attrs["reference"] = json.dumps(dict(phase.reference))
+        if phase.color is not None:
+            item.attrs["color"] = phase.color
+        if phase.reference_source is not None:
+            item.attrs["reference_source"] = phase.reference_source
+
+
+def nexus_name(column: str) -> str:
+    """The dataset of a column of ``trajectories.csv``."""
+    return f"{column.removesuffix('_esd')}_errors" if column.endswith("_esd") else column
+
+
+def column_name(dataset: str) -> str:
+    """The column of ``trajectories.csv`` that a dataset holds."""
+    return f"{dataset.removesuffix('_errors')}_esd" if dataset.endswith("_errors") else dataset
+
+
+def _shown_columns(series: SeriesResult) -> list[str]:
+    cells = [f"{phase.name}_{phase.cell_names[0]}" for phase in series.phases if phase.cell_names]
+    shown = [name for name in cells if name in series.columns]
+    return shown or [name for name in series.columns if name == "r_wp"] or list(series.columns)[:1]
+
+
+def _rows(columns: Mapping[str, NDArray]) -> list[list[str]]:
+    texts = [[_field(value) for value in values] for values in columns.values()]
+    return [list(row) for row in zip(*texts, strict=True)]
+
+
+def _field(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    number = float(value)  # type: ignore[arg-type]
+    return f"{number:.10g}" if np.isfinite(number) else ""
+
+
+def _csv_text(rows: Iterable[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _references(phases: Iterable[PhaseLabel]) -> dict[str, str]:
+    return {
+        f"{phase.name}_{name}": f"reference {value:.10g} ({phase.reference_source or 'recipe'})"
+        for phase in phases
+        for name, value in phase.reference.items()
+    }

@@ -1,0 +1,147 @@
+"""What happens in a simulated cell: a full cycle of LiFePO4, in two built-in versions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xrdfit.errors import InputError, Problem
+from xrdfit.model import Instrument, InstrumentProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseCourse:
+    """One phase over the cycle.
+
+    Attributes
+    ----------
+    cell : a, b, c in Å before the charge.
+    shrinkage : relative loss of a, b, c at the end of charge; it grows over the charge and goes back over the discharge.
+    lorentz_size : Lorentzian FWHM of the sample that goes with 1/cos(theta), deg.
+    strain : maximum strain e; its FWHM is ``4 e tan(theta)``, Lorentzian.
+    """
+
+    cell: tuple[float, float, float]
+    shrinkage: tuple[float, float, float]
+    lorentz_size: float
+    strain: float
+
+    @property
+    def lorentz_strain(self) -> float:
+        """Lorentzian FWHM that goes with tan(theta), deg."""
+        return math.degrees(4.0 * self.strain)
+
+    def cell_at(self, depth: ArrayLike) -> NDArray[np.float64]:
+        """a, b, c in Å, (..., 3), where the share `depth` of the charge (...) is done or not yet undone."""
+        return np.array(self.cell) * (1.0 - np.multiply.outer(np.asarray(depth), np.array(self.shrinkage)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A cycle at constant current: rest, charge (LFP to FP), rest, discharge (FP to LFP), rest.
+
+    Attributes
+    ----------
+    lfp, fp : the lithiated and the delithiated phase.
+    charged, discharged : mole fraction of FP at the end of charge and at the end of discharge; it begins at 0.
+    full_charge_hours : 20 for C/20: the time that the conversion of everything would take.
+    rest_hours : before the charge, after it, after the discharge.
+    displacement_mm : of the sample, at the beginning and at the end; linear in time.
+    background : Chebyshev coefficients, counts.
+    peak_counts : height of the strongest line of pure LFP above the background.
+    first, step, n_points : the grid of 2theta, deg.
+    """
+
+    name: str
+    lfp: PhaseCourse
+    fp: PhaseCourse
+    charged: float
+    discharged: float
+    full_charge_hours: float = 20.0
+    rest_hours: tuple[float, float, float] = (3.0, 1.0, 1.0)
+    displacement_mm: tuple[float, float] = (0.030, 0.040)
+    background: tuple[float, ...] = (250.0, -30.0, 12.0, -4.0, 2.0, -1.0)
+    peak_counts: float = 2800.0
+    first: float = 20.0
+    step: float = 0.0297
+    n_points: int = 607
+
+    @property
+    def two_theta(self) -> NDArray[np.float64]:
+        """(n_points,) deg."""
+        return self.first + self.step * np.arange(self.n_points)
+
+    @property
+    def knots_s(self) -> NDArray[np.float64]:
+        """(6,) s: beginning, charge begins, charge ends, discharge begins, discharge ends, end."""
+        before, between, after = self.rest_hours
+        charge = self.full_charge_hours * self.charged
+        discharge = self.full_charge_hours * (self.charged - self.discharged)
+        return np.cumsum([0.0, before, charge, between, discharge, after]) * 3600.0
+
+    def fp_fraction(self, time_s: ArrayLike) -> NDArray[np.float64]:
+        """Mole fraction of FP at these times."""
+        course = [0.0, 0.0, self.charged, self.charged, self.discharged, self.discharged]
+        return np.interp(np.asarray(time_s, dtype=np.float64), self.knots_s, course)
+
+    def depth(self, time_s: ArrayLike) -> NDArray[np.float64]:
+        """Share of the charge that is done, or of the discharge that is still to come, at these times."""
+        return np.interp(np.asarray(time_s, dtype=np.float64), self.knots_s, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+
+    def displacement(self, time_s: ArrayLike) -> NDArray[np.float64]:
+        """Sample displacement in mm at these times."""
+        ends = self.knots_s[[0, -1]]
+        return np.interp(np.asarray(time_s, dtype=np.float64), ends, self.displacement_mm)
+
+
+# The laboratory diffractometer of both scenarios.
+LAB_INSTRUMENT = Instrument.k_alpha(
+    "Cu",
+    goniometer_radius_mm=217.5,
+    monochromator_two_theta=26.6,
+    profile=InstrumentProfile(u=0.004, v=-0.002, w=0.0035, lorentz_size=0.015),
+)
+
+WELL_BEHAVED = Scenario(
+    name="well-behaved",
+    lfp=PhaseCourse(cell=(10.3265, 6.0048, 4.6921), shrinkage=(2e-4, 0.0, 0.0), lorentz_size=0.10, strain=2e-4),
+    fp=PhaseCourse(cell=(9.8185, 5.7910, 4.7806), shrinkage=(2e-4, 0.0, 0.0), lorentz_size=0.10, strain=8e-4),
+    charged=0.95,
+    discharged=0.05,
+)
+
+DISTORTED = Scenario(
+    name="distorted",
+    lfp=PhaseCourse(cell=(10.3265, 6.0048, 4.6921), shrinkage=(2e-4, 1.6e-3, 1.2e-3), lorentz_size=0.10, strain=2e-4),
+    fp=PhaseCourse(cell=(9.8185, 5.7910, 4.7806), shrinkage=(2e-4, 1.9e-3, 1.1e-3), lorentz_size=0.10, strain=8e-4),
+    charged=0.84,
+    discharged=0.14,
+)
+
+SCENARIOS = {scenario.name: scenario for scenario in (WELL_BEHAVED, DISTORTED)}
+
+
+def find_scenario(name: str) -> Scenario:
+    """The built-in scenario of this name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if name in SCENARIOS:
+        return SCENARIOS[name]
+    near = get_close_matches(name, SCENARIOS, n=1)
+    raise InputError(
+        Problem(
+            code="E151",
+            what="unknown scenario",
+            where="scenario",
+            found=f"found {name!r} against {' or '.join(SCENARIOS)}",
+            todo=f"did you mean {near[0]}?" if near else "choose one of them",
+        )
+    )

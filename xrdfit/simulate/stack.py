@@ -1,0 +1,123 @@
+"""A stack of patterns with known truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.crystal import Phase
+from xrdfit.data import Pattern, ScanTimes
+from xrdfit.model import Background, Instrument, PatternModel
+from xrdfit.simulate.pattern import CellInTime
+from xrdfit.simulate.recipe_text import recipe_text
+from xrdfit.simulate.scenario import LAB_INSTRUMENT, Scenario
+
+ORIGIN = "2026-05-02T09:14:00+02:00"
+DEFAULT_SCANS = 42
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedStack:
+    """A `ScanStack` in memory that knows what it was made from.
+
+    Attributes
+    ----------
+    counts : (n_scans, n_points) what the detector counted. expected : (n_scans, n_points) what it would on average.
+    truth : by column name, (n_scans,): every parameter of the model and ``<P>_fraction`` (mole fraction), ``<P>_scale``
+        (irradiated volume), ``time_s``. Values are those at the scan's mid-time. The cell and widths of a phase whose
+        fraction is 0 are those it would appear with.
+    units : of the truth's columns.
+    phases : with the literature's cells, as a user would start from; the true cells differ.
+    """
+
+    scenario: Scenario
+    seed: int
+    counts_factor: float
+    sweep: bool
+    instrument: Instrument
+    phases: tuple[Phase, ...]
+    background: Background
+    two_theta: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    counts: NDArray[np.float64]
+    times: ScanTimes
+    truth: Mapping[str, NDArray[np.float64]]
+    units: Mapping[str, str]
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(f"{self.scenario.name}[{scan}]" for scan in range(len(self)))
+
+    def read(self, index: int) -> Pattern:
+        return Pattern(
+            two_theta=self.two_theta,
+            intensity=self.counts[index],
+            sigma=None,
+            mask=np.ones(self.two_theta.size, dtype=np.bool_),
+            source=self.sources[index],
+            start_s=float(self.times.start_s[index]),
+            end_s=float(self.times.end_s[index]),
+        )
+
+    @property
+    def model(self) -> PatternModel:
+        """The model that the stack obeys."""
+        return PatternModel.of(self.instrument, self.phases, self.background)
+
+    @property
+    def recipe_text(self) -> str:
+        """A recipe that refines the stack, written as ``stack.h5`` beside it."""
+        return recipe_text(self.instrument, self.phases, self.background)
+
+
+def simulate_stack(
+    scenario: Scenario, *, seed: int, n_scans: int = DEFAULT_SCANS, counts: float = 1.0, sweep: bool = False
+) -> SimulatedStack:
+    """Measure a cycle in `n_scans` scans that follow each other without a pause.
+
+    Parameters
+    ----------
+    seed : of the counting statistics; the same seed gives the same counts.
+    n_scans : into which the whole cycle is divided: a scan takes its duration over `n_scans`.
+    counts : measuring time of a step against the reference case: factor on all counts.
+    sweep : whether each point sees the cell as it is when that point is measured (from low to high angle). If not,
+        the whole scan sees it as it is at its mid-time.
+    """
+    edges = np.linspace(0.0, scenario.knots_s[-1], n_scans + 1)
+    times = ScanTimes(start_s=edges[:-1], end_s=edges[1:], origin=ORIGIN)
+    cell = CellInTime.of(scenario, LAB_INSTRUMENT, counts=counts)
+    middle = 0.5 * (times.start_s + times.end_s)
+    if sweep:
+        expected = np.array([cell.swept(*span) for span in zip(times.start_s, times.end_s, strict=True)])
+    else:
+        expected = np.array([cell.pattern(time) for time in middle])
+    states = [cell.state(time) for time in middle]
+    columns = {"time_s": middle}
+    units = {"time_s": "s"}
+    for row, spec in enumerate(cell.model.table):
+        columns[spec.name] = np.array([state.values[row] for state in states])
+        units[spec.name] = spec.unit
+    for number, phase in enumerate(cell.model.phases):
+        columns[f"{phase.name}_fraction"] = np.array([state.fraction[number] for state in states])
+        columns[f"{phase.name}_scale"] = np.array([state.scale[number] for state in states])
+    return SimulatedStack(
+        scenario=scenario,
+        seed=seed,
+        counts_factor=counts,
+        sweep=sweep,
+        instrument=LAB_INSTRUMENT,
+        phases=cell.model.phases,
+        background=cell.model.background,
+        two_theta=cell.two_theta,
+        expected=expected,
+        counts=np.random.default_rng(seed).poisson(expected).astype(np.float64),
+        times=times,
+        truth=columns,
+        units=units,
+    )

@@ -4,7 +4,15 @@ from xrdfit.fit.compiled import refine_compiled
 from xrdfit.fit.lmfit_driver import make_minimizer, refine_with_lmfit
 from xrdfit.fit.objective import ScanObjective
 from xrdfit.fit.parameters import lmfit_parameters, start_values
-from xrdfit.fit.scan import PreparedScan, ScanFit, fit_scan, prepare_scan, with_seeded_background
+from xrdfit.fit.scan import (
+    PreparedScan,
+    ScanFit,
+    area_esd,
+    area_sum,
+    fit_scan,
+    prepare_scan,
+    with_seeded_background,
+)
 from xrdfit.fit.statistics import Agreement, agreement
 
 __all__ = [
@@ -13,6 +21,8 @@ __all__ = [
     "ScanFit",
     "ScanObjective",
     "agreement",
+    "area_esd",
+    "area_sum",
     "fit_scan",
     "lmfit_parameters",
     "make_minimizer",

@@ -50,25 +50,24 @@ def free_variables(
     return ~(at_lower | at_upper)
 
 
-def area_esd(
-    objective: ScanObjective,
-    values: NDArray[np.float64],
-    derivative: NDArray[np.float64],
-    covariance: NDArray[np.float64],
+def area_covariance(
+    objective: ScanObjective, values: NDArray[np.float64], derivative: NDArray[np.float64], covariance: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(m,) counting esds of the line areas, the other parameters' uncertainty included; NaN where the area is zero."""
+    """(m, m) covariance of the line areas, the other parameters' uncertainty included; zero where an area is zero.
+
+    derivative : (n_parameters, n_variables), covariance : of the variables, NaN where unknown.
+    """
     objective.calculate(values)
     slots = objective.model.table.slots(values)
     factor, half, index = eliminated(objective.problem, slots, objective.row_of_slot, objective.work)
-    esd = np.full(objective.work.area.size, np.nan)
+    result = np.zeros((objective.work.area.size,) * 2)
     if index.size:
         scale = 1.0 / np.sqrt(np.diag(objective.work.gram)[index])
-        inverse_factor = np.linalg.inv(factor_lower(factor))
-        response = inverse_factor.T @ (half @ objective.slot_derivative(derivative))
-        variance = (inverse_factor**2).sum(axis=0)
-        variance += np.einsum("ij,jk,ik->i", response, np.nan_to_num(covariance), response)
-        esd[index] = np.sqrt(variance) * scale
-    return esd
+        inverse = np.linalg.inv(factor_lower(factor))
+        response = inverse.T @ (half @ objective.slot_derivative(derivative))
+        block = inverse.T @ inverse + response @ np.nan_to_num(covariance) @ response.T
+        result[np.ix_(index, index)] = block * np.outer(scale, scale)
+    return result
 
 
 def minimizer_result(

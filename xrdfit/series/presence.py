@@ -1,0 +1,131 @@
+"""Is the phase there? A test that does not let the scan under test choose its own evidence.
+
+Cell, widths and relative intensities come from the other scans; what is left is one amplitude, bounded at zero, whose
+null distribution is half chi2_0, half chi2_1 (Self & Liang 1987, doi:10.1080/01621459.1987.10478472). It is tested by its
+score at the fit without the phase, everything that fit refined being projected out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.fit import ScanFit
+from xrdfit.kernels.least_squares import calculate, eliminated, make_workspace
+from xrdfit.model import PatternModel
+
+# One-sided 1 % point of the standard normal: the nominal rate of false alarms.
+Z_PRESENT = 2.3263478740408408
+# One-sided 95 % point, for upper limits.
+Z_UPPER = 1.6448536269514722
+# Below this the free intensities of a phase follow noise as much as signal, and its cell with them.
+Z_CELL = 10.0
+
+Hkl = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceTest:
+    """Amplitude of a phase, in units of its reference intensities, with esd; z = amplitude / esd."""
+
+    amplitude: float
+    esd: float
+
+    @property
+    def z(self) -> float:
+        return self.amplitude / self.esd if self.esd > 0.0 else 0.0
+
+    @property
+    def upper95(self) -> float:
+        return max(self.amplitude, 0.0) + Z_UPPER * self.esd
+
+
+def reference_intensities(
+    areas: Sequence[Mapping[Hkl, float]], weights: Sequence[float], *, leave_out: int
+) -> dict[Hkl, float]:
+    """Relative intensities of a phase (sum 1), averaged over scans, the one under test left out.
+
+    areas : hkl -> line area of each scan; weights : of each scan, zero where it must not count.
+    """
+    total: dict[Hkl, float] = {}
+    for scan, (lines, weight) in enumerate(zip(areas, weights, strict=True)):
+        norm = sum(lines.values())
+        if scan != leave_out and weight > 0.0 and norm > 0.0:
+            for hkl, area in lines.items():
+                total[hkl] = total.get(hkl, 0.0) + weight * area / norm
+    everything = sum(total.values())
+    return {hkl: area / everything for hkl, area in total.items()} if everything > 0.0 else {}
+
+
+def phase_template(
+    model: PatternModel,
+    fit: ScanFit,
+    *,
+    values: NDArray[np.float64],
+    phase: int,
+    reference: Mapping[Hkl, float],
+) -> NDArray[np.float64]:
+    """(n,) pattern of a phase with its reference intensities at the points of a fitted scan."""
+    only = [number == phase for number in range(len(model.phases))]
+    lines = model.choose_lines(values, fit.prepared.points.two_theta, only)
+    problem = model.problem(fit.prepared.points, fit.prepared.noise, lines)
+    work = make_workspace(problem, 0)
+    work.area[:] = [reference.get(_key(hkl), 0.0) for hkl in lines.hkl]
+    calculate(problem, model.table.slots(values), work, False)
+    return work.model - work.background
+
+
+def presence_test(fit: ScanFit, template: NDArray[np.float64]) -> PresenceTest:
+    """Score test of a template (n,) against the fit of a scan without the phase.
+
+    The residual's variance and serial correlation widen the esd; where the template is a combination of what the
+    fit already has, the esd is infinite.
+    """
+    objective = fit.objective
+    objective.calculate(fit.values)
+    work = objective.work
+    slots = objective.model.table.slots(fit.values)
+    _, _, active = eliminated(objective.problem, slots, objective.row_of_slot, work)
+    root = np.sqrt(work.weight)
+    known = np.concatenate([work.profiles[active], work.jacobian]) * root
+    wanted = template * root
+    basis = _orthonormal_rows(known)
+    new = wanted - basis.T @ (basis @ wanted)
+    strength = float(new @ new)
+    if strength <= 1e-10 * float(wanted @ wanted):
+        return PresenceTest(amplitude=0.0, esd=np.inf)
+    residual = root * work.residual
+    amplitude = float(new @ residual) / strength
+    rest = residual - amplitude * new
+    n_free = max(rest.size - basis.shape[0] - 1, 1)
+    return PresenceTest(amplitude=amplitude, esd=float(np.sqrt(_inflation(rest, new, n_free) / strength)))
+
+
+def _inflation(residual: NDArray[np.float64], template: NDArray[np.float64], n_free: int) -> float:
+    """Variance of the template's score against that under independent unit noise."""
+    n = residual.size
+    gamma0 = float(residual @ residual) / n_free
+    norm = float(template @ template)
+    total = gamma0
+    noise = 2.0 / np.sqrt(n)
+    for lag in range(1, n // 4):
+        # Autocovariance up to the first lag at which it is lost in its own noise.
+        gamma = float(residual[lag:] @ residual[:-lag]) / n_free
+        if gamma < noise * gamma0:
+            break
+        total += 2.0 * gamma * float(template[lag:] @ template[:-lag]) / norm
+    return max(total, 1e-12)
+
+
+def _orthonormal_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    norm = np.linalg.norm(rows, axis=1)
+    kept = rows[norm > 0.0] / norm[norm > 0.0][:, None]
+    _, strength, basis = np.linalg.svd(kept, full_matrices=False)
+    return basis[strength > 1e-9 * max(float(strength[0]), 1e-300)] if strength.size else basis
+
+
+def _key(hkl: NDArray[np.int32]) -> Hkl:
+    return int(hkl[0]), int(hkl[1]), int(hkl[2])

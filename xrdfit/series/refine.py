@@ -1,0 +1,111 @@
+"""The main job: a whole series, from a job to its trajectories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from xrdfit.data import ScanResult, SeriesResult
+from xrdfit.errors import InputError, NoResultError, Problem
+from xrdfit.fit import start_values
+from xrdfit.model import PatternModel
+
+from xrdfit.series.columns import column_units, scan_result, scan_row, series_columns
+from xrdfit.series.scanfit import ScanFitter
+from xrdfit.series.scopes import settle_scopes
+from xrdfit.series.sequential import FinalScan, Progress, SequentialSeries
+
+if TYPE_CHECKING:
+    from xrdfit.recipe import Job
+
+
+class ScanWriter(Protocol):
+    """Where finished scans go."""
+
+    def write_scan(self, index: int, result: ScanResult) -> None: ...
+
+
+def refine_series(
+    job: Job,
+    *,
+    scans: Sequence[int] | None = None,
+    writer: ScanWriter | None = None,
+    progress: Progress | None = None,
+) -> SeriesResult:
+    """Refine the scans of a job (all by default) one after the other.
+
+    Parameters
+    ----------
+    scans : indices into the stack, ascending.
+    writer : gets every finished scan at once, in no particular order.
+    progress : called with (steps done, steps in all, a word on the last scan).
+
+    Raises
+    ------
+    InputError
+        If the recipe's parameters do not fit the model, or there is no scan to refine.
+    NoResultError
+        If not one scan could be fitted.
+    """
+    chosen = list(range(len(job.stack))) if scans is None else list(scans)
+    if not chosen:
+        raise InputError(
+            Problem(
+                code="E140",
+                what="no scan to refine",
+                where="data.files",
+                found=f"found 0 of {len(job.stack)} scans against at least 1",
+                todo="check the files and --scans",
+            )
+        )
+    model = PatternModel.of(job.instrument, job.phases, job.background)
+    start = start_values(model.table, job.settings.overrides)
+    scopes = settle_scopes(model, job.settings, n_scans=len(chosen))
+    rows: dict[int, dict[str, float | str]] = {}
+    messages: dict[int, str] = {}
+
+    def keep(index: int, final: FinalScan) -> None:
+        rows[index] = scan_row(model, final)
+        if final.record.message:
+            messages[index] = final.record.message
+        result = scan_result(model, final)
+        if writer is not None and result is not None:
+            writer.write_scan(index, result)
+
+    series = SequentialSeries(
+        fitter=ScanFitter(model=model, settings=job.settings, scopes=scopes),
+        stack=job.stack,
+        scans=chosen,
+        start=start,
+        on_final=keep,
+        progress=progress,
+    )
+    if not series.run():
+        reasons = sorted(set(messages.values()))
+        raise NoResultError(f"not one of {len(chosen)} scans could be fitted: {'; '.join(reasons[:5])}")
+    columns = series_columns(job.stack, chosen, rows)
+    return SeriesResult(
+        columns=columns,
+        units=column_units(model, list(columns)),
+        phases=tuple(phase.label() for phase in job.phases),
+        messages=tuple(f"scan {index}: {messages[index]}" for index in sorted(messages)),
+        notes=tuple(_notes(series, model)),
+    )
+
+
+def _notes(series: SequentialSeries, model: PatternModel) -> list[str]:
+    """What the run settled by itself and the reader must know."""
+    notes = [
+        f"esds: marginal covariance, intensities and background included; scaling: {series.settings.esd_scaling}",
+        "fractions: not determined in sequential mode; apparent_share is a ratio of free Le Bail sums, not a fraction",
+    ]
+    assert series.seen is not None
+    for spec, value, once in zip(model.table, series.seen.start, series.fitter.scopes.series, strict=True):
+        if once:
+            notes.append(f"{spec.name} = {value:.6g} {spec.unit}: refined once, on the best scans, and held")
+    for phase, found in zip(model.phases, series.seen.found, strict=True):
+        if not found:
+            notes.append(f"{phase.name}: not found in any surveyed scan")
+    if model.instrument.profile is None:
+        notes.append("instrument resolution unknown: caglioti_u, v, w refined; sizes and strains are not sample properties")
+    return notes

@@ -1,0 +1,210 @@
+"""One scan of a series: the fit with whatever phases it shows, and the ladder of rescues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import Outcome, RefineSettings
+from xrdfit.fit import PreparedScan, ScanFit, fit_scan, with_seeded_background
+from xrdfit.model import PatternModel
+from xrdfit.series.scopes import Scopes, belongs_to
+from xrdfit.series.selection import (
+    DETERMINED,
+    cell_blur,
+    gain_of_adding,
+    gain_threshold,
+    gains,
+    scale_grid,
+    scaled_cell,
+)
+from xrdfit.series.state import ScanRecord, Status
+
+# Cell search around a start: first narrow, then as far as a wrong temperature or composition takes a cell.
+NARROW = 0.004
+WIDE = 0.03
+_MAX_ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A fit with what was decided about each phase."""
+
+    fit: ScanFit
+    status: tuple[Status, ...]
+    significance: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanFitter:
+    """Fits scans of one series with one model; knows nothing of neighbours."""
+
+    model: PatternModel
+    settings: RefineSettings
+    scopes: Scopes
+
+    def fit(
+        self,
+        prepared: PreparedScan,
+        start: NDArray[np.float64],
+        status: Sequence[Status],
+        *,
+        kinds: Sequence[str] | None = None,
+        also: NDArray[np.bool_] | None = None,
+    ) -> ScanFit:
+        """Fit with the given phases; the cell and widths of a held phase stay at `start`.
+
+        kinds : only these kinds of parameters move (all if None). also : further parameters that move.
+        """
+        vary = self.scopes.scan.copy() if also is None else self.scopes.scan | also
+        if kinds is not None:
+            vary &= self.model.table.where(*kinds)
+        for phase, state in enumerate(status):
+            if state != Status.REFINED:
+                vary &= ~belongs_to(self.model, phase)
+        present = [state != Status.ABSENT for state in status]
+        return fit_scan(self.model, prepared, self.settings, start=start, present=present, vary=vary)
+
+    def staged(self, prepared: PreparedScan, start: NDArray[np.float64], status: Sequence[Status]) -> ScanFit:
+        """Background first, then positions, then widths, then all: for a start that is not close."""
+        values = with_seeded_background(self.model, prepared, start)
+        for kinds in (
+            ("background",),
+            ("background", "cell"),
+            ("background", "cell", "position"),
+            ("background", "cell", "position", "width"),
+        ):
+            values = self.fit(prepared, values, status, kinds=kinds).values
+        return self.fit(prepared, values, status)
+
+    def settle(self, prepared: PreparedScan, start: NDArray[np.float64], status: Sequence[Status]) -> Fitted:
+        """Fit, then let go what is not there, take in what is, and hold what cannot be read off."""
+        state = list(status)
+        found = self.fit(prepared, start, state)
+        held_for_good: set[int] = set()
+        for _ in range(_MAX_ROUNDS):
+            gain = gains(found)
+            changed = False
+            for phase in np.argsort(gain):
+                there = state[phase] != Status.ABSENT
+                n_lines = int(np.count_nonzero(found.objective.lines.phase == phase))
+                if there and gain[phase] < gain_threshold(n_lines):
+                    state[phase] = Status.ABSENT
+                    changed = True
+                    break
+            if not changed:
+                for phase in range(len(state)):
+                    if state[phase] == Status.REFINED and not cell_blur(found, self.model, phase) < DETERMINED:
+                        state[phase] = Status.HELD
+                        held_for_good.add(phase)
+                        changed = True
+            if not changed:
+                best = self._best_newcomer(prepared, start, found, state)
+                if best is not None:
+                    state[best] = Status.HELD if best in held_for_good else Status.REFINED
+                    changed = True
+                    # A phase that was let go and comes back must not go round in circles.
+                    held_for_good.add(best)
+            if not changed:
+                break
+            found = self.fit(prepared, self._carry(found, start, state), state)
+        return Fitted(fit=found, status=tuple(state), significance=tuple(float(g) for g in gains(found)))
+
+    def _carry(
+        self, found: ScanFit, start: NDArray[np.float64], status: Sequence[Status]
+    ) -> NDArray[np.float64]:
+        """Values to go on from: the fit's, but the prediction for phases it does not refine."""
+        values = found.values.copy()
+        for phase, state in enumerate(status):
+            if state != Status.REFINED or not found.present[phase]:
+                own = belongs_to(self.model, phase)
+                values[own] = start[own]
+        return values
+
+    def _best_newcomer(
+        self, prepared: PreparedScan, start: NDArray[np.float64], found: ScanFit, status: Sequence[Status]
+    ) -> int | None:
+        values = self._carry(found, start, status)
+        scale = max(found.agreement.chi2_reduced, 1e-300)
+        if prepared.noise.regime != "unit":
+            scale = max(scale, 1.0)
+        best, phase_found = 0.0, None
+        for phase, state in enumerate(status):
+            if state == Status.ABSENT:
+                gain, _, n_lines = gain_of_adding(
+                    self.model,
+                    prepared,
+                    values=values,
+                    present=[s != Status.ABSENT for s in status],
+                    phase=phase,
+                    factors=(1.0,),
+                    weight=found.objective.work.weight,
+                )[0]
+                surplus = gain / scale - gain_threshold(n_lines)
+                if n_lines and surplus > best:
+                    best, phase_found = surplus, phase
+        return phase_found
+
+    def cold(self, prepared: PreparedScan, start: NDArray[np.float64], *, reach: Sequence[float]) -> Fitted:
+        """From nothing: phases taken in one by one, the strongest first, each looked for around its start cell.
+
+        reach : (n_phases,) how far the cell lengths of each are searched, relative.
+        """
+        values = with_seeded_background(self.model, prepared, start)
+        status = [Status.ABSENT] * len(self.model.phases)
+        found = self.fit(prepared, values, status)
+        for _ in self.model.phases:
+            best: tuple[float, int, float] | None = None
+            scale = max(found.agreement.chi2_reduced, 1.0 if prepared.noise.regime != "unit" else 1e-300)
+            for phase, state in enumerate(status):
+                if state == Status.ABSENT:
+                    factors = scale_grid(self.model, values, prepared.points.two_theta, reach[phase])
+                    gain, factor, n_lines = gain_of_adding(
+                        self.model,
+                        prepared,
+                        values=values,
+                        present=[s != Status.ABSENT for s in status],
+                        phase=phase,
+                        factors=factors,
+                        weight=found.objective.work.weight,
+                    )[0]
+                    surplus = gain / scale / gain_threshold(n_lines)
+                    if n_lines and surplus > 1.0 and (best is None or gain > best[0]):
+                        best = (gain, phase, factor)
+            if best is None:
+                break
+            _, phase, factor = best
+            trial = scaled_cell(self.model, values, phase, factor)
+            attempt = [Status.REFINED if number == phase else s for number, s in enumerate(status)]
+            new = self.staged(prepared, trial, attempt)
+            if not new.agreement.chi2 < found.agreement.chi2 or not np.isfinite(new.agreement.chi2):
+                break
+            status, found, values = attempt, new, new.values.copy()
+        return self.settle(prepared, found.values, status)
+
+
+def record_of(fitted: Fitted, *, outcome: Outcome, message: str) -> ScanRecord:
+    """The brief of a fit."""
+    fit = fitted.fit
+    lines = fit.objective.lines
+    areas = tuple(
+        {
+            (int(h), int(k), int(l)): float(area)
+            for (h, k, l), area in zip(lines.hkl[own], fit.objective.work.area[own], strict=True)
+        }
+        for own in (lines.phase == phase for phase in range(len(fitted.status)))
+    )
+    return ScanRecord(
+        outcome=outcome,
+        message=message,
+        values=fit.values,
+        esd=fit.esd,
+        status=fitted.status,
+        significance=fitted.significance,
+        areas=areas,
+        chi2=fit.agreement.chi2,
+        gof=fit.agreement.gof,
+    )

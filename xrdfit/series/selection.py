@@ -1,0 +1,132 @@
+"""Which phases are in a scan: what their lines gain, where their cell may be, whether a cell can be read off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.fit import PreparedScan, ScanFit, ScanObjective
+from xrdfit.kernels import problem as slot
+from xrdfit.kernels.linear import nonnegative_solve
+from xrdfit.model import PatternModel
+from xrdfit.series.scopes import belongs_to
+
+# A phase's cell is read off only where its error moves the phase's lines by less than this part of their FWHM: beyond,
+# the error is not a standard deviation of anything, since the fit may sit on a neighbouring line or on noise.
+DETERMINED = 0.2
+# Steps to either side of a cell search.
+_MOST_STEPS = 60
+
+
+def gain_threshold(n_lines: int) -> float:
+    """Fall in chi^2 / GoF^2 above which `n_lines` free areas are more than noise and small misfit."""
+    return 10.0 + n_lines + 6.0 * np.sqrt(2.0 * max(n_lines, 1))
+
+
+def chi2_without(objective: ScanObjective, phase: int) -> float:
+    """Chi^2 of the objective's present pattern if the lines of a phase were not there, the other areas re-solved."""
+    work = objective.work
+    kept = objective.lines.phase != phase
+    gram = np.ascontiguousarray(work.gram[np.ix_(kept, kept)])
+    right = np.ascontiguousarray(work.right[kept])
+    area = np.zeros(right.size)
+    nonnegative_solve(gram, right, area, work.active[kept].copy())
+    full = work.area @ work.gram @ work.area - 2.0 * work.right @ work.area
+    less = area @ gram @ area - 2.0 * right @ area
+    return float(objective.chi2 + less - full)
+
+
+def gains(fit: ScanFit) -> NDArray[np.float64]:
+    """(n_phases,) fall in chi^2 / GoF^2 that each present phase brings."""
+    objective = fit.objective
+    objective.calculate(fit.values)
+    scale = max(fit.agreement.chi2_reduced, 1.0) if fit.prepared.noise.regime != "unit" else fit.agreement.chi2_reduced
+    result = np.zeros(len(fit.present))
+    for phase, there in enumerate(fit.present):
+        if there:
+            result[phase] = (chi2_without(objective, phase) - objective.chi2) / scale
+    return result
+
+
+def scaled_cell(model: PatternModel, values: NDArray[np.float64], phase: int, factor: float) -> NDArray[np.float64]:
+    """`values` with the cell lengths of a phase multiplied by `factor`."""
+    result = values.copy()
+    for i, spec in enumerate(model.table):
+        if spec.kind == "cell" and spec.unit == "Å" and belongs_to(model, phase)[i]:
+            result[i] = min(max(values[i] * factor, spec.lower), spec.upper)
+    return result
+
+
+def gain_of_adding(
+    model: PatternModel,
+    prepared: PreparedScan,
+    *,
+    values: NDArray[np.float64],
+    present: Sequence[bool],
+    phase: int,
+    factors: Iterable[float],
+    weight: NDArray[np.float64],
+) -> list[tuple[float, float, int]]:
+    """For each factor on the phase's cell: fall in chi^2 that its lines bring beside the present ones.
+
+    Returns (gain, factor, number of lines) by falling gain. Everything but the areas stays at `values`; weight (n,).
+    """
+    together = [there or number == phase for number, there in enumerate(present)]
+    nothing = np.zeros(len(model.table), dtype=np.bool_)
+    found = []
+    for factor in factors:
+        moved = scaled_cell(model, values, phase, factor)
+        objective = ScanObjective(
+            model, prepared.points, prepared.noise, values=moved, present=together, wanted=nothing
+        )
+        objective.work.weight[:] = weight
+        objective.calculate(moved)
+        gain = chi2_without(objective, phase) - objective.chi2
+        found.append((float(gain), float(factor), int(np.count_nonzero(objective.lines.phase == phase))))
+    return sorted(found, reverse=True)
+
+
+def scale_grid(
+    model: PatternModel, values: NDArray[np.float64], two_theta: NDArray[np.float64], reach: float
+) -> list[float]:
+    """Factors from ``1 - reach`` to ``1 + reach`` in steps that move the last line by half the resolution at most."""
+    slots = model.table.slots(values)
+    theta = np.radians(two_theta[-1]) / 2.0
+    tangent = np.tan(theta)
+    squared = tangent * (slots[slot.CAGLIOTI_U] * tangent + slots[slot.CAGLIOTI_V]) + slots[slot.CAGLIOTI_W]
+    width = np.sqrt(max(squared, 1e-6))
+    step = 0.5 * width / np.degrees(2.0 * np.tan(theta))
+    half = max(1, min(int(np.ceil(reach / step)), _MOST_STEPS))
+    return [1.0 + reach * i / half for i in range(-half, half + 1)]
+
+
+def cell_blur(fit: ScanFit, model: PatternModel, phase: int) -> float:
+    """How far the error of a phase's cell moves its lines, in their FWHM: root mean square, weighted by area.
+
+    Infinite where the cell, or part of it, is not determined.
+    """
+    table = model.table
+    chosen = table.where("cell") & belongs_to(model, phase)
+    names = [name for name, flag in zip(table.names, chosen, strict=True) if flag]
+    where = [fit.names.index(name) for name in names if name in fit.names]
+    if not where:
+        return 0.0
+    covariance = fit.covariance[np.ix_(where, where)]
+    if not np.isfinite(covariance).all():
+        return np.inf
+    varied = np.array([name in fit.names for name in table.names]) & chosen
+    lines = fit.objective.lines.phase == phase
+    area = fit.objective.work.area[lines]
+    if not area.sum() > 0.0:
+        return np.inf
+    work = fit.objective.work
+    fit.objective.calculate(fit.values)
+    first = slot.N_GLOBAL + slot.N_PHASE * phase
+    on_cell = slice(slot.N_GLOBAL, slot.N_GLOBAL + slot.LORENTZ_SIZE)
+    by_cell = work.by_slot[lines, 0, on_cell] * work.by_theta[lines, 0, :1]
+    motion = by_cell @ table.slot_mapping[first : first + slot.LORENTZ_SIZE][:, varied]
+    variance = np.einsum("ij,jk,ik->i", motion, covariance, motion)
+    fwhm = work.gauss[lines, 0] + work.lorentz[lines, 0]
+    return float(np.sqrt(np.sum(area * variance / fwhm**2) / area.sum()))

@@ -1,0 +1,347 @@
+"""Scan after scan: outward from where the series stands best, then back, with a test of presence in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import Outcome, RefineSettings, ScanStack
+from xrdfit.errors import DataError
+from xrdfit.fit import PreparedScan, ScanFit, prepare_scan
+from xrdfit.series.presence import (
+    Z_CELL,
+    Z_PRESENT,
+    PresenceTest,
+    phase_template,
+    presence_test,
+    reference_intensities,
+)
+from xrdfit.series.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
+from xrdfit.series.scopes import belongs_to
+from xrdfit.series.selection import DETERMINED, cell_blur, gain_threshold, gains
+from xrdfit.series.state import ScanRecord, Status
+from xrdfit.series.survey import Survey, survey, survey_indices
+
+Progress = Callable[[int, int, str], None]
+
+# A fit this much worse (GoF) than those around it gets the ladder of rescues, and a flag if that does not help.
+_POOR = 1.5
+# A phase whose lines gain this many thresholds needs no test; one that gains as much serves as reference for others.
+_SURE = 5.0
+# Points that a fit needs beyond its parameters.
+_SPARE_POINTS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalScan:
+    """The last word on a scan: the fit (None where there is none), its record and the tests of presence."""
+
+    fitted: Fitted | None
+    record: ScanRecord
+    tests: tuple[PresenceTest | None, ...]
+
+
+@dataclass(slots=True)
+class SequentialSeries:
+    """A series being refined; `run` yields the scans in their final form, in the order of the second pass.
+
+    Only numbers of each scan are kept: patterns are read when they are needed and let go.
+    """
+
+    fitter: ScanFitter
+    stack: ScanStack
+    scans: Sequence[int]
+    start: NDArray[np.float64]
+    on_final: Callable[[int, FinalScan], None]
+    progress: Progress | None = None
+    records: dict[int, ScanRecord] = field(default_factory=dict)
+    seen: Survey | None = None
+
+    @property
+    def settings(self) -> RefineSettings:
+        return self.fitter.settings
+
+    def run(self) -> bool:
+        """Refine all scans; False if not one could be fitted."""
+        chosen = survey_indices(self.scans)
+        prepared = {}
+        for index in chosen:
+            scan = self.prepare(index)
+            if isinstance(scan, PreparedScan):
+                prepared[index] = scan
+        self.seen = survey(self.fitter, prepared, self.start) if prepared else None
+        if self.seen is None:
+            for index in self.scans:
+                self._finish(index, self._nothing(self.prepare(index)))
+            return False
+        order = walk_order(self.scans, self.seen.anchor, self.settings.direction)
+        total = 2 * len(order)
+        for step, index in enumerate(order):
+            self.records[index] = self._first_pass(index)
+            self._say(step, total, index)
+        level = self._usual_gof()
+        for step, index in enumerate(reversed(order)):
+            self._finish(index, self._second_pass(index, level))
+            self._say(len(order) + step, total, index)
+        return any(record.usable for record in self.records.values())
+
+    def _say(self, step: int, total: int, index: int) -> None:
+        if self.progress is not None:
+            record = self.records[index]
+            self.progress(step + 1, total, f"scan {index}: GoF {record.gof:.2f}")
+
+    def _finish(self, index: int, final: FinalScan) -> None:
+        self.records[index] = final.record
+        self.on_final(index, final)
+
+    def prepare(self, index: int) -> PreparedScan | str:
+        """The scan ready to be fitted, or why it cannot be."""
+        try:
+            pattern = self.stack.read(index)
+        except DataError as error:
+            return str(error)
+        if not (pattern.mask & np.isfinite(pattern.intensity)).any():
+            return "no valid point"
+        prepared = prepare_scan(pattern, self.settings)
+        n_free = int(np.count_nonzero(self.fitter.scopes.scan))
+        y = prepared.points.intensity
+        if y.size < n_free + _SPARE_POINTS:
+            return f"{y.size} usable points for {n_free} parameters and the line areas"
+        if not np.ptp(y) > 0.0:
+            return f"all values equal {y[0]:g}"
+        return prepared
+
+    def _nothing(self, reason: PreparedScan | str) -> FinalScan:
+        if isinstance(reason, str):
+            return FinalScan(fitted=None, record=self._blank(Outcome.NO_DATA, reason), tests=())
+        return FinalScan(fitted=None, record=self._blank(Outcome.FAILED, "no fit converged"), tests=())
+
+    def _blank(self, outcome: Outcome, message: str) -> ScanRecord:
+        n_phases = len(self.fitter.model.phases)
+        nothing = np.full(len(self.fitter.model.table), np.nan)
+        return ScanRecord(
+            outcome=outcome,
+            message=message,
+            values=nothing,
+            esd=nothing,
+            status=(Status.ABSENT,) * n_phases,
+            significance=(0.0,) * n_phases,
+            areas=({},) * n_phases,
+            chi2=np.nan,
+            gof=np.nan,
+        )
+
+    def _first_pass(self, index: int) -> ScanRecord:
+        scan = self.prepare(index)
+        if isinstance(scan, str):
+            return self._blank(Outcome.NO_DATA, scan)
+        start, status, neighbour = self._start_from(index, self.records)
+        fitted = self._ladder(scan, start, status, neighbour)
+        if fitted is None:
+            return self._blank(Outcome.FAILED, "no fit converged: warm, staged and cold starts tried")
+        return record_of(fitted, outcome=Outcome.CONVERGED, message="")
+
+    def _start_from(
+        self, index: int, records: Mapping[int, ScanRecord]
+    ) -> tuple[NDArray[np.float64], tuple[Status, ...], ScanRecord | None]:
+        """Start values and statuses: the nearest good scan's, absent phases as they were where last refined."""
+        assert self.seen is not None
+        good = sorted((abs(i - index), i) for i, record in records.items() if record.usable and i != index)
+        known = records if good else self.seen.records
+        if not good:
+            good = sorted((abs(i - index), i) for i in known)
+        nearest = known[good[0][1]]
+        values = nearest.values.copy()
+        series = self.fitter.scopes.series
+        values[series] = self.seen.start[series]
+        for phase in range(len(self.fitter.model.phases)):
+            if nearest.status[phase] != Status.REFINED:
+                own = belongs_to(self.fitter.model, phase)
+                source = next((i for _, i in good if known[i].status[phase] == Status.REFINED), None)
+                values[own] = self.seen.start[own] if source is None else known[source].values[own]
+        return values, nearest.status, nearest if records else None
+
+    def _ladder(
+        self,
+        scan: PreparedScan,
+        start: NDArray[np.float64],
+        status: tuple[Status, ...],
+        neighbour: ScanRecord | None,
+    ) -> Fitted | None:
+        """Warm; if that fails, or fits worse than the neighbour did, staged, then cold; the best of them."""
+        best = self.fitter.settle(scan, start, status)
+        lost = [
+            neighbour is not None and before == Status.REFINED and after == Status.ABSENT
+            for before, after in zip(status, best.status, strict=True)
+        ]
+        usual = neighbour.gof if neighbour is not None else best.fit.agreement.gof
+        if _good(best) and best.fit.agreement.gof < _POOR * usual and not any(lost):
+            return best
+        assert self.seen is not None
+        reach = [WIDE if gone else NARROW for gone in lost]
+        staged = self.fitter.staged(scan, start, status)
+        candidates = [
+            best,
+            self.fitter.settle(scan, staged.values, status),
+            self.fitter.cold(scan, start, reach=reach),
+            self.fitter.cold(scan, self.seen.start, reach=reach),
+        ]
+        usable = [candidate for candidate in candidates if np.isfinite(candidate.fit.agreement.chi2)]
+        converged = [candidate for candidate in usable if _good(candidate)] or usable
+        return min(converged, key=lambda candidate: candidate.fit.agreement.gof) if converged else None
+
+    def _usual_gof(self) -> float:
+        values = [record.gof for record in self.records.values() if record.usable]
+        return float(np.median(values)) if values else np.nan
+
+    def _second_pass(self, index: int, usual_gof: float) -> FinalScan:
+        scan = self.prepare(index)
+        own = self.records[index]
+        if isinstance(scan, str) or not own.usable:
+            return FinalScan(fitted=None, record=own, tests=())
+        predicted = self._predicted(index, own.values)
+        status, tests = self._decide(index, scan, own, predicted)
+        values = predicted.copy()
+        for phase, state in enumerate(status):
+            if state == Status.REFINED and own.status[phase] == Status.REFINED:
+                mine = belongs_to(self.fitter.model, phase)
+                values[mine] = own.values[mine]
+        mine_fit = self._final_fit(scan, values, predicted, status)
+        across, _, _ = self._start_from(index, {i: r for i, r in self.records.items() if i != index})
+        across_fit = self._final_fit(scan, across, predicted, status)
+        best, other = sorted((mine_fit, across_fit), key=lambda fitted: fitted.fit.agreement.chi2)
+        messages = self._complaints(best, other, usual_gof)
+        outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
+        if not np.isfinite(best.fit.agreement.chi2):
+            outcome = Outcome.FAILED
+        record = record_of(best, outcome=outcome, message="; ".join(messages))
+        return FinalScan(fitted=best, record=record, tests=tests)
+
+    def _predicted(self, index: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`values` with cells and widths of every phase as the other scans would have them: between the nearest two."""
+        assert self.seen is not None
+        result = values.copy()
+        for phase in range(len(self.fitter.model.phases)):
+            own = belongs_to(self.fitter.model, phase)
+            sure = [i for i in self.records if i != index and self._is_sure(i, phase)]
+            left = max((i for i in sure if i < index), default=None)
+            right = min((i for i in sure if i > index), default=None)
+            if left is not None and right is not None:
+                part = (index - left) / (right - left)
+                result[own] = (1.0 - part) * self.records[left].values[own] + part * self.records[right].values[own]
+            elif left is not None or right is not None:
+                result[own] = self.records[left if left is not None else right].values[own]  # type: ignore[index]
+            else:
+                result[own] = self.seen.start[own]
+        return result
+
+    def _is_sure(self, index: int, phase: int) -> bool:
+        record = self.records[index]
+        return (
+            record.usable
+            and record.status[phase] == Status.REFINED
+            and record.significance[phase] > _SURE * gain_threshold(len(record.areas[phase]))
+        )
+
+    def _decide(
+        self, index: int, scan: PreparedScan, own: ScanRecord, predicted: NDArray[np.float64]
+    ) -> tuple[tuple[Status, ...], tuple[PresenceTest | None, ...]]:
+        """Status of each phase: as first found if beyond doubt, else by the test of presence."""
+        status = list(own.status)
+        tests: list[PresenceTest | None] = [None] * len(status)
+        for phase in range(len(status)):
+            if self._is_sure(index, phase):
+                continue
+            areas = [self.records[i].areas[phase] for i in self.scans]
+            weights = [
+                self.records[i].significance[phase] if self._is_sure(i, phase) else 0.0 for i in self.scans
+            ]
+            reference = reference_intensities(areas, weights, leave_out=list(self.scans).index(index))
+            if not reference:
+                continue
+            others = [Status.ABSENT if number == phase else state for number, state in enumerate(status)]
+            start = own.values.copy()
+            null = self.fitter.fit(scan, start, others)
+            template = phase_template(self.fitter.model, null, values=predicted, phase=phase, reference=reference)
+            test = presence_test(null, template)
+            tests[phase] = test
+            if test.z < Z_PRESENT:
+                status[phase] = Status.ABSENT
+            else:
+                status[phase] = Status.REFINED if test.z >= Z_CELL else Status.HELD
+        return tuple(status), tuple(tests)
+
+    def _final_fit(
+        self,
+        scan: PreparedScan,
+        start: NDArray[np.float64],
+        predicted: NDArray[np.float64],
+        status: tuple[Status, ...],
+    ) -> Fitted:
+        state = list(status)
+        values = start.copy()
+        for phase, there in enumerate(state):
+            if there != Status.REFINED:
+                own = belongs_to(self.fitter.model, phase)
+                values[own] = predicted[own]
+        fit = self.fitter.fit(scan, values, state)
+        vague = [
+            phase
+            for phase, there in enumerate(state)
+            if there == Status.REFINED and not cell_blur(fit, self.fitter.model, phase) < DETERMINED
+        ]
+        if vague:
+            for phase in vague:
+                state[phase] = Status.HELD
+                own = belongs_to(self.fitter.model, phase)
+                values[own] = predicted[own]
+            fit = self.fitter.fit(scan, values, state)
+        return Fitted(fit=fit, status=tuple(state), significance=tuple(float(g) for g in gains(fit)))
+
+    def _complaints(self, best: Fitted, other: Fitted, usual_gof: float) -> list[str]:
+        messages = []
+        fit = best.fit
+        if not fit.success:
+            messages.append(f"not converged: {fit.result.message}")
+        if fit.agreement.gof > _POOR * usual_gof:
+            messages.append(f"GoF {fit.agreement.gof:.2f} against {usual_gof:.2f} in the series")
+        messages += self._at_limits(fit)
+        cells = self.fitter.model.table.where("cell")
+        if best.status == other.status and np.isfinite(other.fit.agreement.chi2):
+            with np.errstate(invalid="ignore"):
+                apart = np.abs(best.fit.values - other.fit.values)[cells] / best.fit.esd[cells]
+            close = other.fit.agreement.chi2 - fit.agreement.chi2 < max(fit.agreement.chi2_reduced, 1.0)
+            if close and np.any(apart > 1.0):
+                names = [name for name, flag in zip(self.fitter.model.table.names, cells, strict=True) if flag]
+                worst = names[int(np.nanargmax(apart))]
+                messages.append(f"depends on the start: {worst} differs by {np.nanmax(apart):.1f} esd at equal chi^2")
+        return messages
+
+    def _at_limits(self, fit: ScanFit) -> list[str]:
+        """Cell parameters that ran to a limit."""
+        found = []
+        for name in fit.names:
+            parameter = fit.result.params[name]
+            spec = self.fitter.model.table.specs[self.fitter.model.table.index(name)]
+            if spec.kind == "cell" and not np.isfinite(fit.esd[self.fitter.model.table.index(name)]):
+                found.append(f"{name} at its limit or undetermined ({parameter.value:.4f})")
+        return found
+
+
+def _good(fitted: Fitted) -> bool:
+    return fitted.fit.success
+
+
+def walk_order(scans: Sequence[int], anchor: int, direction: str) -> list[int]:
+    """Order of the first pass: outward from the anchor (later scans first), or straight through."""
+    scans = list(scans)
+    if direction == "forward":
+        return scans
+    if direction == "backward":
+        return scans[::-1]
+    middle = scans.index(anchor)
+    return scans[middle:] + scans[:middle][::-1]
+

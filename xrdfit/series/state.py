@@ -1,0 +1,48 @@
+"""What is remembered of a scan while the series is refined: numbers, not patterns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import Outcome
+
+
+class Status(IntEnum):
+    """What a scan says of a phase."""
+
+    ABSENT = 0
+    HELD = 1
+    """Its lines are there, but too weak for a cell: cell and widths stay at the prediction."""
+    REFINED = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanRecord:
+    """A fitted scan in brief.
+
+    Attributes
+    ----------
+    values, esd : (n_parameters,) in the table's order.
+    status : of each phase. significance : of each phase, fall in chi^2 / GoF^2 that its lines bring.
+    areas : per phase, hkl -> line area.
+    """
+
+    outcome: Outcome
+    message: str
+    values: NDArray[np.float64]
+    esd: NDArray[np.float64]
+    status: tuple[Status, ...]
+    significance: tuple[float, ...]
+    areas: tuple[Mapping[tuple[int, int, int], float], ...]
+    chi2: float
+    gof: float
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may seed other scans."""
+        return self.outcome in (Outcome.CONVERGED, Outcome.FLAGGED)

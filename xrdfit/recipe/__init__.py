@@ -1,0 +1,8 @@
+"""Recipes: what the user writes, checked, and the job that is made of it."""
+
+from xrdfit.recipe.build import COLORS, build_job
+from xrdfit.recipe.job import Job
+from xrdfit.recipe.load import Recipe, load_recipe
+from xrdfit.recipe.lock import lock_text, package_versions
+
+__all__ = ["COLORS", "Job", "Recipe", "build_job", "load_recipe", "lock_text", "package_versions"]

@@ -1,0 +1,175 @@
+"""From a recipe to the objects of a refinement, and the contradictions found on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xrdfit.errors import DataError, InputError, RecipeError
+from xrdfit.recipe import Job, build_job, load_recipe, lock_text
+
+RECIPE = """
+[data]
+files = "scan*.xy"
+range = [20.0, 38.0]
+exclude = [[30.0, 30.5]]
+times = { start = 2026-05-02T09:14:00+02:00, interval_s = 7200 }
+
+[instrument]
+radiation = "Cu"
+[instrument.profile]
+u = 0.004
+v = -0.002
+w = 0.0035
+
+[[phase]]
+name = "LFP"
+space_group = "Pnma"
+cell = [10.329, 6.0065, 4.6908]
+reference = { cell = [10.329, 6.0065, 4.6908], source = "Andersson 2000" }
+
+[[phase]]
+name = "FP"
+space_group = "Pnma"
+cell = [9.8142, 5.7893, 4.782]
+
+[[phase]]
+name = "Al"
+space_group = "Fm-3m"
+cell = [4.0496]
+role = "inert"
+
+[[phase]]
+name = "LATP"
+space_group = "R-3c"
+cell = [8.5004, 20.8156]
+
+[background]
+humps = [{ position = 22.0, fwhm = 6.0 }]
+
+[refine.scope]
+zero_shift = "scan"
+[refine.parameters]
+LFP_a = { min = 10.1 }
+"""
+NO_ALUMINIUM = RECIPE.replace('[[phase]]\nname = "Al"\nspace_group = "Fm-3m"\ncell = [4.0496]\nrole = "inert"\n', "")
+
+
+def job_of(folder: Path, text: str = NO_ALUMINIUM) -> Job:
+    two_theta = np.arange(15.0, 60.0, 0.05)
+    for name in ("scan1.xy", "scan2.xy"):
+        (folder / name).write_text("\n".join(f"{x:.3f} 100" for x in two_theta))
+    (folder / "recipe.toml").write_text(text, encoding="utf-8")
+    return build_job(load_recipe(folder / "recipe.toml"))
+
+
+def test_a_recipe_becomes_a_job(tmp_path: Path) -> None:
+    job = job_of(tmp_path)
+    assert len(job.stack) == 2 and job.stack.times is not None
+    assert job.stack.times.origin == "2026-05-02T09:14:00+02:00"
+    assert [weight for _, weight in job.instrument.lines] == [2.0, 1.0]
+    assert job.instrument.profile is not None and job.instrument.profile.w == 0.0035
+    assert job.instrument.detector == "point"
+    assert [phase.name for phase in job.phases] == ["LFP", "FP", "LATP"]
+    assert job.phases[0].label().reference["a"] == 10.329
+    assert job.phases[2].group.free_parameters == ("a", "c")
+    assert job.background.terms == 6 and job.background.humps[0].position == 22.0
+    assert job.settings.two_theta_range == (20.0, 38.0) and job.settings.exclude == ((30.0, 30.5),)
+    assert job.settings.scope == {"zero_shift": "scan"}
+    assert job.settings.overrides["LFP_a"].min == 10.1 and job.settings.overrides["LFP_a"].value is None
+    assert job.recipe_hash == hashlib.sha256(NO_ALUMINIUM.encode()).hexdigest()
+    assert job.directory == tmp_path
+
+
+def test_active_phases_get_colours_that_the_user_has_not_taken(tmp_path: Path) -> None:
+    text = NO_ALUMINIUM.replace('name = "LFP"', 'name = "LFP"\ncolor = "blue"')
+    colors = [phase.color for phase in job_of(tmp_path, text).phases]
+    assert colors == ["blue", "red", "#E69F00"]
+    inert = NO_ALUMINIUM.replace('name = "LATP"', 'name = "LATP"\nrole = "inert"')
+    assert [phase.color for phase in job_of(tmp_path, inert).phases] == ["red", "blue", None]
+
+
+def test_a_synchrotron_reads_all_angles_at_once_unless_said_otherwise(tmp_path: Path) -> None:
+    text = NO_ALUMINIUM.replace('radiation = "Cu"', 'geometry = "debye-scherrer"\nwavelength = 1.5')
+    job = job_of(tmp_path, text)
+    assert job.instrument.detector == "area" and job.instrument.lines == ((1.5, 1.0),)
+    assert job_of(tmp_path, text.replace("wavelength", 'detector = "point"\nwavelength')).instrument.detector == "point"
+
+
+def test_the_profile_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    head, tail = NO_ALUMINIUM.split("[instrument.profile]")
+    text = head + 'file = "instrument.toml"\n' + tail[tail.index("[[phase]]") :]
+    (tmp_path / "instrument.toml").write_text("[instrument.profile]\nu = 0.0\nv = 0.0\nw = 0.01\n")
+    profile = job_of(tmp_path, text).instrument.profile
+    assert profile is not None and (profile.u, profile.w) == (0.0, 0.01)
+    (tmp_path / "instrument.toml").write_text("[profile]\nu = 0.0\nv = 0.0\n")
+    with pytest.raises(RecipeError, match=r"E153 w is missing · instrument.toml: profile.w"):
+        job_of(tmp_path, text)
+
+
+def test_a_cif_stands_for_group_and_cell(tmp_path: Path, real_data: Path) -> None:
+    given = 'space_group = "Pnma"\ncell = [10.329, 6.0065, 4.6908]\n'
+    text = NO_ALUMINIUM.replace(given, f'cif = "{real_data / "cif" / "4001848.cif"}"\n', 1)
+    phase = job_of(tmp_path, text).phases[0]
+    assert phase.cell.a == pytest.approx(10.3244) and phase.structure is not None
+
+
+def test_the_lock_spells_out_defaults_versions_and_hashes(tmp_path: Path) -> None:
+    job = job_of(tmp_path)
+    lock = tomllib.loads(lock_text(job))
+    assert lock["refine"]["solver"] == "compiled" and lock["instrument"]["detector"] == "point"
+    assert lock["refine"]["scope"]["zero_shift"] == "scan" and lock["refine"]["scope"]["LFP_a"] == "scan"
+    assert lock["refine"]["parameters"]["LFP_a"]["min"] == 10.1
+    assert lock["refine"]["parameters"]["LFP_a"]["value"] == 10.329
+    assert lock["data"]["times"]["start"] == datetime.fromisoformat("2026-05-02T09:14:00+02:00")
+    assert lock["lock"]["recipe_sha256"] == job.recipe_hash
+    assert lock["lock"]["inputs"] == {
+        name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() for name in ("scan1.xy", "scan2.xy")
+    }
+    assert {"xrdfit", "numpy", "lmfit"} <= set(lock["lock"]["versions"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("range = [20.0, 38.0]", "range = [29.9, 30.2]", r"E160 too few points are left · data.range"),
+        ("range = [20.0, 38.0]", "range = [70.0, 80.0]", r"E156 excluded part lies outside the range"),
+        ("exclude = [[30.0, 30.5]]", "exclude = [[1.0, 2.0]]", r"outside the range"),
+        ("zero_shift =", "zero_shft =", r"E161 unknown parameter · refine.scope.zero_shft .*did you mean zero_shift\?"),
+        ("LFP_a =", "LFP_alpha =", r"E161 unknown parameter · refine.parameters.LFP_alpha"),
+        ("w = 0.0035", "w = -0.0035", r"E156 the resolution is no width · instrument.profile"),
+        ("[data]", '[data]\nweights = "file"', r"E157 the files give no sigma · data.weights"),
+    ],
+)
+def test_contradictions_between_recipe_and_data_are_told(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        job_of(tmp_path, NO_ALUMINIUM.replace(old, new))
+
+
+def test_a_phase_needs_a_line_in_the_range(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"E160 no reflection in the range · phase\[2\] · no line of Al"):
+        job_of(tmp_path, RECIPE)
+    assert len(job_of(tmp_path, RECIPE.replace("38.0", "46.0")).phases) == 4
+    with pytest.raises(RecipeError, match="no line of Al"):
+        job_of(tmp_path, RECIPE.replace("38.0", "44.0").replace("[[30.0, 30.5]]", "[[37.0, 40.0]]"))
+
+
+def test_mistakes_in_files_and_in_structures_are_told_together(tmp_path: Path) -> None:
+    text = NO_ALUMINIUM.replace("scan*.xy", "scan*.xye")
+    text = text.replace('space_group = "R-3c"\ncell = [8.5004, 20.8156]', 'cif = "missing.cif"')
+    with pytest.raises(InputError) as caught:
+        job_of(tmp_path, text)
+    codes = [problem.code for problem in caught.value.problems]
+    assert codes == ["E103", "E125"]
+    assert caught.value.problems[1].where.startswith("phase[2]")
+
+
+def test_a_bad_last_scan_is_told_before_the_first_is_refined(tmp_path: Path) -> None:
+    (tmp_path / "scan9.xy").write_text("20 1\n20 2\n" * 20)
+    with pytest.raises(DataError, match=r"E107 .*scan9.xy"):
+        job_of(tmp_path)

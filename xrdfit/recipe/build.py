@@ -1,0 +1,201 @@
+"""From the tables of a recipe to the objects that a refinement works with."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from xrdfit.crystal import Phase, SpaceGroup, cell_from_values, read_cif
+from xrdfit.data import ParameterOverride, RefineSettings, ScanStack
+from xrdfit.errors import InputError, Problem, RecipeError
+from xrdfit.io import RegularTimes, check_files, open_stack
+from xrdfit.model import Background, Hump, Instrument, InstrumentProfile
+from xrdfit.recipe.fit_check import fit_problems
+from xrdfit.recipe.job import Job
+from xrdfit.recipe.load import Recipe
+from xrdfit.recipe.lock import locked_tables
+from xrdfit.recipe.measurement import ClockTable, DataTable, InstrumentTable, ProfileTable
+from xrdfit.recipe.mistakes import Code, located, mistake, problems_of
+from xrdfit.recipe.phase import PhaseTable
+from xrdfit.recipe.refinement import BackgroundTable, RefineTable
+
+# Colours that stay apart for colour-blind eyes (Okabe & Ito 2008), after the red and blue of LFP and FP.
+COLORS = ("red", "blue", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
+
+_T = TypeVar("_T")
+
+
+def build_job(recipe: Recipe) -> Job:
+    """Open what a recipe names and make the objects of a refinement.
+
+    Every text file is read once, so that a mistake in the last scan is told before the first is refined.
+
+    Raises
+    ------
+    InputError
+        With one problem for every mistake in files, CIFs and their agreement with each other.
+    """
+    tables, base = recipe.tables, recipe.directory
+    errors: list[InputError] = []
+    stack = _attempt(errors, partial(_stack, tables.data, base))
+    instrument = _attempt(errors, partial(_instrument, tables.instrument, base))
+    attempts = [
+        _attempt(errors, partial(_phase, table, index, color, base))
+        for index, (table, color) in enumerate(zip(tables.phase, _colors(tables.phase), strict=True))
+    ]
+    phases = tuple(phase for phase in attempts if phase is not None)
+    background = _background(tables.background)
+    settings = _settings(tables.data, tables.refine)
+    if stack is not None and instrument is not None and not errors:
+        problems = fit_problems(stack, instrument, phases, background, settings)
+        errors += [RecipeError(*problems)] if problems else []
+    if errors or stack is None or instrument is None:
+        raise _as_one(errors)
+    return Job(
+        stack=stack,
+        instrument=instrument,
+        phases=phases,
+        background=background,
+        settings=settings,
+        recipe_text=recipe.text,
+        recipe_hash=recipe.hash,
+        locked=locked_tables(recipe, stack, instrument, phases, background, settings),
+        directory=base,
+    )
+
+
+def _attempt(errors: list[InputError], make: Callable[[], _T]) -> _T | None:
+    try:
+        return make()
+    except InputError as error:
+        errors.append(error)
+        return None
+
+
+def _as_one(errors: list[InputError]) -> InputError:
+    """One exception with all problems; of the one kind if there is but one."""
+    kinds = {type(error) for error in errors}
+    kind = kinds.pop() if len(kinds) == 1 else InputError
+    return kind(*(problem for error in errors for problem in error.problems))
+
+
+def _stack(data: DataTable, base: Path) -> ScanStack:
+    times = data.times
+    if isinstance(times, ClockTable):
+        clock = RegularTimes(start=times.start, interval_s=times.interval_s)
+        stack = open_stack(data.files, base=base, dataset=data.dataset, times=clock)
+    else:
+        stack = open_stack(data.files, base=base, dataset=data.dataset, times=times)
+    check_files(stack)
+    return stack
+
+
+def _instrument(table: InstrumentTable, base: Path) -> Instrument:
+    profile = table.profile if table.file is None else _profile_of_file(base / table.file)
+    detector = table.detector or ("point" if table.geometry == "bragg-brentano" else "area")
+    source = (
+        Instrument.k_alpha(table.radiation)
+        if table.radiation is not None
+        else Instrument(lines=((table.wavelength or 0.0, 1.0),))
+    )
+    return Instrument(
+        lines=source.lines,
+        geometry=table.geometry,
+        goniometer_radius_mm=table.goniometer_radius_mm,
+        profile=None if profile is None else InstrumentProfile(**profile.model_dump()),
+        monochromator_two_theta=table.monochromator_two_theta,
+        polarization=table.polarization,
+        detector=detector,
+    )
+
+
+def _profile_of_file(path: Path) -> ProfileTable:
+    """The table ``[instrument.profile]`` or ``[profile]`` of another TOML file."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(
+            mistake(
+                Code.NOT_TOML,
+                "the instrument file cannot be read",
+                where=str(path),
+                found=str(error),
+                todo="give a file that xrdfit calibrate wrote",
+            )
+        ) from None
+    instrument = raw.get("instrument", raw)
+    profile = instrument.get("profile") if isinstance(instrument, dict) else None
+    if not isinstance(profile, dict):
+        raise RecipeError(
+            mistake(
+                Code.MISSING_KEY,
+                "the instrument file has no profile",
+                where=str(path),
+                found=f"{', '.join(raw) or 'nothing'} against [instrument.profile]",
+                todo="add the table with u, v, w",
+            )
+        )
+    try:
+        return ProfileTable.model_validate(profile)
+    except ValidationError as error:
+        found: list[Problem] = []
+        for details in error.errors():
+            found += problems_of(details, profile, {"": ProfileTable})
+        raise RecipeError(*(located(f"{path.name}: profile", problem) for problem in found)) from None
+
+
+def _phase(table: PhaseTable, index: int, color: str | None, base: Path) -> Phase:
+    structure = None
+    try:
+        if table.cif is not None:
+            group, cell, structure = read_cif(base / table.cif)
+        else:
+            group = SpaceGroup.from_name(table.space_group or "")
+            cell = cell_from_values(group, table.cell or ())
+        reference = table.reference
+        return Phase(
+            name=table.name,
+            group=group,
+            cell=cell,
+            formula=table.formula,
+            reference_cell=None if reference is None else cell_from_values(group, reference.cell),
+            reference_source=None if reference is None else reference.source,
+            role=table.role,
+            color=color,
+            structure=structure,
+        )
+    except InputError as error:
+        raise RecipeError(*(located(f"phase[{index}]", problem) for problem in error.problems)) from None
+
+
+def _colors(phases: list[PhaseTable]) -> list[str | None]:
+    """The user's colours, and for the other active phases the next of `COLORS` that is free."""
+    taken = {phase.color for phase in phases}
+    free = iter([color for color in COLORS if color not in taken])
+    return [phase.color or (next(free, None) if phase.role == "active" else None) for phase in phases]
+
+
+def _background(table: BackgroundTable) -> Background:
+    humps = tuple(Hump(position=hump.position, fwhm=hump.fwhm) for hump in table.humps)
+    return Background(terms=table.terms, humps=humps)
+
+
+def _settings(data: DataTable, refine: RefineTable) -> RefineSettings:
+    return RefineSettings(
+        mode=refine.mode,
+        intensities=refine.intensities,
+        extraction=refine.extraction,
+        solver=refine.solver,
+        direction=refine.direction,
+        weights=data.weights,
+        esd_scaling=refine.esd_scaling,
+        two_theta_range=data.range,
+        exclude=data.exclude,
+        scope={name: entry.scope for name, entry in refine.scope.items()},
+        overrides={name: ParameterOverride(**entry.model_dump()) for name, entry in refine.parameters.items()},
+    )

@@ -1,0 +1,136 @@
+"""Do data, instrument and phases belong together? What can be told before anything is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.crystal import Phase, generate_reflections
+from xrdfit.data import Pattern, RefineSettings, ScanStack
+from xrdfit.errors import Problem
+from xrdfit.model import Background, Instrument, parameter_table, select_points
+from xrdfit.recipe.mistakes import Code, mistake, nearest
+
+MINIMUM_POINTS = 10
+
+
+def fit_problems(
+    stack: ScanStack,
+    instrument: Instrument,
+    phases: tuple[Phase, ...],
+    background: Background,
+    settings: RefineSettings,
+) -> list[Problem]:
+    """All contradictions between the first scan, the instrument, the phases and what is said of parameters."""
+    first = stack.read(0)
+    problems = [*_range_problems(first, settings), *_parameter_problems(instrument, phases, background, settings)]
+    if settings.weights == "file" and first.sigma is None:
+        problems.append(
+            mistake(
+                Code.CONFLICT,
+                "the files give no sigma",
+                where="data.weights",
+                found='found "file" without sigma',
+                todo='write "auto", "poisson" or "estimated"',
+            )
+        )
+    used = _grid(first, settings)
+    if used.size >= MINIMUM_POINTS:
+        problems += _resolution_problems(instrument, used)
+        problems += [
+            problem for index, phase in enumerate(phases) for problem in _line_problems(phase, index, instrument, used)
+        ]
+    return problems
+
+
+def _grid(pattern: Pattern, settings: RefineSettings) -> NDArray[np.float64]:
+    """2theta of the points that range and exclusions leave, masked ones included."""
+    points = select_points(
+        Pattern(
+            two_theta=pattern.two_theta,
+            intensity=np.zeros_like(pattern.two_theta),
+            sigma=None,
+            mask=pattern.two_theta > 0.0,
+            source=pattern.source,
+        ),
+        two_theta_range=settings.two_theta_range,
+        exclude=settings.exclude,
+    )
+    return points.two_theta
+
+
+def _range_problems(pattern: Pattern, settings: RefineSettings) -> Iterator[Problem]:
+    low, high = pattern.two_theta[0], pattern.two_theta[-1]
+    n_used = _grid(pattern, settings).size
+    if n_used < MINIMUM_POINTS:
+        yield mistake(
+            Code.NOTHING_IN_RANGE,
+            "too few points are left",
+            where="data.range",
+            found=f"{n_used} points of {pattern.source} ({low:g} to {high:g} deg) against at least {MINIMUM_POINTS}",
+            todo="correct range and exclude",
+        )
+    for index, (start, end) in enumerate(settings.exclude):
+        if end < low or start > high:
+            yield mistake(
+                Code.OUT_OF_RANGE,
+                "excluded part lies outside the data",
+                where=f"data.exclude[{index}]",
+                found=f"[{start:g}, {end:g}] against {low:g} to {high:g} deg",
+                todo="remove or correct it",
+            )
+
+
+def _line_problems(phase: Phase, index: int, instrument: Instrument, used: NDArray[np.float64]) -> Iterator[Problem]:
+    """A phase needs a reflection at a point that is used."""
+    wavelength = instrument.lines[0][0]
+    d_min, d_max = (wavelength / (2.0 * np.sin(np.radians(angle) / 2.0)) for angle in (used[-1], used[0]))
+    lines = generate_reflections(phase.group, phase.cell, d_min=float(d_min), d_max=float(d_max))
+    positions = np.degrees(2.0 * np.arcsin(np.minimum(wavelength / (2.0 * lines.d_spacing), 1.0)))
+    step = np.median(np.diff(used))
+    after = np.clip(np.searchsorted(used, positions), 1, used.size - 1)
+    distance = np.minimum(np.abs(used[after] - positions), np.abs(positions - used[after - 1]))
+    if not np.any(distance <= step):
+        yield mistake(
+            Code.NOTHING_IN_RANGE,
+            "no reflection in the range",
+            where=f"phase[{index}]",
+            found=f"no line of {phase.name} with {wavelength:g} Å against {used[0]:g} to {used[-1]:g} deg",
+            todo="check cell, wavelength and range",
+        )
+
+
+def _resolution_problems(instrument: Instrument, used: NDArray[np.float64]) -> Iterator[Problem]:
+    """A width squared must be positive wherever there are points."""
+    profile = instrument.profile
+    if profile is None:
+        return
+    tangent = np.tan(np.radians(used) / 2.0)
+    variance = profile.u * tangent**2 + profile.v * tangent + profile.w
+    if np.any(variance < 0.0) or (np.any(variance == 0.0) and profile.lorentz_size + profile.lorentz_strain == 0.0):
+        worst = int(np.argmin(variance))
+        yield mistake(
+            Code.OUT_OF_RANGE,
+            "the resolution is no width",
+            where="instrument.profile",
+            found=f"u tan^2 + v tan + w = {variance[worst]:.3g} deg^2 at {used[worst]:g} deg against > 0",
+            todo="check the signs and units of u, v, w (deg^2)",
+        )
+
+
+def _parameter_problems(
+    instrument: Instrument, phases: tuple[Phase, ...], background: Background, settings: RefineSettings
+) -> Iterator[Problem]:
+    known = parameter_table(instrument, phases, background).names
+    for table, names in (("scope", settings.scope), ("parameters", settings.overrides)):
+        for name in names:
+            if name not in known:
+                yield mistake(
+                    Code.UNKNOWN_PARAMETER,
+                    "unknown parameter",
+                    where=f"refine.{table}.{name}",
+                    found=f"found {name} against {len(known)} parameters of this model",
+                    todo=nearest(name, known),
+                )

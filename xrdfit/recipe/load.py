@@ -1,0 +1,104 @@
+"""Reading a recipe."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from xrdfit.errors import RecipeError
+from xrdfit.recipe.mistakes import Code, mend, mistake, problems_of
+from xrdfit.recipe.phase import repeated_names
+from xrdfit.recipe.schema import TABLES, RecipeTables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A recipe that makes sense by itself; its files have not been looked at yet.
+
+    Attributes
+    ----------
+    directory : where the recipe lies; its paths are relative to it.
+    text, hash : as read, and the SHA-256 of it.
+    tables : checked values, defaults filled in.
+    """
+
+    path: Path
+    directory: Path
+    text: str
+    hash: str
+    tables: RecipeTables
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises
+    ------
+    RecipeError
+        With one problem for every mistake.
+    """
+    path = Path(path)
+    text = _text(path)
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(
+            mistake(
+                Code.NOT_TOML,
+                "the recipe is not valid TOML",
+                where=str(path),
+                found=str(error),
+                todo="correct the line",
+            )
+        ) from None
+    return Recipe(
+        path=path,
+        directory=path.resolve().parent,
+        text=text,
+        hash=hashlib.sha256(text.encode()).hexdigest(),
+        tables=_checked(raw),
+    )
+
+
+def _checked(raw: dict[str, Any]) -> RecipeTables:
+    tables, first = _validate(raw)
+    repeated = list(repeated_names(raw.get("phase")))
+    if tables is not None and not repeated:
+        return tables
+    # A table with one wrong value is not checked as a whole, so what is wrong is mended or left out and all is read
+    # again: what is said then for the first time is a mistake too, but for the gaps that leaving out has made.
+    mended = copy.deepcopy(raw)
+    touched = {place for details in first for place in [mend(details, mended, TABLES)] if place}
+    _, second = _validate(mended)
+    said = [problem for details in first for problem in problems_of(details, raw, TABLES)]
+    new = [problem for details in second for problem in problems_of(details, mended, TABLES)]
+    said = [problem for problem in said if problem.code != Code.MISSING_KEY or problem in new]
+    said += [problem for problem in new if problem not in said and problem.where not in touched]
+    raise RecipeError(*said, *repeated)
+
+
+def _validate(raw: dict[str, Any]) -> tuple[RecipeTables | None, list[ErrorDetails]]:
+    try:
+        return RecipeTables.model_validate(raw), []
+    except ValidationError as error:
+        return None, error.errors()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        found, todo = "another encoding against UTF-8", "save it as UTF-8"
+    except OSError as error:
+        names = [child.name for child in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.4) or names[:1]
+        found, todo = str(error.strerror), f"did you mean {near[0]}?" if near else "correct the path"
+    raise RecipeError(mistake(Code.NO_RECIPE, "the recipe cannot be read", where=str(path), found=found, todo=todo))

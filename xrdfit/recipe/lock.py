@@ -1,0 +1,83 @@
+"""``recipe.lock.toml``: every default spelled out, what was read, and which versions computed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from xrdfit import __version__
+from xrdfit.crystal import Phase
+from xrdfit.data import RefineSettings, ScanStack
+from xrdfit.io import expand_files
+from xrdfit.model import Background, Instrument, parameter_table
+from xrdfit.recipe.job import Job
+from xrdfit.recipe.load import Recipe
+
+_PACKAGES = ("gemmi", "h5py", "lmfit", "numba", "numpy", "pydantic", "scipy")
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of xrdfit, Python and the packages that results depend on."""
+    packages = {name: version(name) for name in _PACKAGES}
+    return {"xrdfit": __version__, "python": platform.python_version(), **packages}
+
+
+def locked_tables(
+    recipe: Recipe,
+    stack: ScanStack,
+    instrument: Instrument,
+    phases: tuple[Phase, ...],
+    background: Background,
+    settings: RefineSettings,
+) -> dict[str, Any]:
+    """The recipe's tables with every default filled in, and under ``lock`` what they were applied to."""
+    tables = recipe.tables.model_dump(exclude_none=True)
+    tables["instrument"] |= {"detector": instrument.detector, "lines": [list(line) for line in instrument.lines]}
+    if instrument.profile is not None:
+        names = ("u", "v", "w", "lorentz_size", "lorentz_strain")
+        tables["instrument"]["profile"] = {name: getattr(instrument.profile, name) for name in names}
+    for table, phase in zip(tables["phase"], phases, strict=True):
+        table |= {"space_group": phase.group.name, "cell": phase.cell.lengths_angles.tolist()}
+        table |= {} if phase.color is None else {"color": phase.color}
+    specs = parameter_table(instrument, phases, background)
+    said = tables["refine"]["parameters"]
+    tables["refine"]["scope"] = {spec.name: settings.scope.get(spec.name, spec.scope) for spec in specs}
+    tables["refine"]["parameters"] = {
+        spec.name: {"value": spec.default, "min": spec.lower, "max": spec.upper} | said.get(spec.name, {})
+        for spec in specs
+    }
+    tables["lock"] = {
+        "recipe_sha256": recipe.hash,
+        "n_scans": len(stack),
+        "versions": package_versions(),
+        "inputs": {_relative(path, recipe.directory): _sha256(path) for path in _inputs(recipe)},
+    }
+    return tables
+
+
+def lock_text(job: Job) -> str:
+    """The text of ``recipe.lock.toml``."""
+    return tomli_w.dumps(job.locked)
+
+
+def _inputs(recipe: Recipe) -> list[Path]:
+    tables, base = recipe.tables, recipe.directory
+    named = [tables.instrument.file, *(phase.cif for phase in tables.phase)]
+    if isinstance(tables.data.times, str) and tables.data.times != "header":
+        named.append(tables.data.times)
+    return [*expand_files(tables.data.files, base=base), *(base / name for name in named if name is not None)]
+
+
+def _relative(path: Path, base: Path) -> str:
+    return Path(os.path.relpath(path, base)).as_posix()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

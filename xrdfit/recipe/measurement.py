@@ -1,0 +1,137 @@
+"""The tables ``[data]`` and ``[instrument]``: what was measured, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from xrdfit.data import Weights
+from xrdfit.errors import Problem
+from xrdfit.model import K_ALPHA
+from xrdfit.model.instrument import Detector, Geometry
+from xrdfit.recipe.basics import Number, Span, Table, Text
+from xrdfit.recipe.mistakes import Code, mistake, refuse
+
+
+class ClockTable(Table):
+    """``times = { start = ..., interval_s = ... }``."""
+
+    start: datetime
+    interval_s: Number = Field(gt=0)
+
+
+def _kind_of_times(value: object) -> str:
+    return "text" if isinstance(value, str) else "table"
+
+
+class DataTable(Table):
+    """``[data]``."""
+
+    files: Annotated[list[Text], Field(min_length=1), BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]
+    dataset: Text | None = None
+    range: Span | None = None
+    exclude: tuple[Span, ...] = ()
+    weights: Weights = "auto"
+    times: Annotated[
+        Annotated[Text, Tag("text")] | Annotated[ClockTable, Tag("table")], Discriminator(_kind_of_times)
+    ] = "header"
+
+    @model_validator(mode="after")
+    def _spans_make_sense(self) -> Self:
+        spans = [("range", self.range)] if self.range else []
+        spans += [(f"exclude[{i}]", span) for i, span in enumerate(self.exclude)]
+        refuse(problem for where, span in spans for problem in _span_problems(where, span, self.range))
+        return self
+
+
+def _span_problems(where: str, span: Span, limits: Span | None) -> Iterator[Problem]:
+    low, high = span
+    if not low < high:
+        todo = f"write [{high:g}, {low:g}]" if high < low else "give two different angles"
+        yield mistake(
+            Code.OUT_OF_RANGE,
+            "limits are reversed",
+            where=where,
+            found=f"found [{low:g}, {high:g}] against low, high",
+            todo=todo,
+        )
+    elif low < 0.0 or high > 180.0:
+        yield mistake(
+            Code.OUT_OF_RANGE,
+            "limits are no 2theta",
+            where=where,
+            found=f"found [{low:g}, {high:g}] against 0 to 180 deg",
+            todo="give 2theta in deg",
+        )
+    elif limits and limits[0] < limits[1] and (high <= limits[0] or low >= limits[1]):
+        yield mistake(
+            Code.OUT_OF_RANGE,
+            "excluded part lies outside the range",
+            where=where,
+            found=f"found [{low:g}, {high:g}] against [{limits[0]:g}, {limits[1]:g}]",
+            todo="remove or correct it",
+        )
+
+
+class ProfileTable(Table):
+    """``[instrument.profile]``: deg^2 and deg."""
+
+    u: Number
+    v: Number
+    w: Number
+    lorentz_size: Number = Field(default=0.0, ge=0)
+    lorentz_strain: Number = Field(default=0.0, ge=0)
+
+
+class InstrumentTable(Table):
+    """``[instrument]``."""
+
+    geometry: Geometry = "bragg-brentano"
+    radiation: Literal["Cu", "Mo", "Co", "Ag", "Cr", "Fe"] | None = None
+    wavelength: Number | None = None
+    goniometer_radius_mm: Number = Field(default=217.5, gt=0)
+    monochromator_two_theta: Annotated[Number, Field(gt=0, lt=180)] | None = None
+    polarization: Annotated[Number, Field(ge=0, le=1)] | None = None
+    detector: Detector | None = None
+    file: Text | None = None
+    profile: ProfileTable | None = None
+
+    @model_validator(mode="after")
+    def _one_source_one_polarization_one_profile(self) -> Self:
+        refuse(self._problems())
+        return self
+
+    def _problems(self) -> Iterator[Problem]:
+        tubes = ", ".join(K_ALPHA)
+        if self.radiation is None and self.wavelength is None:
+            yield mistake(
+                Code.MISSING_KEY,
+                "the radiation is missing",
+                where="radiation",
+                found="neither radiation nor wavelength",
+                todo=f"add radiation (one of {tubes}) or wavelength in Å",
+            )
+        if self.wavelength is not None and not 0.05 <= self.wavelength <= 3.0:
+            yield mistake(
+                Code.OUT_OF_RANGE,
+                "implausible wavelength",
+                where="wavelength",
+                found=f"found {self.wavelength:g} against 0.05 to 3 Å",
+                todo="give it in Å (12.398 / energy in keV)",
+            )
+        for one, other in (
+            ("radiation", "wavelength"),
+            ("monochromator_two_theta", "polarization"),
+            ("file", "profile"),
+        ):
+            if getattr(self, one) is not None and getattr(self, other) is not None:
+                yield mistake(
+                    Code.CONFLICT,
+                    f"{one} and {other} exclude each other",
+                    where=other,
+                    found="found both against one of them",
+                    todo="remove one",
+                )

@@ -1,0 +1,174 @@
+"""The mistakes found in a recipe, each with its code, place and the nearest thing that would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from xrdfit.errors import Problem
+
+
+class Code(StrEnum):
+    """What ``xrdfit explain`` looks up; one code a kind of mistake."""
+
+    NO_RECIPE = "E150"
+    NOT_TOML = "E151"
+    UNKNOWN_KEY = "E152"
+    MISSING_KEY = "E153"
+    WRONG_TYPE = "E154"
+    NOT_A_CHOICE = "E155"
+    OUT_OF_RANGE = "E156"
+    CONFLICT = "E157"
+    BAD_NAME = "E158"
+    NOT_AVAILABLE = "E159"
+    NOTHING_IN_RANGE = "E160"
+    UNKNOWN_PARAMETER = "E161"
+
+
+def mistake(code: Code, what: str, *, where: str = "", found: str, todo: str) -> Problem:
+    """A problem whose place is relative to the table or key that is being checked."""
+    return Problem(code=code.value, what=what, where=where, found=found, todo=todo)
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Within a pydantic validator: turn problems, if there are any, into one error of this place."""
+    found = list(problems)
+    if found:
+        raise PydanticCustomError("mistakes", "{count} mistakes", {"count": len(found), "problems": found})
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """What to do about a word that is not among the choices."""
+    known = list(choices)
+    near = difflib.get_close_matches(word.lower(), known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+
+
+def located(prefix: str, problem: Problem) -> Problem:
+    """The problem with its relative place put behind a prefix."""
+    joint = "." if prefix and problem.where and not problem.where.startswith("[") else ""
+    return replace(problem, where=f"{prefix}{joint}{problem.where}")
+
+
+def problems_of(error: ErrorDetails, raw: Mapping[str, Any], tables: Mapping[str, type[BaseModel]]) -> list[Problem]:
+    """One pydantic error as the user is told it.
+
+    Parameters
+    ----------
+    raw : the TOML document, which tells real places from the branches of a union.
+    tables : model by place, as in ``phase[].reference``, to find the nearest known key.
+    """
+    steps = _steps(error, raw)
+    place = _written(steps)
+    kind, context = error["type"], error.get("ctx", {})
+    value = repr(error["input"])[:60]
+    if kind == "mistakes":
+        return [located(place, problem) for problem in context["problems"]]
+    if kind == "extra_forbidden":
+        return [_unknown_key(place, _table(steps), tables)]
+    if kind == "missing":
+        key = place.rsplit(".", 1)[-1]
+        known = "a table" if place in tables or f"{place}[]" in tables else "a value"
+        return [
+            mistake(
+                Code.MISSING_KEY, f"{key} is missing", where=place, found=f"nothing against {known}", todo=f"add {key}"
+            )
+        ]
+    if kind == "literal_error":
+        choices = [choice.strip("' ") for choice in context["expected"].replace(" or ", ", ").split(",")]
+        todo = nearest(str(error["input"]), choices)
+        found = f"found {value} against {', '.join(choices)}"
+        return [mistake(Code.NOT_A_CHOICE, "not one of the choices", where=place, found=found, todo=todo)]
+    expected = _EXPECTED.get(kind, error["msg"]).format_map(context)
+    todo = "write [[phase]] with double brackets" if place == "phase" else "correct the value"
+    code = Code.OUT_OF_RANGE if kind in _RANGE_KINDS else Code.WRONG_TYPE
+    what = "value out of range" if code is Code.OUT_OF_RANGE else "value of the wrong kind"
+    return [mistake(code, what, where=place, found=f"found {value} against {expected}", todo=todo)]
+
+
+_RANGE_KINDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "too_short", "too_long")
+_EXPECTED = {
+    "greater_than": "> {gt}",
+    "greater_than_equal": ">= {ge}",
+    "less_than": "< {lt}",
+    "less_than_equal": "<= {le}",
+    "too_short": "at least {min_length} entries",
+    "too_long": "at most {max_length} entries",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "int_type": "a whole number",
+    "string_type": "a text",
+    "string_too_short": "a text that is not empty",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list of two numbers",
+    "model_type": "a table",
+    "dict_type": "a table",
+}
+
+
+def mend(error: ErrorDetails, raw: dict[str, Any], tables: Mapping[str, type[BaseModel]]) -> str:
+    """Rename an unknown key to the nearest known one, remove any other wrong value; return the place that is gone."""
+    if error["type"] in ("missing", "mistakes"):
+        return ""
+    steps = _steps(error, raw)
+    last_key = max((i for i, step in enumerate(steps) if isinstance(step, str)), default=0)
+    holder: Any = raw
+    for step in steps[:last_key]:
+        holder = holder[step]
+    value = holder.pop(steps[last_key], None)
+    if error["type"] == "extra_forbidden":
+        known = list(tables[_table(steps)].model_fields)
+        near = difflib.get_close_matches(str(steps[last_key]).lower(), known, n=1)
+        if near:
+            holder.setdefault(near[0], value)
+    return _written(steps[: last_key + 1])
+
+
+def _unknown_key(place: str, table: str, tables: Mapping[str, type[BaseModel]]) -> Problem:
+    """Name the nearest key of the table, or the table that has this key."""
+    key = place.rsplit(".", 1)[-1]
+    known = list(tables[table].model_fields)
+    homes = [name for name, model in tables.items() if key in model.model_fields and name != table]
+    near = difflib.get_close_matches(key.lower(), known, n=1)
+    if not near and homes:
+        todo = f"it belongs in [{homes[0].replace('[]', '')}]" if homes[0] else "it belongs at the top of the recipe"
+    else:
+        todo = nearest(key, known)
+    found = f"found {key} against {', '.join(known)}"
+    return mistake(Code.UNKNOWN_KEY, "unknown key", where=place, found=found, todo=todo)
+
+
+def _steps(error: ErrorDetails, raw: Mapping[str, Any]) -> list[str | int]:
+    """The keys and indices that lead to the mistake, without the branches of unions that pydantic names between."""
+    current: Any = raw
+    steps: list[str | int] = []
+    for position, step in enumerate(error["loc"]):
+        is_last = position == len(error["loc"]) - 1
+        in_list = isinstance(current, list) and isinstance(step, int) and step < len(current)
+        if in_list or (isinstance(current, Mapping) and step in current):
+            current = current[step]
+        elif not (is_last and error["type"] == "missing"):
+            continue
+        steps.append(step)
+    return steps
+
+
+def _written(steps: Sequence[str | int]) -> str:
+    """``phase[0].cell[0]``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
+
+
+def _table(steps: Sequence[str | int]) -> str:
+    """The place of the table that the last step is in, ``[]`` for any index and ``*`` for a name of one's choice."""
+    table = "".join("[]" if isinstance(step, int) else f".{step}" for step in steps[:-1]).removeprefix(".")
+    for prefix in ("refine.scope.", "refine.parameters."):
+        if table.startswith(prefix):
+            return f"{prefix}*"
+    return table

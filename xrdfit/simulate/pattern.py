@@ -71,7 +71,7 @@ class CellInTime:
             counts_per_volume=1.0,
         )
         begin = unit.state(0.0)
-        net = unit._calculate(begin) - unit._calculate(replace(begin, area=np.zeros_like(begin.area)))
+        net = unit.expected(begin) - unit.expected(replace(begin, area=np.zeros_like(begin.area)))
         return replace(unit, counts=counts, counts_per_volume=scenario.peak_counts / float(net.max()))
 
     def state(self, time_s: float) -> State:
@@ -101,7 +101,7 @@ class CellInTime:
 
     def pattern(self, time_s: float) -> NDArray[np.float64]:
         """(n_points,) expected counts if all points were measured at this time."""
-        return self._calculate(self.state(time_s))
+        return self.expected(self.state(time_s))
 
     def swept(self, start_s: float, end_s: float) -> NDArray[np.float64]:
         """(n_points,) expected counts of a scan whose points, from low to high angle, follow each other in time."""
@@ -116,11 +116,10 @@ class CellInTime:
         point = np.arange(n)
         return (1.0 - share) * patterns[below, point] + share * patterns[below + 1, point]
 
-    def _calculate(self, state: State) -> NDArray[np.float64]:
+    def expected(self, state: State) -> NDArray[np.float64]:
+        """(n_points,) expected counts in this state."""
         n = self.two_theta.size
-        points = Points(
-            two_theta=self.two_theta, intensity=np.zeros(n), sigma=None, used=np.ones(n, dtype=np.bool_)
-        )
+        points = Points(two_theta=self.two_theta, intensity=np.zeros(n), sigma=None, used=np.ones(n, dtype=np.bool_))
         noise = NoiseModel(constant=np.ones(n), slope=0.0, floor=0.0, regime="unit")
         problem = self.model.problem(points, noise, self.lines)
         work = make_workspace(problem, 0)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from xrdfit.crystal import Phase
 from xrdfit.data import Pattern, ScanTimes
-from xrdfit.model import Background, Instrument, PatternModel
+from xrdfit.errors import InputError, Problem
+from xrdfit.model import Background, Instrument, LineChoice, PatternModel
 from xrdfit.simulate.pattern import CellInTime
 from xrdfit.simulate.recipe_text import recipe_text
 from xrdfit.simulate.scenario import LAB_INSTRUMENT, Scenario
@@ -30,6 +31,7 @@ class SimulatedStack:
         (irradiated volume), ``time_s``. Values are those at the scan's mid-time. The cell and widths of a phase whose
         fraction is 0 are those it would appear with.
     units : of the truth's columns.
+    lines, line_area : all lines that are felt in the patterns, and their areas (n_scans, m) at mid-time in counts deg.
     phases : with the literature's cells, as a user would start from; the true cells differ.
     """
 
@@ -46,6 +48,8 @@ class SimulatedStack:
     times: ScanTimes
     truth: Mapping[str, NDArray[np.float64]]
     units: Mapping[str, str]
+    lines: LineChoice
+    line_area: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -70,6 +74,18 @@ class SimulatedStack:
         """The model that the stack obeys."""
         return PatternModel.of(self.instrument, self.phases, self.background)
 
+    def areas(self, scan: int, lines: LineChoice) -> NDArray[np.float64]:
+        """(m,) true areas of these lines at the scan's mid-time, counts deg."""
+        known = {
+            (phase, *hkl): area
+            for phase, hkl, area in zip(
+                self.lines.phase.tolist(), self.lines.hkl.tolist(), self.line_area[scan], strict=True
+            )
+        }
+        return np.array(
+            [known[phase, *hkl] for phase, hkl in zip(lines.phase.tolist(), lines.hkl.tolist(), strict=True)]
+        )
+
     @property
     def recipe_text(self) -> str:
         """A recipe that refines the stack, written as ``stack.h5`` beside it."""
@@ -88,7 +104,13 @@ def simulate_stack(
     counts : measuring time of a step against the reference case: factor on all counts.
     sweep : whether each point sees the cell as it is when that point is measured (from low to high angle). If not,
         the whole scan sees it as it is at its mid-time.
+
+    Raises
+    ------
+    InputError
+        For a negative seed, less than one scan, or a factor that is not positive.
     """
+    _check(seed=seed, n_scans=n_scans, counts=counts)
     edges = np.linspace(0.0, scenario.knots_s[-1], n_scans + 1)
     times = ScanTimes(start_s=edges[:-1], end_s=edges[1:], origin=ORIGIN)
     cell = CellInTime.of(scenario, LAB_INSTRUMENT, counts=counts)
@@ -120,4 +142,29 @@ def simulate_stack(
         times=times,
         truth=columns,
         units=units,
+        lines=cell.lines,
+        line_area=np.array([state.area for state in states]),
     )
+
+
+def _check(*, seed: int, n_scans: int, counts: float) -> None:
+    wrong: list[tuple[str, float, str]] = []
+    if seed < 0:
+        wrong.append(("seed", seed, "a whole number from 0 on"))
+    if n_scans < 1:
+        wrong.append(("n_scans", n_scans, "at least 1"))
+    if not (counts > 0.0 and np.isfinite(counts)):
+        wrong.append(("counts", counts, "a finite number > 0"))
+    if wrong:
+        raise InputError(
+            *(
+                Problem(
+                    code="E172",
+                    what="a stack that cannot be simulated",
+                    where=where,
+                    found=f"found {found:g} against {expected}",
+                    todo=f"change {where}",
+                )
+                for where, found, expected in wrong
+            )
+        )

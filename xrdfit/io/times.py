@@ -17,8 +17,7 @@ from xrdfit.errors import DataError
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.table import header_lines
 
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?(Z|[+-]\d{2}:?\d{2}))?")
-_DAY_MONTH = re.compile(r"\d{1,2}-[A-Za-z]{3}-(\d{4}|\d{2}) \d{2}:\d{2}:\d{2}")
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?")
 _KEY_NAMES = ("source", "file", "filename", "file_name", "scan", "scan_number", "name")
 _START_NAMES = ("start_time", "start", "start_s", "time", "time_s", "begin")
 _END_NAMES = ("end_time", "end", "end_s", "stop")
@@ -74,13 +73,16 @@ def scan_times(starts: Sequence[str | float], ends: Sequence[str | float] | None
 
 
 def times_from_headers(paths: Sequence[Path]) -> ScanTimes | None:
-    """Times from the first date in each file's header; None unless every file has one and they ascend."""
+    """Times from the first date (ISO 8601) in each file's header; None unless every file has one and they ascend.
+
+    Dates that are equal or out of order say when files were converted, not when scans were measured.
+    """
     starts: list[str | float] = []
     for path in paths:
         found = _date_in(header_lines(path))
         if found is None:
             return None
-        starts.append(found.isoformat())
+        starts.append(found)
     try:
         return scan_times(starts, None, source="file headers")
     except DataError:
@@ -185,11 +187,5 @@ def _bad_time(value: str | float, source: str) -> Exception:
     )
 
 
-def _date_in(lines: Sequence[str]) -> datetime | None:
-    for line in lines:
-        if match := _ISO.search(line):
-            return datetime.fromisoformat(match[0].replace(" Z", "Z"))
-        if match := _DAY_MONTH.search(line):
-            year = "%Y" if len(match[1]) == 4 else "%y"
-            return datetime.strptime(match[0], f"%d-%b-{year} %H:%M:%S")
-    return None
+def _date_in(lines: Sequence[str]) -> str | None:
+    return next((match[0] for line in lines if (match := _ISO.search(line))), None)

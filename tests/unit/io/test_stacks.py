@@ -110,6 +110,11 @@ def test_times_come_from_headers_only_if_every_file_has_one(tmp_path: Path) -> N
     assert open_stack("*.xy", base=tmp_path).times is None
 
 
+def test_one_date_in_all_headers_is_that_of_a_conversion_and_no_time(tmp_path: Path) -> None:
+    write_scans(tmp_path, ["scan1.xy", "scan2.xy"], head="# converted 2026-05-02 08:00:00\n")
+    assert open_stack("*.xy", base=tmp_path).times is None
+
+
 def test_a_table_of_times_is_matched_by_scan_number(tmp_path: Path) -> None:
     write_scans(tmp_path, ["7_sum.xy", "12_sum.xy"])
     (tmp_path / "log.csv").write_text(

@@ -36,7 +36,7 @@ class RefineSettings:
     solver: str = "compiled"
     direction: Direction = "outward"
     weights: Weights = "auto"
-    esd_scaling: EsdScaling = "chi2"
+    esd_scaling: EsdScaling = "berar-lelann"
     two_theta_range: tuple[float, float] | None = None
     exclude: tuple[tuple[float, float], ...] = ()
     scope: Mapping[str, ScopeName] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from xrdfit.fit.scan import (
     area_sum,
     fit_scan,
     prepare_scan,
+    seeded_background,
     with_seeded_background,
 )
 from xrdfit.fit.statistics import Agreement, agreement
@@ -29,6 +30,7 @@ __all__ = [
     "prepare_scan",
     "refine_compiled",
     "refine_with_lmfit",
+    "seeded_background",
     "start_values",
     "with_seeded_background",
 ]

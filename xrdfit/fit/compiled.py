@@ -67,6 +67,8 @@ def refine_compiled(objective: ScanObjective, parameters: lmfit.Parameters, *, m
         matrix, _ = objective.normal_equations(constraints.values(), constraints.derivative())
         if np.all(moved * np.sqrt(np.maximum(np.diag(matrix), 0.0)) < 1e-4):
             break
+    else:
+        status = STALLED
     return minimizer_result(
         objective,
         constraints,

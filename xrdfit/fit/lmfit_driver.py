@@ -15,8 +15,10 @@ from xrdfit.fit.parameters import Constraints
 from xrdfit.fit.solution import minimizer_result
 
 # Weights depend on the model: rounds of minimisation, and the change, in esds, at which they end.
-_MAX_ROUNDS = 8
+_MAX_ROUNDS = 12
 _SETTLED = 1e-3
+_COARSE = {"ftol": 1e-6, "xtol": 1e-6, "gtol": 0.0}
+_FINE = {"ftol": 1e-12, "xtol": 1e-10, "gtol": 0.0}
 # A start this close (relative to the width of the limits) to a limit is moved in: lmfit's transformation is flat there.
 _INSET = 1e-4
 
@@ -42,15 +44,32 @@ def _jacobian_of(objective: ScanObjective) -> Callable[[lmfit.Parameters], NDArr
     return jacobian
 
 
-def _move_inside(parameters: lmfit.Parameters) -> None:
-    for parameter in parameters.values():
-        if parameter.vary and not parameter.expr:
-            low, high = parameter.min, parameter.max
-            inset = _INSET * (high - low) if np.isfinite(high - low) else 1e-6
-            if parameter.value - low < inset:
-                parameter.value = low + inset
-            elif high - parameter.value < inset:
-                parameter.value = high - inset
+def _move_inside(parameter: lmfit.Parameter) -> None:
+    low, high = parameter.min, parameter.max
+    inset = _INSET * (high - low) if np.isfinite(high - low) else 1e-6
+    if parameter.value - low < inset:
+        parameter.value = low + inset
+    elif high - parameter.value < inset:
+        parameter.value = high - inset
+
+
+def _hold_at_limits(
+    constraints: Constraints, matrix: NDArray[np.float64], right: NDArray[np.float64], held: set[str]
+) -> set[str]:
+    """The variables that a limit holds, put onto it: a Newton step of the variable alone leads beyond the limit.
+
+    Those in `held` that want to come back are moved inside and let go.
+    """
+    chosen = set()
+    for i, name in enumerate(constraints.varied_names):
+        parameter = constraints.parameters[name]
+        step = right[i] / matrix[i, i] if matrix[i, i] > 0.0 else 0.0
+        if step != 0.0 and not parameter.min < parameter.value + step < parameter.max:
+            parameter.value = parameter.min if step < 0.0 else parameter.max
+            chosen.add(name)
+        elif name in held:
+            _move_inside(parameter)
+    return chosen
 
 
 def refine_with_lmfit(
@@ -58,35 +77,39 @@ def refine_with_lmfit(
 ) -> MinimizerResult:
     """Refine one scan by an lmfit method; ``leastsq`` gets the analytic Jacobian, constraints through the chain rule.
 
-    The values come from lmfit, esds from the same marginal covariance as the compiled driver's.
+    lmfit's limits are a change of variable that is flat at the limit, where ``leastsq`` takes thousands of steps. So a
+    first, coarse round shows which variables a limit holds; they stay there while the others are refined, and are let
+    go if the slope says so. The values come from lmfit, esds from the same marginal covariance as the compiled driver's.
     """
     initial = deepcopy(parameters)
-    options: dict[str, object] = {}
-    if method == "leastsq":
-        options = {"Dfun": _jacobian_of(objective), "col_deriv": True, "ftol": 1e-13, "xtol": 1e-10, "gtol": 1e-12}
-    current = parameters
+    exact: dict[str, object] = {"Dfun": _jacobian_of(objective), "col_deriv": True} if method == "leastsq" else {}
+    held: set[str] = set()
     nfev = 0
-    outcome: MinimizerResult | None = None
-    for _ in range(_MAX_ROUNDS):
-        _move_inside(current)
-        minimizer = make_minimizer(objective, current)
-        outcome = minimizer.minimize(method=method, max_nfev=max_nfev, **options)
-        nfev += outcome.nfev
-        before = Constraints(current).variables()
-        current = outcome.params
-        constraints = Constraints(current)
-        matrix, _ = objective.normal_equations(constraints.values(), constraints.derivative())
+    success, message = True, "nothing to vary"
+    for name in Constraints(parameters).varied_names:
+        _move_inside(parameters[name])
+    for number in range(_MAX_ROUNDS):
+        constraints = Constraints(parameters)
+        names, before = constraints.varied_names, constraints.variables()
+        for name in held:
+            parameters[name].vary = False
+        if len(held) < len(names):
+            fine = (_COARSE if number == 0 else _FINE) if exact else {}
+            minimizer = make_minimizer(objective, parameters)
+            outcome = minimizer.minimize(method=method, max_nfev=max_nfev - nfev, **exact, **fine)
+            nfev += outcome.nfev
+            parameters, success, message = outcome.params, bool(outcome.success), str(outcome.message)
+        for name in held:
+            parameters[name].vary = True
+        constraints = Constraints(parameters)
+        matrix, right = objective.normal_equations(constraints.values(), constraints.derivative())
         moved = np.abs(constraints.variables() - before) * np.sqrt(np.maximum(np.diag(matrix), 0.0))
-        if objective.noise.slope == 0.0 or np.all(moved < _SETTLED):
+        now = _hold_at_limits(constraints, matrix, right, held) if exact else held
+        if nfev >= max_nfev or (now == held and np.all(moved < _SETTLED)):
             break
+        held = now
+        objective.calculate(constraints.set(constraints.variables()))
         objective.update_weights()
-    assert outcome is not None
     return minimizer_result(
-        objective,
-        Constraints(current),
-        initial=initial,
-        method=method,
-        success=bool(outcome.success),
-        message=str(outcome.message),
-        nfev=nfev,
+        objective, Constraints(parameters), initial=initial, method=method, success=success, message=message, nfev=nfev
     )

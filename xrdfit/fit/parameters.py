@@ -12,10 +12,10 @@ from xrdfit.data import ParameterOverride
 from xrdfit.errors import InputError, Problem
 from xrdfit.model import ParameterTable
 
-# Relative step of the fall-back difference quotient of an expression.
+# Relative step of the difference quotient of an expression: truncation and rounding are then both near 1e-11.
 _STEP = 6e-6
-# Step of the complex-step derivative: any number whose square is nothing.
-_IMAGINARY = 1e-200
+# Where a free parameter that enters squared starts at least: at zero it has no slope and would never move.
+_OFF_ZERO = 0.05
 
 
 def _where(name: str, key: str) -> str:
@@ -52,23 +52,31 @@ def lmfit_parameters(
                     todo="give both limits, in this order",
                 )
             )
-        start = min(max(float(value), lower), upper)
-        parameters.add(spec.name, value=start, min=lower, max=upper, vary=bool(free) and said.vary is not False)
+        varied = bool(free) and said.vary is not False
+        start = max(float(value), _OFF_ZERO) if varied and spec.squared else float(value)
+        parameters.add(spec.name, value=min(max(start, lower), upper), min=lower, max=upper, vary=varied)
     for name, said in overrides.items():
         if said.expr is not None:
-            try:
-                # Limits of the table are for a free parameter; a tied one goes where its expression says.
-                parameters[name].set(
-                    expr=said.expr,
-                    min=-np.inf if said.min is None else said.min,
-                    max=np.inf if said.max is None else said.max,
-                )
-                result = float(parameters[name].value)
-            except Exception as error:  # lmfit passes on whatever the expression raises
-                raise InputError(_bad_expression(name, said.expr, _first_line(error))) from None
-            if not np.isfinite(result):
-                raise InputError(_bad_expression(name, said.expr, f"found {result} against a finite number"))
+            _tie(parameters, name, said.expr, said)
     return parameters
+
+
+def _tie(parameters: lmfit.Parameters, name: str, expression: str, said: ParameterOverride) -> None:
+    try:
+        # Limits of the table are for a free parameter; a tied one goes where its expression says.
+        parameters[name].set(
+            expr=expression,
+            min=-np.inf if said.min is None else said.min,
+            max=np.inf if said.max is None else said.max,
+        )
+        parameters.update_constraints()
+        result = float(parameters[name].value)
+    except RecursionError:
+        raise InputError(_bad_expression(name, expression, "found a parameter that depends on itself")) from None
+    except Exception as error:  # lmfit passes on whatever the expression raises
+        raise InputError(_bad_expression(name, expression, _first_line(error))) from None
+    if not np.isfinite(result):
+        raise InputError(_bad_expression(name, expression, f"found {result} against a finite number"))
 
 
 def _first_line(error: Exception) -> str:
@@ -135,47 +143,22 @@ class Constraints:
         return result
 
     def _through_expressions(self, name: str) -> NDArray[np.float64]:
-        # The parameters' own interpreter, private to lmfit but the only one that knows the user's symbols.
-        symbols = self.parameters._asteval.symtable
-        here = float(self.parameters[name].value)
-        change = np.zeros(len(self.names))
-        try:
-            moved = self._tied_with(name, here + 1j * _IMAGINARY)
-            for tied, value in moved.items():
-                change[self._where[tied]] = np.imag(value) / _IMAGINARY
-        except (TypeError, ValueError):
-            # An expression that refuses complex numbers, such as max(a, b).
-            step = _STEP * max(abs(here), 1e-3)
-            above, below = self._tied_with(name, here + step), self._tied_with(name, here - step)
-            for tied in above:
-                change[self._where[tied]] = np.real(above[tied] - below[tied]) / (2.0 * step)
-        finally:
-            symbols[name] = here
-            for tied in self.tied:
-                symbols[tied] = float(self.parameters[tied].value)
-        return change
+        """(n_parameters,) central difference quotients of the tied parameters, limits of both sides respected."""
+        parameter = self.parameters[name]
+        here = float(parameter.value)
+        step = _STEP * max(abs(here), 1e-3)
+        low, high = max(here - step, parameter.min), min(here + step, parameter.max)
+        change = self._tied_at(name, high) - self._tied_at(name, low)
+        self._tied_at(name, here)
+        return change / (high - low)
 
-    def _tied_with(self, name: str, value: complex) -> dict[str, complex]:
-        """The tied parameters, unclipped, if the parameter `name` had this value."""
-        interpreter = self.parameters._asteval
-        interpreter.symtable[name] = value
-        found: dict[str, complex] = {}
-
-        def settle(tied: str) -> None:
-            parameter = self.parameters[tied]
-            for other in parameter._expr_deps:
-                if other in self.tied and other not in found:
-                    settle(other)
-            outcome = interpreter.run(parameter._expr_ast)
-            if interpreter.error:
-                interpreter.error = []
-                raise TypeError(tied)
-            found[tied] = outcome
-            interpreter.symtable[tied] = outcome
-
+    def _tied_at(self, name: str, value: float) -> NDArray[np.float64]:
+        """(n_parameters,) the tied parameters if the parameter `name` has this value, zero for all others."""
+        self.parameters[name].value = value
+        self.parameters.update_constraints()
+        found = np.zeros(len(self.names))
         for tied in self.tied:
-            if tied not in found:
-                settle(tied)
+            found[self._where[tied]] = float(self.parameters[tied].value)
         return found
 
 

@@ -71,20 +71,34 @@ def prepare_scan(pattern: Pattern, settings: RefineSettings) -> PreparedScan:
     return PreparedScan(pattern=pattern, points=points, noise=noise, variance=variance)
 
 
+def _background_rows(
+    model: PatternModel, prepared: PreparedScan, values: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The linear background parameters and their functions (k, n) at the points."""
+    wanted = model.table.where("background")
+    nothing = [False] * len(model.phases)
+    objective = ScanObjective(model, prepared.points, prepared.noise, values=values, present=nothing, wanted=wanted)
+    chosen = np.flatnonzero(wanted)
+    objective.normal_equations(values, np.eye(len(model.table))[:, chosen])
+    return chosen, objective.work.jacobian
+
+
 def with_seeded_background(
     model: PatternModel, prepared: PreparedScan, values: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """`values` with the linear background parameters replaced by a first guess from the pattern."""
-    chosen = np.flatnonzero(model.table.where("background"))
-    nothing = np.zeros(len(model.phases), dtype=bool)
-    wanted = model.table.where("background")
-    objective = ScanObjective(
-        model, prepared.points, prepared.noise, values=values, present=nothing.tolist(), wanted=wanted
-    )
-    objective.normal_equations(values, np.eye(len(model.table))[:, chosen])
+    chosen, rows = _background_rows(model, prepared, values)
     seeded = values.copy()
-    seeded[chosen] = seed_background(prepared.points, objective.work.jacobian, np.sqrt(prepared.variance))
+    seeded[chosen] = seed_background(prepared.points, rows, np.sqrt(prepared.variance))
     return seeded
+
+
+def seeded_background(
+    model: PatternModel, prepared: PreparedScan, values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(n,) that first guess as a curve."""
+    _, rows = _background_rows(model, prepared, values)
+    return seed_background(prepared.points, rows, np.sqrt(prepared.variance)) @ rows
 
 
 def fit_scan(

@@ -111,7 +111,10 @@ def minimizer_result(
             else None
         )
     for name in constraints.tied:
-        parameters[name].stderr = float(np.sqrt(full[constraints.names.index(name), constraints.names.index(name)]))
+        row = constraints.names.index(name)
+        leans_on = derivative[row] != 0.0
+        known = bool(leans_on.any() and np.isfinite(stderr[leans_on]).all())
+        parameters[name].stderr = float(np.sqrt(full[row, row])) if known else None
     n_active = int(np.count_nonzero(objective.work.area))
     chi2 = objective.chi2
     n_points = objective.points.two_theta.size

@@ -12,6 +12,8 @@ from xrdfit.data import EsdScaling, Weights
 # For white noise the mean square of the sum over a run of equal signs exceeds the sum of squares by this factor: runs
 # have E[n] = 2 and E[n (n - 1)] = 4 members, and the mean product of two half-normals is 2 / pi.
 _WHITE_RUNS = 1.0 + 4.0 / np.pi
+# Standard deviations by which d must fall below 2.
+_SIGNIFICANT = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ def agreement(
     absolute = float(np.sum(np.abs(observed)))
     scaled = np.sqrt(weight) * difference
     n_free = max(observed.size - n_parameters, 1)
+    durbin_watson = float(np.sum(np.diff(scaled) ** 2)) / chi2 if chi2 > 0.0 else np.nan
     return Agreement(
         chi2=chi2,
         n_points=observed.size,
@@ -71,22 +74,22 @@ def agreement(
         r_wp=float(np.sqrt(chi2 / total)) if total > 0.0 else np.nan,
         r_wp_background_subtracted=float(np.sqrt(chi2 / net)) if net > 0.0 else np.nan,
         r_exp=float(np.sqrt(n_free / total)) if total > 0.0 else np.nan,
-        durbin_watson=float(np.sum(np.diff(scaled) ** 2)) / chi2 if chi2 > 0.0 else np.nan,
-        serial_correlation=_run_factor(scaled),
+        durbin_watson=durbin_watson,
+        serial_correlation=_run_factor(scaled, durbin_watson),
     )
 
 
-def _run_factor(scaled: NDArray[np.float64]) -> float:
+def _run_factor(scaled: NDArray[np.float64], durbin_watson: float) -> float:
     """Berar & Lelann (1991), J. Appl. Cryst. 24, 1: squared sums over runs of one sign against the sum of squares.
 
-    Divided by what white noise gives, so that 1 means no serial correlation, and never below 1.
+    Divided by what white noise gives, and never below 1. Only where Durbin & Watson's d says that there is correlation at
+    all (d of white noise has a standard deviation of 2 / sqrt(n)); else 1, so that clean data pay nothing.
     """
-    squares = float(np.sum(scaled**2))
-    if squares == 0.0:
+    if not durbin_watson < 2.0 - _SIGNIFICANT * 2.0 / np.sqrt(scaled.size):
         return 1.0
     starts = np.flatnonzero(np.concatenate([[True], np.signbit(scaled[1:]) != np.signbit(scaled[:-1])]))
     sums = np.add.reduceat(scaled, starts)
-    return max(1.0, float(np.sum(sums**2)) / squares / _WHITE_RUNS)
+    return max(1.0, float(np.sum(sums**2) / np.sum(scaled**2)) / _WHITE_RUNS)
 
 
 def esd_factor(fit: Agreement, *, scaling: EsdScaling, regime: Weights) -> float:

@@ -7,7 +7,7 @@ rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from xrdfit.model.instrument import Instrument
 # How far a cell may leave its start value: lengths relative, angles in deg.
 CELL_LENGTH_REACH = 0.05
 CELL_ANGLE_REACH = 3.0
+# deg^2; a Gaussian FWHM of 0.003 deg is none, but still has a derivative.
+LEAST_W = 1e-5
 _CELL_NAMES = ("a", "b", "c", "alpha", "beta", "gamma")
 
 
@@ -29,7 +31,8 @@ class ParameterSpec:
     """One row of the table.
 
     ``slots`` are the (slot of the kernels, factor) pairs that the parameter feeds: one, or several where symmetry
-    ties cell parameters together. ``kind`` groups rows that stages of a fit free together.
+    ties cell parameters together. ``kind`` groups rows that stages of a fit free together. ``squared``: the pattern
+    depends on the square, so that its slope vanishes at zero.
     """
 
     name: str
@@ -41,6 +44,7 @@ class ParameterSpec:
     kind: str
     description: str
     slots: tuple[tuple[int, float], ...]
+    squared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def _instrument_rows(instrument: Instrument) -> Iterable[ParameterSpec]:
             (-2.0, 2.0),
             "scan",
             "position",
-            "height of the sample above the goniometer axis, Bragg-Brentano",
+            "how far the sample lies below the goniometer axis (away from source and detector), Bragg-Brentano",
             slot.SAMPLE_DISPLACEMENT,
         )
         yield _row(
@@ -147,7 +151,7 @@ def _instrument_rows(instrument: Instrument) -> Iterable[ParameterSpec]:
     )
     yield _row("caglioti_u", "deg^2", u, (min(u, 0.0), 10.0), free, "resolution", "U of fwhm_G^2", slot.CAGLIOTI_U)
     yield _row("caglioti_v", "deg^2", v, (-10.0, max(v, 0.0)), free, "resolution", "V of fwhm_G^2", slot.CAGLIOTI_V)
-    yield _row("caglioti_w", "deg^2", w, (min(w, 0.0), 10.0), free, "resolution", "W of fwhm_G^2", slot.CAGLIOTI_W)
+    yield _row("caglioti_w", "deg^2", w, (min(w, LEAST_W), 10.0), free, "resolution", "W of fwhm_G^2", slot.CAGLIOTI_W)
     yield _row(
         "instrument_lorentz_size",
         "deg",
@@ -208,7 +212,7 @@ def _phase_rows(phase: Phase, base: int) -> Iterable[ParameterSpec]:
         f"Lorentzian FWHM of {phase.name} that goes with tan(theta)",
         base + slot.LORENTZ_STRAIN,
     )
-    yield _row(
+    gauss_strain = _row(
         f"{phase.name}_gauss_strain",
         "deg",
         0.0,
@@ -218,6 +222,7 @@ def _phase_rows(phase: Phase, base: int) -> Iterable[ParameterSpec]:
         f"Gaussian FWHM of {phase.name} that goes with tan(theta)",
         base + slot.GAUSS_STRAIN,
     )
+    yield replace(gauss_strain, squared=True)
 
 
 def _background_rows(background: Background, base: int) -> Iterable[ParameterSpec]:

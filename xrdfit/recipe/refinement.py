@@ -95,7 +95,7 @@ class RefineTable(Table):
     extraction: Literal["joint", "partition"] = "joint"
     solver: Text = "compiled"
     direction: Direction = "outward"
-    esd_scaling: EsdScaling = "chi2"
+    esd_scaling: EsdScaling = "berar-lelann"
     scope: dict[str, Scope] = Field(default_factory=dict)
     parameters: dict[str, OverrideTable] = Field(default_factory=dict)
 

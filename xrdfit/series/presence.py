@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from xrdfit.fit import ScanFit
 from xrdfit.kernels.least_squares import calculate, eliminated, make_workspace
 from xrdfit.model import PatternModel
+from xrdfit.series.selection import scaled_cell
 
 # One-sided 1 % point of the standard normal: the nominal rate of false alarms.
 Z_PRESENT = 2.3263478740408408
@@ -23,6 +24,10 @@ Z_PRESENT = 2.3263478740408408
 Z_UPPER = 1.6448536269514722
 # Below this the free intensities of a phase follow noise as much as signal, and its cell with them.
 Z_CELL = 10.0
+# Reduced chi^2 above which a residual is misfit rather than noise.
+MISFIT = 2.0
+# Factors on the cell that move a phase's lines to where they are not.
+DECOYS = tuple(1.0 + sign * (0.008 + 0.003 * step) for sign in (-1.0, 1.0) for step in range(13))
 
 Hkl = tuple[int, int, int]
 
@@ -78,11 +83,37 @@ def phase_template(
     return work.model - work.background
 
 
-def presence_test(fit: ScanFit, template: NDArray[np.float64]) -> PresenceTest:
-    """Score test of a template (n,) against the fit of a scan without the phase.
+def presence_test(
+    model: PatternModel,
+    fit: ScanFit,
+    *,
+    values: NDArray[np.float64],
+    phase: int,
+    reference: Mapping[Hkl, float],
+) -> PresenceTest:
+    """Test a phase, with cell and widths from `values` and reference intensities, against a fit without it.
 
-    The residual's variance and serial correlation widen the esd; where the template is a combination of what the
-    fit already has, the esd is infinite.
+    The residual's variance and serial correlation widen the esd. Where misfit, not noise, makes the residual, the
+    same template with the cell stretched and squeezed, where the phase is not, shows what misfit alone scores: the
+    esd is widened until those scores have root mean square 1.
+    """
+
+    def score(factor: float) -> PresenceTest:
+        moved = scaled_cell(model, values, phase, factor)
+        return score_test(fit, phase_template(model, fit, values=moved, phase=phase, reference=reference))
+
+    test = score(1.0)
+    if fit.agreement.chi2_reduced <= MISFIT or not np.isfinite(test.esd):
+        return test
+    decoys = [decoy for decoy in map(score, DECOYS) if np.isfinite(decoy.esd)]
+    spread = np.sqrt(np.mean([decoy.z**2 for decoy in decoys])) if decoys else 1.0
+    return PresenceTest(amplitude=test.amplitude, esd=test.esd * max(1.0, float(spread)))
+
+
+def score_test(fit: ScanFit, template: NDArray[np.float64]) -> PresenceTest:
+    """Score test of a template (n,) against the fit of a scan without it.
+
+    Where the template is a combination of what the fit already has, the esd is infinite.
     """
     objective = fit.objective
     objective.calculate(fit.values)
@@ -111,20 +142,33 @@ def _inflation(residual: NDArray[np.float64], template: NDArray[np.float64], n_f
     norm = float(template @ template)
     total = gamma0
     noise = 2.0 / np.sqrt(n)
+    reach = 0
     for lag in range(1, n // 4):
         # Autocovariance up to the first lag at which it is lost in its own noise.
         gamma = float(residual[lag:] @ residual[:-lag]) / n_free
         if gamma < noise * gamma0:
             break
         total += 2.0 * gamma * float(template[lag:] @ template[:-lag]) / norm
+        reach = lag
+    if gamma0 > MISFIT:
+        # Where misfit, not noise, makes the residual, it sits under the strong lines: what counts is the residual
+        # where the template is (Newey & West 1987, doi:10.2307/1913610).
+        score = template * residual
+        local = float(score @ score)
+        for lag in range(1, reach + 1):
+            local += 2.0 * (1.0 - lag / (reach + 1.0)) * float(score[lag:] @ score[:-lag])
+        total = max(total, local / norm)
     return max(total, 1e-12)
 
 
 def _orthonormal_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     norm = np.linalg.norm(rows, axis=1)
     kept = rows[norm > 0.0] / norm[norm > 0.0][:, None]
-    _, strength, basis = np.linalg.svd(kept, full_matrices=False)
-    return basis[strength > 1e-9 * max(float(strength[0]), 1e-300)] if strength.size else basis
+    if kept.shape[0] == 0:
+        return kept
+    strength, direction = np.linalg.eigh(kept @ kept.T)
+    seen = strength > 1e-10 * strength[-1]
+    return (direction[:, seen] / np.sqrt(strength[seen])).T @ kept
 
 
 def _key(hkl: NDArray[np.int32]) -> Hkl:

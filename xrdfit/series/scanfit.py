@@ -14,7 +14,10 @@ from xrdfit.model import PatternModel
 from xrdfit.series.scopes import Scopes, belongs_to
 from xrdfit.series.selection import (
     DETERMINED,
+    RUNAWAY,
+    broadening,
     cell_blur,
+    mean_width,
     gain_of_adding,
     gain_threshold,
     gains,
@@ -97,7 +100,7 @@ class ScanFitter:
                     break
             if not changed:
                 for phase in range(len(state)):
-                    if state[phase] == Status.REFINED and not cell_blur(found, self.model, phase) < DETERMINED:
+                    if state[phase] == Status.REFINED and not self.readable(found, start, phase):
                         state[phase] = Status.HELD
                         held_for_good.add(phase)
                         changed = True
@@ -112,6 +115,10 @@ class ScanFitter:
                 break
             found = self.fit(prepared, self._carry(found, start, state), state)
         return Fitted(fit=found, status=tuple(state), significance=tuple(float(g) for g in gains(found)))
+
+    def readable(self, found: ScanFit, start: NDArray[np.float64], phase: int) -> bool:
+        """Whether a refined phase's cell can be read off: it is determined and the lines are still lines."""
+        return cell_blur(found, self.model, phase) < DETERMINED and broadening(found, start, phase) < RUNAWAY
 
     def _carry(
         self, found: ScanFit, start: NDArray[np.float64], status: Sequence[Status]
@@ -180,7 +187,7 @@ class ScanFitter:
             trial = scaled_cell(self.model, values, phase, factor)
             attempt = [Status.REFINED if number == phase else s for number, s in enumerate(status)]
             new = self.staged(prepared, trial, attempt)
-            if not new.agreement.chi2 < found.agreement.chi2 or not np.isfinite(new.agreement.chi2):
+            if not new.agreement.chi2 < found.agreement.chi2 or not broadening(new, trial, phase) < RUNAWAY:
                 break
             status, found, values = attempt, new, new.values.copy()
         return self.settle(prepared, found.values, status)
@@ -205,6 +212,8 @@ def record_of(fitted: Fitted, *, outcome: Outcome, message: str) -> ScanRecord:
         status=fitted.status,
         significance=fitted.significance,
         areas=areas,
+        width=tuple(mean_width(fit, phase) for phase in range(len(fitted.status))),
         chi2=fit.agreement.chi2,
         gof=fit.agreement.gof,
+        r_wp=fit.agreement.r_wp,
     )

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from xrdfit.fit import PreparedScan, ScanFit, ScanObjective
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.linear import nonnegative_solve
+from xrdfit.kernels.profiles import pseudo_voigt_shape
 from xrdfit.model import PatternModel
 from xrdfit.series.scopes import belongs_to
 
 # A phase's cell is read off only where its error moves the phase's lines by less than this part of their FWHM: beyond,
 # the error is not a standard deviation of anything, since the fit may sit on a neighbouring line or on noise.
 DETERMINED = 0.2
+# Lines that a fit makes this much broader than it found them have been left for the background or for other lines.
+RUNAWAY = 3.0
 # Steps to either side of a cell search.
 _MOST_STEPS = 60
 
@@ -130,3 +133,27 @@ def cell_blur(fit: ScanFit, model: PatternModel, phase: int) -> float:
     variance = np.einsum("ij,jk,ik->i", motion, covariance, motion)
     fwhm = work.gauss[lines, 0] + work.lorentz[lines, 0]
     return float(np.sqrt(np.sum(area * variance / fwhm**2) / area.sum()))
+
+
+def mean_width(fit: ScanFit, phase: int) -> float:
+    """FWHM (deg) of a phase's lines, weighted by area; NaN where it has none."""
+    fit.objective.calculate(fit.values)
+    own = fit.objective.lines.phase == phase
+    work = fit.objective.work
+    return _weighted_width(work.gauss[own, 0], work.lorentz[own, 0], work.area[own])
+
+
+def broadening(fit: ScanFit, start: NDArray[np.float64], phase: int) -> float:
+    """By what factor a phase's lines are broader in the fit than they were at `start`; NaN where it has none."""
+    lines = fit.objective.lines
+    own = lines.phase == phase
+    placed = fit.objective.model.place(start, lines)
+    before = _weighted_width(placed.gauss[own, 0], placed.lorentz[own, 0], fit.objective.work.area[own])
+    return mean_width(fit, phase) / before
+
+
+def _weighted_width(gauss: NDArray[np.float64], lorentz: NDArray[np.float64], area: NDArray[np.float64]) -> float:
+    if not area.sum() > 0.0:
+        return float("nan")
+    fwhm = np.array([pseudo_voigt_shape(g, w)[0] for g, w in zip(gauss, lorentz, strict=True)])
+    return float(np.sum(area * fwhm) / area.sum())

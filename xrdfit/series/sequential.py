@@ -10,27 +10,28 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, RefineSettings, ScanStack
 from xrdfit.errors import DataError
-from xrdfit.fit import PreparedScan, ScanFit, prepare_scan
+from xrdfit.fit import Agreement, PreparedScan, ScanFit, prepare_scan
 from xrdfit.series.presence import (
     Z_CELL,
     Z_PRESENT,
     PresenceTest,
-    phase_template,
     presence_test,
     reference_intensities,
 )
 from xrdfit.series.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
 from xrdfit.series.scopes import belongs_to
-from xrdfit.series.selection import DETERMINED, cell_blur, gain_threshold, gains
+from xrdfit.series.selection import gain_threshold, gains, mean_width
 from xrdfit.series.state import ScanRecord, Status
 from xrdfit.series.survey import Survey, survey, survey_indices
 
 Progress = Callable[[int, int, str], None]
 
-# A fit this much worse (GoF) than those around it gets the ladder of rescues, and a flag if that does not help.
+# A fit this much worse (GoF and R_wp) than those around it gets the ladder of rescues, and a flag if that does not help.
 _POOR = 1.5
 # A phase whose lines gain this many thresholds needs no test; one that gains as much serves as reference for others.
-_SURE = 5.0
+_SURE = 10.0
+# A phase whose lines are this much broader than where it stands best may be soaking up misfit: it is tested like a weak one.
+_TOO_BROAD = 2.0
 # Points that a fit needs beyond its parameters.
 _SPARE_POINTS = 20
 
@@ -82,9 +83,9 @@ class SequentialSeries:
         for step, index in enumerate(order):
             self.records[index] = self._first_pass(index)
             self._say(step, total, index)
-        level = self._usual_gof()
+        usual = self._usual_quality()
         for step, index in enumerate(reversed(order)):
-            self._finish(index, self._second_pass(index, level))
+            self._finish(index, self._second_pass(index, usual))
             self._say(len(order) + step, total, index)
         return any(record.usable for record in self.records.values())
 
@@ -130,8 +131,10 @@ class SequentialSeries:
             status=(Status.ABSENT,) * n_phases,
             significance=(0.0,) * n_phases,
             areas=({},) * n_phases,
+            width=(np.nan,) * n_phases,
             chi2=np.nan,
             gof=np.nan,
+            r_wp=np.nan,
         )
 
     def _first_pass(self, index: int) -> ScanRecord:
@@ -177,8 +180,8 @@ class SequentialSeries:
             neighbour is not None and before == Status.REFINED and after == Status.ABSENT
             for before, after in zip(status, best.status, strict=True)
         ]
-        usual = neighbour.gof if neighbour is not None else best.fit.agreement.gof
-        if _good(best) and best.fit.agreement.gof < _POOR * usual and not any(lost):
+        poor = neighbour is not None and _is_poor(best.fit.agreement, neighbour.gof, neighbour.r_wp)
+        if _good(best) and not poor and not any(lost):
             return best
         assert self.seen is not None
         reach = [WIDE if gone else NARROW for gone in lost]
@@ -193,11 +196,14 @@ class SequentialSeries:
         converged = [candidate for candidate in usable if _good(candidate)] or usable
         return min(converged, key=lambda candidate: candidate.fit.agreement.gof) if converged else None
 
-    def _usual_gof(self) -> float:
-        values = [record.gof for record in self.records.values() if record.usable]
-        return float(np.median(values)) if values else np.nan
+    def _usual_quality(self) -> tuple[float, float]:
+        """Median GoF and R_wp of the scans."""
+        usable = [record for record in self.records.values() if record.usable]
+        if not usable:
+            return np.nan, np.nan
+        return float(np.median([r.gof for r in usable])), float(np.median([r.r_wp for r in usable]))
 
-    def _second_pass(self, index: int, usual_gof: float) -> FinalScan:
+    def _second_pass(self, index: int, usual: tuple[float, float]) -> FinalScan:
         scan = self.prepare(index)
         own = self.records[index]
         if isinstance(scan, str) or not own.usable:
@@ -213,7 +219,7 @@ class SequentialSeries:
         across, _, _ = self._start_from(index, {i: r for i, r in self.records.items() if i != index})
         across_fit = self._final_fit(scan, across, predicted, status)
         best, other = sorted((mine_fit, across_fit), key=lambda fitted: fitted.fit.agreement.chi2)
-        messages = self._complaints(best, other, usual_gof)
+        messages = self._complaints(best, other, usual)
         outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
         if not np.isfinite(best.fit.agreement.chi2):
             outcome = Outcome.FAILED
@@ -244,7 +250,19 @@ class SequentialSeries:
             record.usable
             and record.status[phase] == Status.REFINED
             and record.significance[phase] > _SURE * gain_threshold(len(record.areas[phase]))
+            and not record.width[phase] > _TOO_BROAD * self._usual_width(phase)
         )
+
+    def _usual_width(self, phase: int) -> float:
+        """FWHM of a phase's lines where it stands best: the median over scans, weighted by significance."""
+        refined = [r for r in self.records.values() if r.usable and r.status[phase] == Status.REFINED]
+        if not refined:
+            return np.nan
+        widths = np.array([record.width[phase] for record in refined])
+        weights = np.array([record.significance[phase] for record in refined])
+        order = np.argsort(widths)
+        total = np.cumsum(weights[order])
+        return float(widths[order][np.searchsorted(total, 0.5 * total[-1])])
 
     def _decide(
         self, index: int, scan: PreparedScan, own: ScanRecord, predicted: NDArray[np.float64]
@@ -265,8 +283,7 @@ class SequentialSeries:
             others = [Status.ABSENT if number == phase else state for number, state in enumerate(status)]
             start = own.values.copy()
             null = self.fitter.fit(scan, start, others)
-            template = phase_template(self.fitter.model, null, values=predicted, phase=phase, reference=reference)
-            test = presence_test(null, template)
+            test = presence_test(self.fitter.model, null, values=predicted, phase=phase, reference=reference)
             tests[phase] = test
             if test.z < Z_PRESENT:
                 status[phase] = Status.ABSENT
@@ -291,7 +308,11 @@ class SequentialSeries:
         vague = [
             phase
             for phase, there in enumerate(state)
-            if there == Status.REFINED and not cell_blur(fit, self.fitter.model, phase) < DETERMINED
+            if there == Status.REFINED
+            and not (
+                self.fitter.readable(fit, predicted, phase)
+                and mean_width(fit, phase) <= _TOO_BROAD * self._usual_width(phase)
+            )
         ]
         if vague:
             for phase in vague:
@@ -301,13 +322,14 @@ class SequentialSeries:
             fit = self.fitter.fit(scan, values, state)
         return Fitted(fit=fit, status=tuple(state), significance=tuple(float(g) for g in gains(fit)))
 
-    def _complaints(self, best: Fitted, other: Fitted, usual_gof: float) -> list[str]:
+    def _complaints(self, best: Fitted, other: Fitted, usual: tuple[float, float]) -> list[str]:
         messages = []
         fit = best.fit
         if not fit.success:
             messages.append(f"not converged: {fit.result.message}")
-        if fit.agreement.gof > _POOR * usual_gof:
-            messages.append(f"GoF {fit.agreement.gof:.2f} against {usual_gof:.2f} in the series")
+        if _is_poor(fit.agreement, *usual):
+            quality = f"GoF {fit.agreement.gof:.2f}, R_wp {fit.agreement.r_wp:.4f}"
+            messages.append(f"{quality} against {usual[0]:.2f}, {usual[1]:.4f} in the series")
         messages += self._at_limits(fit)
         cells = self.fitter.model.table.where("cell")
         if best.status == other.status and np.isfinite(other.fit.agreement.chi2):
@@ -329,6 +351,11 @@ class SequentialSeries:
             if spec.kind == "cell" and not np.isfinite(fit.esd[self.fitter.model.table.index(name)]):
                 found.append(f"{name} at its limit or undetermined ({parameter.value:.4f})")
         return found
+
+
+def _is_poor(fit: Agreement, gof: float, r_wp: float) -> bool:
+    """Both, because GoF follows the estimate of the noise and R_wp the counting time."""
+    return fit.gof > _POOR * gof and fit.r_wp > _POOR * r_wp
 
 
 def _good(fitted: Fitted) -> bool:

@@ -29,7 +29,7 @@ class ScanRecord:
     ----------
     values, esd : (n_parameters,) in the table's order.
     status : of each phase. significance : of each phase, fall in chi^2 / GoF^2 that its lines bring.
-    areas : per phase, hkl -> line area.
+    areas : per phase, hkl -> line area. width : of each phase, mean FWHM of its lines weighted by area, deg.
     """
 
     outcome: Outcome
@@ -39,8 +39,10 @@ class ScanRecord:
     status: tuple[Status, ...]
     significance: tuple[float, ...]
     areas: tuple[Mapping[tuple[int, int, int], float], ...]
+    width: tuple[float, ...]
     chi2: float
     gof: float
+    r_wp: float
 
     @property
     def usable(self) -> bool:

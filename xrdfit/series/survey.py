@@ -9,16 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import Outcome
-from xrdfit.fit import PreparedScan, ScanObjective
+from xrdfit.fit import PreparedScan, ScanFit, ScanObjective
 from xrdfit.series.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
 from xrdfit.series.scopes import belongs_to
 from xrdfit.series.state import ScanRecord, Status
+from xrdfit.series.widths import observed_fwhm, with_first_widths
 
 MAX_SURVEYED = 24
 # Scans of each phase from which the parameters of scope `series` are found.
 _SCANS_A_PHASE = 4
-_SERIES_ROUNDS = 8
-_SERIES_SETTLED = 1e-3
+_SERIES_ROUNDS = 12
+# They are settled when a round lowers the sum of chi^2 / chi^2_red by less than this.
+_SERIES_SETTLED = 1e-2
+_LEAST_STEP = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,8 @@ def survey(fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDAr
     None if no scan could be fitted.
     """
     n_phases = len(fitter.model.phases)
+    fwhm = observed_fwhm(fitter.model, prepared.values(), start)
+    start = with_first_widths(fitter.model, start, fwhm, fitter.settings, fitter.scopes)
     reach = [NARROW] * n_phases
     fits = _fit_all(fitter, prepared, start, reach)
     missing = [p for p in range(n_phases) if not any(f.status[p] == Status.REFINED for f in fits.values())]
@@ -127,23 +132,36 @@ def _settle_series(
     where = np.flatnonzero(series)
     lower = np.array([table.specs[i].lower for i in where])
     upper = np.array([table.specs[i].upper for i in where])
-    state = {i: fits[i].fit for i in chosen}
+    state = {i: fits[i].fit for i in sorted(chosen)}
+    weight = {i: 1.0 / max(fit.agreement.chi2_reduced, 1e-300) for i, fit in state.items()}
+
+    def refit(trial: NDArray[np.float64]) -> tuple[dict[int, ScanFit], float]:
+        fitted = {
+            i: fitter.fit(fit.prepared, _with(fit.values, trial, series), fits[i].status) for i, fit in state.items()
+        }
+        return fitted, sum(weight[i] * fit.agreement.chi2 for i, fit in fitted.items())
+
+    state, merit = refit(values)
     for _ in range(_SERIES_ROUNDS):
         matrix = np.zeros((where.size, where.size))
         right = np.zeros(where.size)
-        for index in sorted(chosen):
-            status = fits[index].status
-            state[index] = fitter.fit(
-                state[index].prepared, _with(state[index].values, values, series), status, also=None
-            )
-            information, gradient = _eliminated_information(fitter, state[index].values, fits[index], where)
-            weight = 1.0 / max(state[index].agreement.chi2_reduced, 1e-300)
-            matrix += weight * information
-            right += weight * gradient
+        for index, fit in state.items():
+            information, gradient = _eliminated_information(fitter, fit.values, fits[index], where)
+            matrix += weight[index] * information
+            right += weight[index] * gradient
         step = _bounded_step(matrix, right, values[where], lower, upper)
-        values[where] += step
-        scale = np.sqrt(np.maximum(np.diag(matrix), 0.0))
-        if np.all(np.abs(step) * scale < _SERIES_SETTLED):
+        shrink = 1.0
+        while shrink > _LEAST_STEP:
+            trial = values.copy()
+            trial[where] += shrink * step
+            moved, total = refit(trial)
+            if total < merit:
+                break
+            shrink *= 0.25
+        else:
+            break
+        gained, values, state, merit = merit - total, trial, moved, total
+        if gained < _SERIES_SETTLED:
             break
     return values, True
 

@@ -79,7 +79,8 @@ def refine_with_lmfit(
 
     lmfit's limits are a change of variable that is flat at the limit, where ``leastsq`` takes thousands of steps. So a
     first, coarse round shows which variables a limit holds; they stay there while the others are refined, and are let
-    go if the slope says so. The values come from lmfit, esds from the same marginal covariance as the compiled driver's.
+    go if the slope says so. The values come from lmfit, esds from the same marginal covariance as the compiled
+    driver's.
     """
     initial = deepcopy(parameters)
     exact: dict[str, object] = {"Dfun": _jacobian_of(objective), "col_deriv": True} if method == "leastsq" else {}

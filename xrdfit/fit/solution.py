@@ -51,7 +51,10 @@ def free_variables(
 
 
 def area_covariance(
-    objective: ScanObjective, values: NDArray[np.float64], derivative: NDArray[np.float64], covariance: NDArray[np.float64]
+    objective: ScanObjective,
+    values: NDArray[np.float64],
+    derivative: NDArray[np.float64],
+    covariance: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """(m, m) covariance of the line areas, the other parameters' uncertainty included; zero where an area is zero.
 

@@ -36,6 +36,8 @@ TOO_MANY = 2
 NOT_FINITE = 3
 
 _MAX_WEIGHT_UPDATES = 12
+# Part of chi^2 that is rounding: no fall smaller than that is waited for.
+_ROUNDING = 1e-12
 
 
 class Workspace(NamedTuple):
@@ -121,14 +123,10 @@ def compare(problem: Problem, work: Workspace) -> float:
 
 
 @kernel
-def eliminated(
+def fill_jacobian(
     problem: Problem, slots: NDArray[np.float64], row_of_slot: NDArray[np.int64], work: Workspace
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Fill the Jacobian of the slots in use and eliminate the active lines from it.
-
-    Returns the Cholesky factor of the active lines' Gram matrix (scaled to unit diagonal), ``factor^-1`` times the
-    scaled products of active lines with the Jacobian (n_active, n_rows), and the active lines' index.
-    """
+) -> None:
+    """The Jacobian of the slots in use, at the lines and areas in the workspace."""
     jacobian(
         problem,
         slots,
@@ -141,6 +139,18 @@ def eliminated(
         work.by_slot,
         work.jacobian,
     )
+
+
+@kernel
+def eliminated(
+    problem: Problem, slots: NDArray[np.float64], row_of_slot: NDArray[np.int64], work: Workspace
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Eliminate the active lines from the Jacobian, which is filled first (`fill_jacobian`).
+
+    Returns the Cholesky factor of the active lines' Gram matrix (scaled to unit diagonal), ``factor^-1`` times the
+    scaled products of active lines with the Jacobian (n_active, n_rows), and the active lines' index.
+    """
+    fill_jacobian(problem, slots, row_of_slot, work)
     scale = unit_scale(work.gram)
     index = np.nonzero(work.active & (scale > 0.0))[0]
     factor, dependent = factor_subset(work.gram, scale, index, index.size)
@@ -177,7 +187,10 @@ def normal_equations(
     n_rows = work.jacobian.shape[0]
     matrix = np.empty((n_rows, n_rows))
     right = np.empty(n_rows)
-    _, half, index = eliminated(problem, slots, row_of_slot, work)
+    if areas_free:
+        _, half, index = eliminated(problem, slots, row_of_slot, work)
+    else:
+        fill_jacobian(problem, slots, row_of_slot, work)
     weighted_gram(work.jacobian, work.weight, matrix)
     for row in range(n_rows):
         right[row] = weighted_dot(work.jacobian[row], work.weight, work.residual)
@@ -275,7 +288,7 @@ def minimise(
     lower, upper : limits. longest : longest step of each variable (it keeps lines from jumping past each other).
     work : its weights are those to begin with; on return it holds the answer's pattern.
     areas_free : whether the areas are solved for (else they stay as they are in `work`).
-    tolerance : stop when the step would lower chi^2 by less than this.
+    tolerance : stop when the step would lower chi^2 by less than this, or by less than rounding can show.
 
     Returns
     -------
@@ -299,22 +312,23 @@ def minimise(
         _inside(variables, right, lower, upper, free)
         full = damped_step(matrix, right, free, 0.0)
         predicted = np.dot(right, full)
-        if predicted < tolerance or (predicted < 0.1 and weight_updates < _MAX_WEIGHT_UPDATES):
+        enough = max(tolerance, _ROUNDING * chi2)
+        if predicted < enough or (predicted < 0.1 and weight_updates < _MAX_WEIGHT_UPDATES):
             if problem.variance_slope > 0.0 and weight_updates < _MAX_WEIGHT_UPDATES:
                 before = chi2
                 update_weights(problem, work)
                 weight_updates += 1
                 chi2 = calculate(problem, slots, work, areas_free)
                 evaluations += 1
-                if predicted < tolerance and abs(chi2 - before) < tolerance * 10.0:
+                if predicted < enough and abs(chi2 - before) < enough * 10.0:
                     return chi2, evaluations, CONVERGED
                 matrix, right = normal_equations(problem, slots, row_of_slot, mapping, work, areas_free)
                 _inside(variables, right, lower, upper, free)
                 full = damped_step(matrix, right, free, 0.0)
                 predicted = np.dot(right, full)
-                if predicted < tolerance:
+                if predicted < enough:
                     return chi2, evaluations, CONVERGED
-            elif predicted < tolerance:
+            elif predicted < enough:
                 return chi2, evaluations, CONVERGED
         while True:
             if evaluations >= max_evaluations:
@@ -339,4 +353,4 @@ def minimise(
             damping = max(damping, 1e-7) * 8.0
             if damping > 1e6:
                 chi2 = calculate(problem, slots, work, areas_free)
-                return chi2, evaluations, CONVERGED if predicted < 1e-4 else STALLED
+                return chi2, evaluations, CONVERGED if predicted < 1e3 * enough else STALLED

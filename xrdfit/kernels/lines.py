@@ -159,9 +159,12 @@ def place_lines(
                 derivative[slot.CAGLIOTI_W] = 0.0
                 derivative[slot.N_GLOBAL + slot.GAUSS_STRAIN] = 0.0
             gauss[line, e] = width
-            lorentz[line, e] = max(size / cosine + strain * tangent, 0.0)
-            by_theta[line, e, 2] = size * sine * dtangent + strain * dtangent
-            derivative[slot.INSTRUMENT_LORENTZ_SIZE] = 1.0 / cosine
-            derivative[slot.INSTRUMENT_LORENTZ_STRAIN] = tangent
-            derivative[slot.N_GLOBAL + slot.LORENTZ_SIZE] = 1.0 / cosine
-            derivative[slot.N_GLOBAL + slot.LORENTZ_STRAIN] = tangent
+            lorentzian = size / cosine + strain * tangent
+            # At zero the slope is the one towards wider lines; below zero there is none.
+            alive = 1.0 if lorentzian >= 0.0 else 0.0
+            lorentz[line, e] = alive * lorentzian
+            by_theta[line, e, 2] = alive * (size * sine + strain) * dtangent
+            derivative[slot.INSTRUMENT_LORENTZ_SIZE] = alive / cosine
+            derivative[slot.INSTRUMENT_LORENTZ_STRAIN] = alive * tangent
+            derivative[slot.N_GLOBAL + slot.LORENTZ_SIZE] = alive / cosine
+            derivative[slot.N_GLOBAL + slot.LORENTZ_STRAIN] = alive * tangent

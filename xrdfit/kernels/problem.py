@@ -57,7 +57,7 @@ class Problem(NamedTuple):
     wavelength, weight : (n_lines,) of the source, weights summing to one.
     geometry : BRAGG_BRENTANO or DEBYE_SCHERRER.
     radius : goniometer radius, mm.
-    hkl : (m, 3) float, phase : (m,) index of the phase of each line, first : (n_phases + 1,) where its lines begin.
+    hkl : (m, 3) float, phase : (m,) index of the phase of each line. n_phases : phases in the parameter vector.
     """
 
     two_theta: NDArray[np.float64]

@@ -34,8 +34,8 @@ def estimate_noise(intensity: NDArray[np.float64]) -> tuple[float, float]:
     """Constant and slope of ``variance = constant + slope * level`` from the point-to-point scatter.
 
     High-frequency differences against the local level, medians in bins of level, then a non-negative fit with equal
-    relative weights, relative to the fit: relative to the scattered medians themselves it would come out low. Correlated
-    noise (rebinned or smoothed data) is underestimated by construction.
+    relative weights, relative to the fit: relative to the scattered medians themselves it would come out low.
+    Correlated noise (rebinned or smoothed data) is underestimated by construction.
     """
     difference = np.convolve(intensity, _FOURTH, mode="valid") / np.sqrt(np.sum(_FOURTH**2))
     level = np.convolve(intensity, np.full(5, 0.2), mode="valid")
@@ -75,8 +75,8 @@ def _nonnegative_line(
 def noise_model(intensity: NDArray[np.float64], sigma: NDArray[np.float64] | None, *, weights: Weights) -> NoiseModel:
     """The variance model of a scan under a weighting regime; ``file`` without sigma counts as ``estimated``.
 
-    ``auto``: the file's sigma, else Poisson if all values are whole numbers, else estimated. ``unit``: every point weighs
-    the same; their common variance is the estimated one at the median level, so that chi^2 has no unit.
+    ``auto``: the file's sigma, else Poisson if all values are whole numbers, else estimated. ``unit``: every point
+    weighs the same; their common variance is the estimated one at the median level, so that chi^2 has no unit.
     """
     n = intensity.size
     if weights == "auto":

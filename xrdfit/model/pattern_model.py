@@ -20,6 +20,8 @@ from xrdfit.model.points import Points
 
 # Slack, deg, for what displacement and zero shift may do to a line before it is placed exactly.
 _SHIFT_ALLOWANCE = 1.0
+# A line's Lorentzian tail bends the background this many FWHM away: 1 to 2 % of its height are left there.
+_TAIL_REACH = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,7 @@ class PatternModel:
     def choose_lines(
         self, values: NDArray[np.float64], two_theta: NDArray[np.float64], present: Sequence[bool]
     ) -> LineChoice:
-        """The lines of the present phases that have a used point within one FWHM of their centre.
+        """The lines of the present phases that have a used point within four FWHM of their centre.
 
         values : (n_parameters,) in the table's order. two_theta : (n,) deg, the used points.
         """
@@ -83,7 +85,7 @@ class PatternModel:
         near = np.searchsorted(two_theta, placed.position)
         left = np.abs(two_theta[np.clip(near - 1, 0, two_theta.size - 1)] - placed.position)
         right = np.abs(two_theta[np.clip(near, 0, two_theta.size - 1)] - placed.position)
-        inside = (np.minimum(left, right) <= placed.gauss + placed.lorentz).any(axis=1)
+        inside = (np.minimum(left, right) <= _TAIL_REACH * (placed.gauss + placed.lorentz)).any(axis=1)
         return LineChoice(hkl=choice.hkl[inside], phase=choice.phase[inside])
 
     def place(self, values: NDArray[np.float64], lines: LineChoice) -> Placement:

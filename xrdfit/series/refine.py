@@ -73,7 +73,7 @@ def refine_series(
             writer.write_scan(index, result)
 
     series = SequentialSeries(
-        fitter=ScanFitter(model=model, settings=job.settings, scopes=scopes),
+        fitter=ScanFitter(model=model, settings=job.settings, scopes=scopes, yardstick=start),
         stack=job.stack,
         scans=chosen,
         start=start,

@@ -43,11 +43,15 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFitter:
-    """Fits scans of one series with one model; knows nothing of neighbours."""
+    """Fits scans of one series with one model; knows nothing of neighbours.
+
+    ``yardstick`` (n_parameters,) holds the widths against which a phase's lines are called too broad.
+    """
 
     model: PatternModel
     settings: RefineSettings
     scopes: Scopes
+    yardstick: NDArray[np.float64]
 
     def fit(
         self,
@@ -85,7 +89,8 @@ class ScanFitter:
 
     def settle(self, prepared: PreparedScan, start: NDArray[np.float64], status: Sequence[Status]) -> Fitted:
         """Fit, then let go what is not there, take in what is, and hold what cannot be read off."""
-        state = list(status)
+        # What was too weak in the scan before may be strong enough in this one.
+        state = [Status.ABSENT if there == Status.ABSENT else Status.REFINED for there in status]
         found = self.fit(prepared, start, state)
         held_for_good: set[int] = set()
         for _ in range(_MAX_ROUNDS):
@@ -100,7 +105,7 @@ class ScanFitter:
                     break
             if not changed:
                 for phase in range(len(state)):
-                    if state[phase] == Status.REFINED and not self.readable(found, start, phase):
+                    if state[phase] == Status.REFINED and not self.readable(found, phase):
                         state[phase] = Status.HELD
                         held_for_good.add(phase)
                         changed = True
@@ -116,9 +121,9 @@ class ScanFitter:
             found = self.fit(prepared, self._carry(found, start, state), state)
         return Fitted(fit=found, status=tuple(state), significance=tuple(float(g) for g in gains(found)))
 
-    def readable(self, found: ScanFit, start: NDArray[np.float64], phase: int) -> bool:
+    def readable(self, found: ScanFit, phase: int) -> bool:
         """Whether a refined phase's cell can be read off: it is determined and the lines are still lines."""
-        return cell_blur(found, self.model, phase) < DETERMINED and broadening(found, start, phase) < RUNAWAY
+        return cell_blur(found, self.model, phase) < DETERMINED and broadening(found, self.yardstick, phase) < RUNAWAY
 
     def _carry(
         self, found: ScanFit, start: NDArray[np.float64], status: Sequence[Status]
@@ -184,12 +189,11 @@ class ScanFitter:
             if best is None:
                 break
             _, phase, factor = best
+            # Widths stay for now: with phases still missing, those at hand would broaden to cover for them.
+            status[phase] = Status.REFINED
             trial = scaled_cell(self.model, values, phase, factor)
-            attempt = [Status.REFINED if number == phase else s for number, s in enumerate(status)]
-            new = self.staged(prepared, trial, attempt)
-            if not new.agreement.chi2 < found.agreement.chi2 or not broadening(new, trial, phase) < RUNAWAY:
-                break
-            status, found, values = attempt, new, new.values.copy()
+            found = self.fit(prepared, trial, status, kinds=("background", "cell"))
+            values = found.values.copy()
         return self.settle(prepared, found.values, status)
 
 

@@ -143,11 +143,11 @@ def mean_width(fit: ScanFit, phase: int) -> float:
     return _weighted_width(work.gauss[own, 0], work.lorentz[own, 0], work.area[own])
 
 
-def broadening(fit: ScanFit, start: NDArray[np.float64], phase: int) -> float:
-    """By what factor a phase's lines are broader in the fit than they were at `start`; NaN where it has none."""
+def broadening(fit: ScanFit, values: NDArray[np.float64], phase: int) -> float:
+    """By what factor a phase's lines are broader in the fit than they are at `values`; NaN where it has none."""
     lines = fit.objective.lines
     own = lines.phase == phase
-    placed = fit.objective.model.place(start, lines)
+    placed = fit.objective.model.place(values, lines)
     before = _weighted_width(placed.gauss[own, 0], placed.lorentz[own, 0], fit.objective.work.area[own])
     return mean_width(fit, phase) / before
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,7 @@ class SequentialSeries:
             for index in self.scans:
                 self._finish(index, self._nothing(self.prepare(index)))
             return False
+        self.fitter = replace(self.fitter, yardstick=self.seen.start)
         order = walk_order(self.scans, self.seen.anchor, self.settings.direction)
         total = 2 * len(order)
         for step, index in enumerate(order):
@@ -206,7 +207,14 @@ class SequentialSeries:
     def _second_pass(self, index: int, usual: tuple[float, float]) -> FinalScan:
         scan = self.prepare(index)
         own = self.records[index]
-        if isinstance(scan, str) or not own.usable:
+        if isinstance(scan, str):
+            return FinalScan(fitted=None, record=own, tests=())
+        if not own.usable or _is_poor(own, *usual):
+            # The scans on the other side may lend what was missing on the way out.
+            again = self._first_pass(index)
+            if again.usable and not again.gof > own.gof:
+                own = self.records[index] = again
+        if not own.usable:
             return FinalScan(fitted=None, record=own, tests=())
         predicted = self._predicted(index, own.values)
         status, tests = self._decide(index, scan, own, predicted)
@@ -245,12 +253,14 @@ class SequentialSeries:
         return result
 
     def _is_sure(self, index: int, phase: int) -> bool:
+        """Whether a phase stands in a scan beyond doubt, with a cell that other scans may go by."""
         record = self.records[index]
-        return (
-            record.usable
-            and record.status[phase] == Status.REFINED
-            and record.significance[phase] > _SURE * gain_threshold(len(record.areas[phase]))
-            and not record.width[phase] > _TOO_BROAD * self._usual_width(phase)
+        return record.usable and record.status[phase] == Status.REFINED and self._is_strong(record, phase)
+
+    def _is_strong(self, record: ScanRecord, phase: int) -> bool:
+        """Whether a phase's lines gain so much, at their usual width, that no test is needed."""
+        return record.significance[phase] > _SURE * gain_threshold(len(record.areas[phase])) and not (
+            record.width[phase] > _TOO_BROAD * self._usual_width(phase)
         )
 
     def _usual_width(self, phase: int) -> float:
@@ -271,7 +281,8 @@ class SequentialSeries:
         status = list(own.status)
         tests: list[PresenceTest | None] = [None] * len(status)
         for phase in range(len(status)):
-            if self._is_sure(index, phase):
+            if self._is_strong(own, phase):
+                status[phase] = Status.REFINED
                 continue
             areas = [self.records[i].areas[phase] for i in self.scans]
             weights = [
@@ -310,7 +321,7 @@ class SequentialSeries:
             for phase, there in enumerate(state)
             if there == Status.REFINED
             and not (
-                self.fitter.readable(fit, predicted, phase)
+                self.fitter.readable(fit, phase)
                 and mean_width(fit, phase) <= _TOO_BROAD * self._usual_width(phase)
             )
         ]
@@ -353,7 +364,7 @@ class SequentialSeries:
         return found
 
 
-def _is_poor(fit: Agreement, gof: float, r_wp: float) -> bool:
+def _is_poor(fit: Agreement | ScanRecord, gof: float, r_wp: float) -> bool:
     """Both, because GoF follows the estimate of the noise and R_wp the counting time."""
     return fit.gof > _POOR * gof and fit.r_wp > _POOR * r_wp
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,7 @@ def survey(fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDAr
     n_phases = len(fitter.model.phases)
     fwhm = observed_fwhm(fitter.model, prepared.values(), start)
     start = with_first_widths(fitter.model, start, fwhm, fitter.settings, fitter.scopes)
+    fitter = replace(fitter, yardstick=start)
     reach = [NARROW] * n_phases
     fits = _fit_all(fitter, prepared, start, reach)
     missing = [p for p in range(n_phases) if not any(f.status[p] == Status.REFINED for f in fits.values())]

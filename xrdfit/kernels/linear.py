@@ -210,6 +210,13 @@ def nonnegative_solve(
                 solution[index[i]] += step * (value - solution[index[i]])
             if blocking < 0:
                 break
+            if entering < 0:
+                # Still settling the first guess: whoever came out negative leaves at once, not one by one.
+                for i in range(count):
+                    if trial[i] <= 0.0:
+                        active[index[i]] = False
+                        solution[index[i]] = 0.0
+                continue
             if index[blocking] == entering and step == 0.0:
                 # Its slope was rounding: it must not come in again and again.
                 barred[entering] = True

@@ -17,7 +17,7 @@ from xrdfit.fit.lebail import refine_classically, start_by_partition
 from xrdfit.fit.lmfit_driver import refine_with_lmfit
 from xrdfit.fit.objective import ScanObjective
 from xrdfit.fit.parameters import Constraints, lmfit_parameters
-from xrdfit.fit.solution import area_covariance
+from xrdfit.fit.solution import marginal_area_covariance
 from xrdfit.fit.statistics import Agreement, agreement, esd_factor
 from xrdfit.model import NoiseModel, PatternModel, Points, noise_model, select_points
 
@@ -181,20 +181,7 @@ def _finished(
     )
 
 
-def fit_area_covariance(fit: ScanFit) -> NDArray[np.float64]:
-    """(m, m) covariance of the line areas of a fit, scaled like its other errors."""
+def area_covariance(fit: ScanFit) -> NDArray[np.float64]:
+    """(m, m) covariance of the line areas of a fit, scaled like its other errors; zero where an area is zero."""
     derivative = Constraints(fit.result.params).derivative()
-    counting = area_covariance(fit.objective, fit.values, derivative, fit.result.covar)
-    return counting * fit.esd_factor**2
-
-
-def area_esd(fit: ScanFit) -> NDArray[np.float64]:
-    """(m,) esds of the line areas; NaN where the area is zero."""
-    variance = np.diag(fit_area_covariance(fit))
-    return np.where(variance > 0.0, np.sqrt(variance), np.nan)
-
-
-def area_sum(fit: ScanFit, chosen: NDArray[np.bool_]) -> tuple[float, float]:
-    """Sum of the areas of the chosen lines (m,) and its esd, their correlations included."""
-    block = fit_area_covariance(fit)[np.ix_(chosen, chosen)]
-    return float(fit.objective.work.area[chosen].sum()), float(np.sqrt(block.sum()))
+    return marginal_area_covariance(fit.objective, fit.values, derivative, fit.result.covar) * fit.esd_factor**2

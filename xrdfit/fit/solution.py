@@ -50,7 +50,7 @@ def free_variables(
     return ~(at_lower | at_upper)
 
 
-def area_covariance(
+def marginal_area_covariance(
     objective: ScanObjective,
     values: NDArray[np.float64],
     derivative: NDArray[np.float64],

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from xrdfit.crystal import Phase, UnitCell
 from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult, ScanStack
-from xrdfit.fit import ScanFit, area_esd, area_sum
+from xrdfit.fit import ScanFit, area_covariance
 from xrdfit.model import PatternModel
 from xrdfit.series.sequential import FinalScan
 from xrdfit.series.state import Status
@@ -18,11 +18,21 @@ from xrdfit.series.state import Status
 _STEP = 1e-6
 
 
-def scan_row(model: PatternModel, final: FinalScan) -> dict[str, float | str]:
-    """One row of the table, without the scan's number, source and times; a number not measured is NaN."""
+def finished_scan(model: PatternModel, final: FinalScan) -> tuple[dict[str, float | str], ScanResult | None]:
+    """A scan's row of the table and the scan in full; None for the latter where nothing was fitted."""
+    if final.fitted is None:
+        return _row(model, final, None), None
+    covariance = area_covariance(final.fitted.fit)
+    return _row(model, final, covariance), _scan_result(model, final, final.fitted.fit, covariance)
+
+
+def _row(
+    model: PatternModel, final: FinalScan, covariance: NDArray[np.float64] | None
+) -> dict[str, float | str]:
+    """Without the scan's number, source and times; a number not measured is NaN."""
     row: dict[str, float | str] = {}
     fit = None if final.fitted is None else final.fitted.fit
-    shares = _areas(model, final)
+    shares = _areas(model, fit, covariance)
     total = sum(area for area, _ in shares)
     for number, phase in enumerate(model.phases):
         status = final.record.status[number]
@@ -65,12 +75,15 @@ def _value(model: PatternModel, fit: ScanFit | None, name: str) -> tuple[float, 
     return float(fit.values[index]), float(fit.esd[index])
 
 
-def _areas(model: PatternModel, final: FinalScan) -> list[tuple[float, float]]:
-    if final.fitted is None:
+def _areas(
+    model: PatternModel, fit: ScanFit | None, covariance: NDArray[np.float64] | None
+) -> list[tuple[float, float]]:
+    """Sum of the line areas of each phase and its esd, the lines' correlations included."""
+    if fit is None or covariance is None:
         return [(0.0, np.nan)] * len(model.phases)
-    fit = final.fitted.fit
-    owner = fit.objective.lines.phase
-    return [area_sum(fit, owner == number) for number in range(len(model.phases))]
+    owner, area = fit.objective.lines.phase, fit.objective.work.area
+    chosen = [owner == number for number in range(len(model.phases))]
+    return [(float(area[own].sum()), float(np.sqrt(covariance[np.ix_(own, own)].sum()))) for own in chosen]
 
 
 def _cell_columns(model: PatternModel, phase: Phase, final: FinalScan, status: Status) -> dict[str, float | str]:
@@ -112,11 +125,9 @@ def cell_volume(model: PatternModel, phase: Phase, fit: ScanFit) -> tuple[float,
     return (volume(free), float(np.sqrt(variance))) if np.isfinite(variance) else (np.nan, np.nan)
 
 
-def scan_result(model: PatternModel, final: FinalScan) -> ScanResult | None:
-    """The scan in full, for the series file; None where nothing was fitted."""
-    if final.fitted is None:
-        return None
-    fit = final.fitted.fit
+def _scan_result(
+    model: PatternModel, final: FinalScan, fit: ScanFit, covariance: NDArray[np.float64]
+) -> ScanResult:
     objective = fit.objective
     objective.calculate(fit.values)
     pattern, points = fit.prepared.pattern, fit.prepared.points
@@ -128,7 +139,7 @@ def scan_result(model: PatternModel, final: FinalScan) -> ScanResult | None:
         esd=esd,
         names=fit.names,
         covariance=fit.covariance,
-        lines=tuple(_lines(model, fit, number) for number in range(len(model.phases))),
+        lines=tuple(_lines(model, fit, number, covariance) for number in range(len(model.phases))),
         curves=Curves(
             two_theta=pattern.two_theta,
             observed=pattern.intensity,
@@ -154,14 +165,15 @@ def _spread(used: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[np.
     return full
 
 
-def _lines(model: PatternModel, fit: ScanFit, number: int) -> PhaseLines:
+def _lines(model: PatternModel, fit: ScanFit, number: int, covariance: NDArray[np.float64]) -> PhaseLines:
     own = fit.objective.lines.phase == number
+    variance = np.diag(covariance)[own]
     return PhaseLines(
         phase=model.phases[number].name,
         hkl=fit.objective.lines.hkl[own],
         two_theta=fit.objective.work.position[own, 0].copy(),
         area=fit.objective.work.area[own].copy(),
-        area_esd=area_esd(fit)[own],
+        area_esd=np.where(variance > 0.0, np.sqrt(variance), np.nan),
     )
 
 

@@ -23,7 +23,7 @@ Z_PRESENT = 2.3263478740408408
 # One-sided 95 % point, for upper limits.
 Z_UPPER = 1.6448536269514722
 # Below this the free intensities of a phase follow noise as much as signal, and its cell with them.
-Z_CELL = 10.0
+Z_CELL = 20.0
 # Reduced chi^2 above which a residual is misfit rather than noise.
 MISFIT = 2.0
 # Factors on the cell that move a phase's lines to where they are not.

@@ -10,7 +10,7 @@ from xrdfit.errors import InputError, NoResultError, Problem
 from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
 
-from xrdfit.series.columns import column_units, scan_result, scan_row, series_columns
+from xrdfit.series.columns import column_units, finished_scan, series_columns
 from xrdfit.series.scanfit import ScanFitter
 from xrdfit.series.scopes import settle_scopes
 from xrdfit.series.sequential import FinalScan, Progress, SequentialSeries
@@ -65,10 +65,9 @@ def refine_series(
     messages: dict[int, str] = {}
 
     def keep(index: int, final: FinalScan) -> None:
-        rows[index] = scan_row(model, final)
+        rows[index], result = finished_scan(model, final)
         if final.record.message:
             messages[index] = final.record.message
-        result = scan_result(model, final)
         if writer is not None and result is not None:
             writer.write_scan(index, result)
 

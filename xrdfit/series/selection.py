@@ -16,7 +16,7 @@ from xrdfit.series.scopes import belongs_to
 
 # A phase's cell is read off only where its error moves the phase's lines by less than this part of their FWHM: beyond,
 # the error is not a standard deviation of anything, since the fit may sit on a neighbouring line or on noise.
-DETERMINED = 0.2
+DETERMINED = 0.1
 # Lines that a fit makes this much broader than it found them have been left for the background or for other lines.
 RUNAWAY = 3.0
 # Steps to either side of a cell search.

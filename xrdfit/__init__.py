@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xrdfit.errors import InputError, NoResultError, XrdfitError
     from xrdfit.io import open_stack, read_pattern
     from xrdfit.recipe import build_job, load_recipe
+    from xrdfit.series import refine_one_scan, refine_series
 
 _HOME = {
     "InputError": "xrdfit.errors",
@@ -29,6 +30,8 @@ _HOME = {
     "load_recipe": "xrdfit.recipe",
     "open_stack": "xrdfit.io",
     "read_pattern": "xrdfit.io",
+    "refine_one_scan": "xrdfit.series",
+    "refine_series": "xrdfit.series",
 }
 
 __all__ = [
@@ -44,6 +47,8 @@ __all__ = [
     "load_recipe",
     "open_stack",
     "read_pattern",
+    "refine_one_scan",
+    "refine_series",
 ]
 
 

@@ -33,7 +33,7 @@ class Curves:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseLines:
-    """The lines of one phase in one scan: hkl (m, 3), position (m,) deg of the first emission line, area (m,) and its esd."""
+    """The lines of one phase in one scan: hkl (m, 3), position (m,) deg of the first emission line, area (m,), esd."""
 
     phase: str
     hkl: NDArray[np.int32]

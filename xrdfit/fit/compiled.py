@@ -19,7 +19,7 @@ _MAX_RELINEARISED = 30
 _WORDS = {
     CONVERGED: "converged",
     STALLED: "no step lowers chi^2 although the gradient is not zero",
-    NOT_FINITE: "the calculated pattern is not finite",
+    NOT_FINITE: "the calculated pattern, or a constraint, is not finite",
 }
 
 
@@ -60,7 +60,10 @@ def refine_compiled(objective: ScanObjective, parameters: lmfit.Parameters, *, m
         objective.forget()
         if status == NOT_FINITE:
             break
-        constraints.set(variables)
+        if not np.isfinite(constraints.set(variables)).all():
+            constraints.set(before)
+            status = NOT_FINITE
+            break
         if not constraints.tied or evaluations >= max_nfev:
             break
         moved = np.abs(variables - before)

@@ -94,12 +94,18 @@ def refine_with_lmfit(
         names, before = constraints.varied_names, constraints.variables()
         for name in held:
             parameters[name].vary = False
-        if len(held) < len(names):
+        if len(names) - len(held) > objective.points.two_theta.size:
+            success, message = False, "fewer points than variables"
+        elif len(held) < len(names):
             fine = (_COARSE if number == 0 else _FINE) if exact else {}
             minimizer = make_minimizer(objective, parameters)
-            outcome = minimizer.minimize(method=method, max_nfev=max_nfev - nfev, **exact, **fine)
-            nfev += outcome.nfev
-            parameters, success, message = outcome.params, bool(outcome.success), str(outcome.message)
+            try:
+                outcome = minimizer.minimize(method=method, max_nfev=max_nfev - nfev, **exact, **fine)
+            except ValueError:  # how lmfit says that the residual is not finite; the parameters are as they were
+                success, message, nfev = False, "the calculated pattern, or a constraint, is not finite", max_nfev
+            else:
+                nfev += outcome.nfev
+                parameters, success, message = outcome.params, bool(outcome.success), str(outcome.message)
         for name in held:
             parameters[name].vary = True
         constraints = Constraints(parameters)

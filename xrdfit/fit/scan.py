@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import lmfit
 import numpy as np
 from lmfit.minimizer import MinimizerResult
 from numpy.typing import NDArray
@@ -93,9 +94,7 @@ def with_seeded_background(
     return seeded
 
 
-def seeded_background(
-    model: PatternModel, prepared: PreparedScan, values: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def seeded_background(model: PatternModel, prepared: PreparedScan, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n,) that first guess as a curve."""
     _, rows = _background_rows(model, prepared, values)
     return seed_background(prepared.points, rows, np.sqrt(prepared.variance)) @ rows
@@ -122,11 +121,9 @@ def fit_scan(
     for phase, there in zip(model.phases, present, strict=True):
         if not there:
             free &= np.array([not name.startswith(f"{phase.name}_") for name in model.table.names])
-    tied = np.array([name in settings.overrides and settings.overrides[name].expr is not None for name in model.table.names])
-    if settings.solver == "compiled":
-        drive = refine_compiled
-    else:
-        drive = partial(refine_with_lmfit, method=settings.solver)
+    constrained = {name for name, said in settings.overrides.items() if said.expr is not None}
+    tied = np.array([name in constrained for name in model.table.names])
+    drive = refine_compiled if settings.solver == "compiled" else partial(refine_with_lmfit, method=settings.solver)
     values = start
     nfev = 0
     for _ in range(_MAX_RELISTED):
@@ -185,3 +182,8 @@ def area_covariance(fit: ScanFit) -> NDArray[np.float64]:
     """(m, m) covariance of the line areas of a fit, scaled like its other errors; zero where an area is zero."""
     derivative = Constraints(fit.result.params).derivative()
     return marginal_area_covariance(fit.objective, fit.values, derivative, fit.result.covar) * fit.esd_factor**2
+
+
+def fit_report(fit: ScanFit) -> str:
+    """lmfit's report of a fit; its errors are the counting esds, before any scaling."""
+    return str(lmfit.fit_report(fit.result, min_correl=0.5))

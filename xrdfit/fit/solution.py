@@ -100,6 +100,9 @@ def minimizer_result(
     with np.errstate(invalid="ignore"):
         full = derivative @ np.nan_to_num(covariance) @ derivative.T
         stderr = np.sqrt(np.diag(covariance))
+    # lmfit gives fixed parameters an error of zero, which would pass for a measurement without error.
+    for parameter in parameters.values():
+        parameter.stderr, parameter.correl = None, None
     for i, name in enumerate(names):
         known = bool(np.isfinite(stderr[i]))
         parameters[name].stderr = float(stderr[i]) if known else None

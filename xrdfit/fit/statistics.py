@@ -82,8 +82,8 @@ def agreement(
 def _run_factor(scaled: NDArray[np.float64], durbin_watson: float) -> float:
     """Berar & Lelann (1991), J. Appl. Cryst. 24, 1: squared sums over runs of one sign against the sum of squares.
 
-    Divided by what white noise gives, and never below 1. Only where Durbin & Watson's d says that there is correlation at
-    all (d of white noise has a standard deviation of 2 / sqrt(n)); else 1, so that clean data pay nothing.
+    Divided by what white noise gives, and never below 1. Only where Durbin & Watson's d says that there is correlation
+    at all (d of white noise has a standard deviation of 2 / sqrt(n)); else 1, so that clean data pay nothing.
     """
     if not durbin_watson < 2.0 - _SIGNIFICANT * 2.0 / np.sqrt(scaled.size):
         return 1.0

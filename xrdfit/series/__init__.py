@@ -1,5 +1,6 @@
 """Many scans as one series."""
 
+from xrdfit.series.one import refine_one_scan
 from xrdfit.series.refine import refine_series
 
-__all__ = ["refine_series"]
+__all__ = ["refine_one_scan", "refine_series"]

@@ -26,9 +26,7 @@ def finished_scan(model: PatternModel, final: FinalScan) -> tuple[dict[str, floa
     return _row(model, final, covariance), _scan_result(model, final, final.fitted.fit, covariance)
 
 
-def _row(
-    model: PatternModel, final: FinalScan, covariance: NDArray[np.float64] | None
-) -> dict[str, float | str]:
+def _row(model: PatternModel, final: FinalScan, covariance: NDArray[np.float64] | None) -> dict[str, float | str]:
     """Without the scan's number, source and times; a number not measured is NaN."""
     row: dict[str, float | str] = {}
     fit = None if final.fitted is None else final.fitted.fit
@@ -125,9 +123,7 @@ def cell_volume(model: PatternModel, phase: Phase, fit: ScanFit) -> tuple[float,
     return (volume(free), float(np.sqrt(variance))) if np.isfinite(variance) else (np.nan, np.nan)
 
 
-def _scan_result(
-    model: PatternModel, final: FinalScan, fit: ScanFit, covariance: NDArray[np.float64]
-) -> ScanResult:
+def _scan_result(model: PatternModel, final: FinalScan, fit: ScanFit, covariance: NDArray[np.float64]) -> ScanResult:
     objective = fit.objective
     objective.calculate(fit.values)
     pattern, points = fit.prepared.pattern, fit.prepared.points

@@ -1,8 +1,8 @@
 """Is the phase there? A test that does not let the scan under test choose its own evidence.
 
 Cell, widths and relative intensities come from the other scans; what is left is one amplitude, bounded at zero, whose
-null distribution is half chi2_0, half chi2_1 (Self & Liang 1987, doi:10.1080/01621459.1987.10478472). It is tested by its
-score at the fit without the phase, everything that fit refined being projected out.
+null distribution is half chi2_0, half chi2_1 (Self & Liang 1987, doi:10.1080/01621459.1987.10478472). It is tested by
+its score at the fit without the phase, everything that fit refined being projected out.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from xrdfit.data import ScanResult, SeriesResult
 from xrdfit.errors import InputError, NoResultError, Problem
 from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
-
 from xrdfit.series.columns import column_units, finished_scan, series_columns
 from xrdfit.series.scanfit import ScanFitter
 from xrdfit.series.scopes import settle_scopes
@@ -106,5 +105,5 @@ def _notes(series: SequentialSeries, model: PatternModel) -> list[str]:
         if not found:
             notes.append(f"{phase.name}: not found in any surveyed scan")
     if model.instrument.profile is None:
-        notes.append("instrument resolution unknown: caglioti_u, v, w refined; sizes and strains are not sample properties")
+        notes.append("instrument resolution unknown: u, v, w refined; sizes and strains are not sample properties")
     return notes

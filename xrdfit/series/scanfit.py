@@ -17,10 +17,10 @@ from xrdfit.series.selection import (
     RUNAWAY,
     broadening,
     cell_blur,
-    mean_width,
     gain_of_adding,
     gain_threshold,
     gains,
+    mean_width,
     scale_grid,
     scaled_cell,
 )
@@ -125,9 +125,7 @@ class ScanFitter:
         """Whether a refined phase's cell can be read off: it is determined and the lines are still lines."""
         return cell_blur(found, self.model, phase) < DETERMINED and broadening(found, self.yardstick, phase) < RUNAWAY
 
-    def _carry(
-        self, found: ScanFit, start: NDArray[np.float64], status: Sequence[Status]
-    ) -> NDArray[np.float64]:
+    def _carry(self, found: ScanFit, start: NDArray[np.float64], status: Sequence[Status]) -> NDArray[np.float64]:
         """Values to go on from: the fit's, but the prediction for phases it does not refine."""
         values = found.values.copy()
         for phase, state in enumerate(status):
@@ -203,8 +201,8 @@ def record_of(fitted: Fitted, *, outcome: Outcome, message: str) -> ScanRecord:
     lines = fit.objective.lines
     areas = tuple(
         {
-            (int(h), int(k), int(l)): float(area)
-            for (h, k, l), area in zip(lines.hkl[own], fit.objective.work.area[own], strict=True)
+            (int(hkl[0]), int(hkl[1]), int(hkl[2])): float(area)
+            for hkl, area in zip(lines.hkl[own], fit.objective.work.area[own], strict=True)
         }
         for own in (lines.phase == phase for phase in range(len(fitted.status)))
     )

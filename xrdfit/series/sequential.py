@@ -26,11 +26,12 @@ from xrdfit.series.survey import Survey, survey, survey_indices
 
 Progress = Callable[[int, int, str], None]
 
-# A fit this much worse (GoF and R_wp) than those around it gets the ladder of rescues, and a flag if that does not help.
+# A fit this much worse (GoF and R_wp) than those around it gets the ladder of rescues, and a flag if that fails.
 _POOR = 1.5
 # A phase whose lines gain this many thresholds needs no test; one that gains as much serves as reference for others.
 _SURE = 10.0
-# A phase whose lines are this much broader than where it stands best may be soaking up misfit: it is tested like a weak one.
+# A phase whose lines are this much broader than where it stands best may be soaking up misfit: it is tested like a
+# weak one.
 _TOO_BROAD = 2.0
 # Points that a fit needs beyond its parameters.
 _SPARE_POINTS = 20
@@ -285,9 +286,7 @@ class SequentialSeries:
                 status[phase] = Status.REFINED
                 continue
             areas = [self.records[i].areas[phase] for i in self.scans]
-            weights = [
-                self.records[i].significance[phase] if self._is_sure(i, phase) else 0.0 for i in self.scans
-            ]
+            weights = [self.records[i].significance[phase] if self._is_sure(i, phase) else 0.0 for i in self.scans]
             reference = reference_intensities(areas, weights, leave_out=list(self.scans).index(index))
             if not reference:
                 continue
@@ -321,8 +320,7 @@ class SequentialSeries:
             for phase, there in enumerate(state)
             if there == Status.REFINED
             and not (
-                self.fitter.readable(fit, phase)
-                and mean_width(fit, phase) <= _TOO_BROAD * self._usual_width(phase)
+                self.fitter.readable(fit, phase) and mean_width(fit, phase) <= _TOO_BROAD * self._usual_width(phase)
             )
         ]
         if vague:
@@ -382,4 +380,3 @@ def walk_order(scans: Sequence[int], anchor: int, direction: str) -> list[int]:
         return scans[::-1]
     middle = scans.index(anchor)
     return scans[middle:] + scans[:middle][::-1]
-

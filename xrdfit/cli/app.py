@@ -1,0 +1,163 @@
+"""The verbs and their options. Everything heavy is imported when a verb runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xrdfit import __version__
+from xrdfit.cli.problems import guarded
+
+app = typer.Typer(
+    name="xrdfit",
+    help="Lattice trajectories from operando powder diffraction.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+plot = typer.Typer(help="One figure of a results directory.", no_args_is_help=True)
+app.add_typer(plot, name="plot")
+_state = {"debug": False}
+
+Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe in TOML.")]
+Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="Results directory of a run.")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to write.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Replace what is there.")]
+
+
+def main() -> None:
+    """Entry point of the ``xrdfit`` command; ``--debug`` may stand anywhere on the line."""
+    _state["debug"] = "--debug" in sys.argv
+    app(args=[word for word in sys.argv[1:] if word != "--debug"], prog_name="xrdfit")
+
+
+def _do(run: Callable[[], int]) -> None:
+    raise typer.Exit(guarded(run, debug=_state["debug"]))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"xrdfit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Lattice trajectories from operando powder diffraction."""
+    _state["debug"] |= debug
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write the demo; made if missing.")],
+    run: Annotated[bool, typer.Option("--run", help="Refine it, too.")] = False,
+) -> None:
+    """Write the bundled simulated LiFePO4/FePO4 series and its recipe, and refine it with --run."""
+    from xrdfit.cli.demo import run_demo
+
+    _do(lambda: run_demo(directory, refine=run))
+
+
+@app.command()
+def check(recipe: Recipe, as_json: Json = False) -> None:
+    """Read every input, fit nothing, say what a run would do."""
+    from xrdfit.cli.check import run_check
+
+    _do(lambda: run_check(recipe, as_json=as_json))
+
+
+@app.command()
+def refine(
+    recipe: Recipe,
+    output: Output = None,
+    fresh: Fresh = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run ended; begin if there is none.")] = False,
+    scans: Annotated[str | None, typer.Option("--scans", metavar="A:B", help="Scans A to B-1 only.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Refine a series: the main job."""
+    from xrdfit.cli.refine import run_refine
+
+    _do(lambda: run_refine(recipe, output, fresh=fresh, resume=resume, scans=scans, as_json=as_json))
+
+
+@app.command()
+def simulate(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Stack to write (.h5).")],
+    scenario: Annotated[str, typer.Option(help="well-behaved or distorted.")] = "well-behaved",
+    seed: Annotated[int, typer.Option(help="Of the counting statistics.")] = 1,
+    scans: Annotated[int, typer.Option(help="Number of scans in the cycle.")] = 42,
+    counts: Annotated[float, typer.Option(help="Factor on the reference counting time.")] = 1.0,
+    sweep: Annotated[bool, typer.Option(help="The cell changes while a scan is measured.")] = False,
+    fresh: Fresh = False,
+) -> None:
+    """Write a stack with known truth (/entry/truth) and, beside it, the recipe that refines it."""
+    from xrdfit.cli.simulate import run_simulate
+
+    _do(lambda: run_simulate(output, scenario, seed=seed, n_scans=scans, counts=counts, sweep=sweep, fresh=fresh))
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[str], typer.Argument(metavar="FILES", help="Pattern files or globs, in natural order.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Stack to write (.h5).")],
+    fresh: Fresh = False,
+) -> None:
+    """Put pattern files, with their times, into one NeXus stack."""
+    from xrdfit.cli.import_files import run_import
+
+    _do(lambda: run_import(files, output, fresh=fresh))
+
+
+@plot.command("trajectory")
+def plot_trajectory(
+    results: Results,
+    x: Annotated[str, typer.Option("--x", help="scan or time.")] = "scan",
+    output: Output = None,
+) -> None:
+    """Cell parameters, volume and quality over the series."""
+    from xrdfit.cli.figures import plot_results
+
+    _do(lambda: plot_results("trajectory", results, output, x=x))
+
+
+@plot.command("fit")
+def plot_fit(
+    results: Results,
+    scan: Annotated[int | None, typer.Option(help="Scan number; the best two-phase scan by default.")] = None,
+    output: Output = None,
+) -> None:
+    """Observed and calculated pattern of one scan with its difference and line positions."""
+    from xrdfit.cli.figures import plot_results
+
+    _do(lambda: plot_results("fit", results, output, scan=scan))
+
+
+@plot.command("map")
+def plot_map(results: Results, output: Output = None) -> None:
+    """All patterns of the series as an image."""
+    from xrdfit.cli.figures import plot_results
+
+    _do(lambda: plot_results("map", results, output))
+
+
+@app.command()
+def curves(
+    results: Results,
+    x: Annotated[str, typer.Option("--x", help="scan or time.")] = "scan",
+    output: Output = None,
+) -> None:
+    """a, b, c, volume against scan or time: CSV and figure."""
+    from xrdfit.cli.figures import write_curves
+
+    _do(lambda: write_curves(results, x=x, output=output))

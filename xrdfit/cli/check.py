@@ -1,0 +1,77 @@
+"""``xrdfit check``: what a run would do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from xrdfit.fit import lmfit_parameters, prepare_scan, start_values
+from xrdfit.model import PatternModel
+from xrdfit.recipe import Job, build_job, load_recipe
+
+
+def run_check(recipe: Path, *, as_json: bool) -> int:
+    """Read every input and print the plan."""
+    plan = make_plan(build_job(load_recipe(recipe)))
+    if as_json:
+        print(json.dumps(plan))
+    else:
+        _print(plan)
+    return 0
+
+
+def make_plan(job: Job) -> dict[str, Any]:
+    """Scans, points, weights, phases and parameters of a job, as plain values."""
+    model = PatternModel.of(job.instrument, job.phases, job.background)
+    values = start_values(model.table, job.settings.overrides)
+    first = prepare_scan(job.stack.read(0), job.settings)
+    lmfit_parameters(model.table, values, np.ones(len(model.table), dtype=np.bool_), job.settings.overrides)
+    lines = model.choose_lines(values, first.points.two_theta, [True] * len(job.phases))
+    times = job.stack.times
+    return {
+        "scans": len(job.stack),
+        "first_source": job.stack.sources[0],
+        "hours": None if times is None else float(times.end_s[-1] - times.start_s[0]) / 3600.0,
+        "points": int(first.points.two_theta.size),
+        "two_theta": [float(first.points.two_theta[0]), float(first.points.two_theta[-1])],
+        "weights": first.noise.regime,
+        "mode": job.settings.mode,
+        "intensities": job.settings.intensities,
+        "solver": job.settings.solver,
+        "phases": {
+            phase.name: {
+                "space_group": phase.group.name,
+                "cell": [float(value) for value in phase.cell.lengths_angles],
+                "lines": int(np.count_nonzero(lines.phase == number)),
+            }
+            for number, phase in enumerate(job.phases)
+        },
+        "parameters": {
+            spec.name: {"scope": job.settings.scope.get(spec.name, spec.scope), "start": float(value)}
+            for spec, value in zip(model.table, values, strict=True)
+        },
+    }
+
+
+def _print(plan: dict[str, Any]) -> None:
+    low, high = plan["two_theta"]
+    span = "" if plan["hours"] is None else f" over {plan['hours']:.1f} h"
+    print(
+        f"{plan['scans']} scans{span}, {plan['points']} points from {low:g} to {high:g} deg, {plan['weights']} weights"
+    )
+    print(f"mode {plan['mode']}, intensities {plan['intensities']}, solver {plan['solver']}")
+    table = Table("phase", "space group", "start cell (Å, deg)", "lines in range")
+    for name, phase in plan["phases"].items():
+        table.add_row(name, phase["space_group"], " ".join(f"{v:g}" for v in phase["cell"]), str(phase["lines"]))
+    console = Console()
+    console.print(table)
+    scopes = Table("parameters", "scope")
+    for scope in ("scan", "series", "fixed"):
+        names = [name for name, row in plan["parameters"].items() if row["scope"] == scope]
+        scopes.add_row(" ".join(names), scope)
+    console.print(scopes)

@@ -1,0 +1,55 @@
+"""``xrdfit demo``: the bundled series, written and refined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from xrdfit.cli.problems import input_error
+from xrdfit.cli.refine import print_verdict, refine_into
+from xrdfit.data import SeriesResult
+from xrdfit.fit import fit_report
+from xrdfit.io import atomic_write
+from xrdfit.recipe import build_job, load_recipe
+from xrdfit.series import refine_one_scan
+from xrdfit.simulate import WELL_BEHAVED, simulate_stack, write_simulated
+
+SEED = 20260502
+STACK, RECIPE, RESULTS = "stack.h5", "recipe.toml", "results"
+
+
+def run_demo(directory: Path, *, refine: bool) -> int:
+    """Write the series and its recipe; refine it and one scan by lmfit, if asked."""
+    for name in (STACK, RECIPE, RESULTS):
+        if (directory / name).exists():
+            raise input_error(
+                "E180",
+                "the demo is there already",
+                where=directory / name,
+                found="a file or directory against none",
+                todo="give another directory, or remove this one",
+            )
+    directory.mkdir(parents=True, exist_ok=True)
+    simulated = simulate_stack(WELL_BEHAVED, seed=SEED)
+    write_simulated(directory / STACK, simulated)
+    atomic_write(directory / RECIPE, simulated.recipe_text)
+    print(f"{directory}: {len(simulated)} simulated scans of a LiFePO4 cell over one cycle ({STACK}, {RECIPE})")
+    if not refine:
+        print(f"refine them with: xrdfit refine {directory / RECIPE}")
+        return 0
+    job = build_job(load_recipe(directory / RECIPE))
+    print("refining; the first run compiles the kernels, which takes up to a minute")
+    result = refine_into(job, directory / RESULTS)
+    scan = richest_scan(result)
+    print(f"\nscan {scan} refined by lmfit (leastsq, analytic Jacobian, line areas solved along):\n")
+    print(fit_report(refine_one_scan(job, scan)))
+    print()
+    print_verdict(result, directory / RESULTS)
+    return 0
+
+
+def richest_scan(result: SeriesResult) -> int:
+    """The scan in which the weakest phase is strongest."""
+    shares = np.array([result.columns[f"{phase.name}_apparent_share"] for phase in result.phases])
+    return int(result.columns["scan"][int(np.nanargmax(np.nan_to_num(shares).min(axis=0)))])

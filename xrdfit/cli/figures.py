@@ -1,0 +1,106 @@
+"""``xrdfit plot`` and ``xrdfit curves``: figures and tables of a results directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.cli.problems import input_error
+from xrdfit.data import SeriesResult
+from xrdfit.io import StoredResults, read_results, write_trajectories_csv
+from xrdfit.report import fit_figure, map_figure, save_figure, trajectory_figure
+
+AXES = ("scan", "time")
+
+
+def plot_results(kind: str, results: Path, output: Path | None, *, x: str = "scan", scan: int | None = None) -> int:
+    """Draw one figure, as PNG and SVG; `output` names the file without or with its suffix."""
+    _check_axis(x)
+    stored = read_results(results)
+    stem = (results / "figures" / kind if output is None else output).with_suffix("")
+    if kind == "trajectory":
+        figure = trajectory_figure(stored.columns, stored.phases, x=x)
+    elif kind == "fit":
+        chosen = representative_scan(stored) if scan is None else scan
+        figure = _fit_figure(stored, chosen)
+    else:
+        figure = _map_figure(stored)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    for path in save_figure(figure, stem):
+        print(path)
+    return 0
+
+
+def results_figures(stored: StoredResults, folder: Path) -> None:
+    """The figures that every run leaves: trajectories, one fit, the map."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_figure(trajectory_figure(stored.columns, stored.phases), folder / "trajectory")
+    scan = representative_scan(stored)
+    save_figure(_fit_figure(stored, scan), folder / f"fit_scan_{scan}")
+    if len(stored.columns["scan"]) > 1:
+        save_figure(_map_figure(stored), folder / "map")
+
+
+def representative_scan(stored: StoredResults) -> int:
+    """Of the scans with most phases, the one with the lowest R_wp."""
+    fitted = np.flatnonzero(np.isfinite(stored.columns["r_wp"]))
+    count = np.array([sum(stored.columns[f"{phase.name}_present"][i] for phase in stored.phases) for i in fitted])
+    richest = fitted[count == count.max()]
+    return int(stored.columns["scan"][richest[np.argmin(stored.columns["r_wp"][richest])]])
+
+
+def _fit_figure(stored: StoredResults, scan: int):  # type: ignore[no-untyped-def]
+    curves = stored.curves(scan)
+    row = int(np.flatnonzero(stored.columns["scan"] == scan)[0])
+    title = f"scan {scan}, R$_\\mathrm{{wp}}$ = {100.0 * stored.columns['r_wp'][row]:.2f} %"
+    colors = {phase.name: phase.color for phase in stored.phases}
+    return fit_figure(curves, stored.lines(scan), title=title, colors=colors)
+
+
+def _map_figure(stored: StoredResults):  # type: ignore[no-untyped-def]
+    fitted = [int(s) for s, r in zip(stored.columns["scan"], stored.columns["r_wp"], strict=True) if np.isfinite(r)]
+    curves = [stored.curves(scan) for scan in fitted]
+    grid = curves[0].two_theta
+    intensity = np.array([np.interp(grid, c.two_theta, c.observed) for c in curves])
+    rows = [int(np.flatnonzero(stored.columns["scan"] == scan)[0]) for scan in fitted]
+    times: NDArray[np.float64] = stored.columns["time_s"][rows] / 3600.0
+    return map_figure(grid, intensity, times if np.isfinite(times).all() else None)
+
+
+def write_curves(results: Path, *, x: str, output: Path | None) -> int:
+    """Cells and volumes against scan or time: a CSV with those columns only, and the figure."""
+    _check_axis(x)
+    stored = read_results(results)
+    folder = results / "curves" if output is None else output
+    keep = ["scan", "time_s"]
+    for phase in stored.phases:
+        for name in (*phase.cell_names, "volume", "fraction", "apparent_share"):
+            keep += [
+                column for column in (f"{phase.name}_{name}", f"{phase.name}_{name}_esd") if column in stored.columns
+            ]
+    table = SeriesResult(
+        columns={name: stored.columns[name] for name in keep},
+        units=stored.units,
+        phases=stored.phases,
+        messages=(),
+        notes=(),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_trajectories_csv(folder / f"curves_{x}.csv", table)
+    print(folder / f"curves_{x}.csv")
+    for path in save_figure(trajectory_figure(stored.columns, stored.phases, x=x), folder / f"curves_{x}"):
+        print(path)
+    return 0
+
+
+def _check_axis(x: str) -> None:
+    if x not in AXES:
+        raise input_error(
+            "E185",
+            "no such axis",
+            where="--x",
+            found=f"found {x!r} against {' or '.join(AXES)}",
+            todo="soc, capacity and voltage need a cycler record, which this version does not read",
+        )

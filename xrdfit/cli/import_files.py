@@ -1,0 +1,31 @@
+"""``xrdfit import``: pattern files into one stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xrdfit.cli.problems import input_error
+from xrdfit.io import check_files, open_stack, write_stack
+
+
+def refuse_existing(path: Path, *, fresh: bool) -> None:
+    """Raise unless `path` is free or may be replaced."""
+    if path.is_dir() or (path.exists() and not fresh):
+        raise input_error(
+            "E180",
+            "the output is there already",
+            where=path,
+            found="an existing file or directory against none",
+            todo="give another name with -o, or replace a file with --fresh",
+        )
+
+
+def run_import(files: list[str], output: Path, *, fresh: bool) -> int:
+    """Read all files once to find every mistake, then write the stack."""
+    refuse_existing(output, fresh=fresh)
+    stack = open_stack(files, base=Path.cwd())
+    check_files(stack)
+    write_stack(output, (stack.read(scan) for scan in range(len(stack))), times=stack.times)
+    known = "with times" if stack.times is not None else "without times: none of the files tells them"
+    print(f"{output}: {len(stack)} scans {known}")
+    return 0

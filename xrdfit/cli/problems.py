@@ -1,0 +1,64 @@
+"""How mistakes and failures reach the user: one line each, no traceback unless asked for."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+
+from xrdfit.errors import InputError, Problem, XrdfitError
+
+# Lines of one kind of mistake that are shown before they are counted.
+_SHOWN = 5
+EXIT_UNEXPECTED = 1
+EXIT_INTERRUPTED = 130
+
+
+def input_error(code: str, what: str, *, where: object, found: str, todo: str) -> InputError:
+    """An `InputError` with one problem, for mistakes on the command line itself."""
+    return InputError(Problem(code=code, what=what, where=str(where), found=found, todo=todo))
+
+
+def problem_lines(error: InputError) -> list[str]:
+    """One line a problem; beyond a handful of the same code and kind, a count."""
+    lines, counts = [], dict[tuple[str, str], int]()
+    for problem in error.problems:
+        kind = (problem.code, problem.what)
+        counts[kind] = counts.get(kind, 0) + 1
+        if counts[kind] <= _SHOWN:
+            lines.append(str(problem))
+    for (code, what), count in counts.items():
+        if count > _SHOWN:
+            lines.append(f"{code} {what} · {count - _SHOWN} more like this")
+    return lines
+
+
+def guarded(run: Callable[[], int], *, debug: bool) -> int:
+    """Run a verb and turn what it raises into messages on standard error and an exit code."""
+    try:
+        return run()
+    except InputError as error:
+        if debug:
+            traceback.print_exc()
+        print("\n".join(problem_lines(error)), file=sys.stderr)
+        return error.exit_code
+    except XrdfitError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"E400 {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; nothing half-written is left", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except OSError as error:
+        if debug:
+            traceback.print_exc()
+        place = error.filename or "file system"
+        print(f"E182 cannot read or write · {place} · {error.strerror or error} · check the path", file=sys.stderr)
+        return InputError.exit_code
+    except Exception as error:  # the last line of defence: whatever is a bug must still end in words
+        if debug:
+            traceback.print_exc()
+        kind = type(error).__name__
+        print(f"E900 unexpected {kind} · xrdfit · {error} · run again with --debug and report it", file=sys.stderr)
+        return EXIT_UNEXPECTED

@@ -1,0 +1,208 @@
+"""``xrdfit refine``: from a recipe to a results directory that appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from xrdfit.cli.figures import results_figures
+from xrdfit.cli.problems import input_error
+from xrdfit.data import SeriesResult
+from xrdfit.io import (
+    SERIES_FILE,
+    SeriesFile,
+    atomic_write,
+    read_results,
+    write_origin_csv,
+    write_trajectories_csv,
+)
+from xrdfit.recipe import Job, build_job, load_recipe, lock_text, package_versions
+from xrdfit.series import refine_series
+
+EXIT_CLEAN, EXIT_FLAGGED = 0, 1
+TRAJECTORIES = "trajectories.csv"
+
+
+def run_refine(
+    recipe: Path, output: Path | None, *, fresh: bool, resume: bool, scans: str | None, as_json: bool
+) -> int:
+    """Check everything that can be wrong before anything is computed, refine, publish, report."""
+    if fresh and resume:
+        raise input_error(
+            "E183", "two ways at once", where="--fresh --resume", found="both against one", todo="choose one of them"
+        )
+    target = default_output(recipe) if output is None else output
+    job = build_job(load_recipe(recipe))
+    chosen = parse_scans(scans, len(job.stack))
+    if _is_finished(target, job, fresh=fresh, resume=resume):
+        print(f"{target}: finished with this recipe already, nothing to resume")
+        return EXIT_CLEAN
+    result = refine_into(job, target, scans=chosen, quiet=as_json)
+    counts = Counter(str(outcome) for outcome in result.columns["outcome"])
+    flagged = sum(count for outcome, count in counts.items() if outcome != "converged")
+    if as_json:
+        print(json.dumps({"results": str(target), "outcomes": dict(counts), "messages": list(result.messages)}))
+    else:
+        print_verdict(result, target)
+    return EXIT_FLAGGED if flagged else EXIT_CLEAN
+
+
+def default_output(recipe: Path) -> Path:
+    """``<recipe>-results`` beside the recipe."""
+    return recipe.with_name(f"{recipe.stem}-results")
+
+
+def parse_scans(text: str | None, n_scans: int) -> list[int] | None:
+    """``A:B`` as scan numbers, B excluded; either may be left out.
+
+    Raises
+    ------
+    InputError
+        For anything else, and for scans outside the stack.
+    """
+    if text is None:
+        return None
+    first, colon, last = text.partition(":")
+    try:
+        start, stop = int(first) if first else 0, int(last) if last else n_scans
+    except ValueError:
+        colon = ""
+        start = stop = 0
+    if not colon or not 0 <= start < stop <= n_scans:
+        raise input_error(
+            "E181",
+            "no such scans",
+            where="--scans",
+            found=f"found {text!r} against A:B with 0 <= A < B <= {n_scans}",
+            todo="scans are numbered from 0 and B is not included",
+        )
+    return list(range(start, stop))
+
+
+def _is_finished(target: Path, job: Job, *, fresh: bool, resume: bool) -> bool:
+    """Whether there is nothing left to do.
+
+    Raises
+    ------
+    InputError
+        If the directory holds something that must not be overwritten without a word.
+    """
+    if not target.exists():
+        return False
+    if target.is_dir() and not any(target.iterdir()):
+        return False
+    if not (target.is_dir() and (target / SERIES_FILE).exists()):
+        raise input_error(
+            "E180",
+            "the output is something else than results",
+            where=target,
+            found="files that xrdfit did not write against a new or empty directory",
+            todo="give another directory with -o",
+        )
+    if fresh:
+        return False
+    if resume:
+        stored = read_results(target)
+        if stored.recipe_hash == job.recipe_hash:
+            return True
+        raise input_error(
+            "E184",
+            "results of another recipe",
+            where=target,
+            found=f"recipe {stored.recipe_hash[:12]} against {job.recipe_hash[:12]}",
+            todo="give another directory with -o, or replace them with --fresh",
+        )
+    raise input_error(
+        "E180",
+        "results are there already",
+        where=target,
+        found=f"{SERIES_FILE} against a new directory",
+        todo="--fresh replaces them, --resume goes on with them, -o chooses another place",
+    )
+
+
+def refine_into(job: Job, target: Path, *, scans: list[int] | None = None, quiet: bool = False) -> SeriesResult:
+    """Refine a job and publish its results directory, replacing one that is there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        began = time.monotonic()
+        with SeriesFile(
+            work,
+            recipe_text=job.recipe_text,
+            recipe_hash=job.recipe_hash,
+            versions=package_versions(),
+            stack=job.stack,
+        ) as series_file:
+            with _progress(quiet) as progress:
+                task = progress.add_task("refining", total=None)
+
+                def step(done: int, total: int, word: str) -> None:
+                    progress.update(task, completed=done, total=total, description=word)
+
+                result = refine_series(job, scans=scans, writer=series_file, progress=step)
+            series_file.finish(result)
+        write_trajectories_csv(work / TRAJECTORIES, result)
+        write_origin_csv(work / "trajectories_origin.csv", result)
+        atomic_write(work / "recipe.lock.toml", lock_text(job))
+        results_figures(read_results(work), work / "figures")
+        atomic_write(work / "run.log", _log(result, time.monotonic() - began))
+        work.chmod(0o755)
+        _publish(work, target)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    return result
+
+
+def _publish(work: Path, target: Path) -> None:
+    """Give the finished directory its name; what was there leaves only once the new one stands."""
+    if not target.exists():
+        work.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+    target.rename(old / target.name)
+    work.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _progress(quiet: bool) -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )
+
+
+def _log(result: SeriesResult, seconds: float) -> str:
+    lines = [f"refined {len(result.columns['scan'])} scans in {seconds:.1f} s", *result.notes, *result.messages]
+    return "\n".join(lines) + "\n"
+
+
+def print_verdict(result: SeriesResult, target: Path) -> None:
+    """How many scans ended how, which ones need a look, and where things are."""
+    counts = Counter(str(outcome) for outcome in result.columns["outcome"])
+    print(f"{len(result.columns['scan'])} scans: " + ", ".join(f"{n} {name}" for name, n in sorted(counts.items())))
+    for phase in result.phases:
+        present = result.columns[f"{phase.name}_present"]
+        print(f"  {phase.name}: present in {int((present == 1).sum())} scans")
+    for note in result.notes:
+        print(f"  {note}")
+    for message in result.messages[:20]:
+        print(f"  {message}", file=sys.stderr)
+    if len(result.messages) > 20:
+        print(f"  … {len(result.messages) - 20} more in run.log", file=sys.stderr)
+    print(f"results: {target}")

@@ -1,0 +1,25 @@
+"""``xrdfit simulate``: a stack with known truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xrdfit.cli.import_files import refuse_existing
+from xrdfit.io import atomic_write
+from xrdfit.simulate import find_scenario, simulate_stack, write_simulated
+
+
+def run_simulate(
+    output: Path, scenario: str, *, seed: int, n_scans: int, counts: float, sweep: bool, fresh: bool
+) -> int:
+    """Write the stack, and beside it a recipe that refines it."""
+    recipe = output.with_suffix(".toml")
+    for path in (output, recipe):
+        refuse_existing(path, fresh=fresh)
+    simulated = simulate_stack(find_scenario(scenario), seed=seed, n_scans=n_scans, counts=counts, sweep=sweep)
+    write_simulated(output, simulated)
+    atomic_write(recipe, simulated.recipe_text.replace('"stack.h5"', f'"{output.name}"'))
+    print(
+        f"{output}: {len(simulated)} scans, scenario {scenario}, seed {seed}, truth in /entry/truth; recipe: {recipe}"
+    )
+    return 0

@@ -1,0 +1,44 @@
+"""One scan on its own, from a cold start to a result by any solver."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from xrdfit.errors import NoResultError
+from xrdfit.fit import PreparedScan, ScanFit, start_values
+from xrdfit.model import PatternModel
+from xrdfit.series.scanfit import ScanFitter
+from xrdfit.series.scopes import settle_scopes
+from xrdfit.series.sequential import SequentialSeries
+from xrdfit.series.survey import survey
+
+if TYPE_CHECKING:
+    from xrdfit.recipe import Job
+
+
+def refine_one_scan(job: Job, scan: int, *, solver: str = "leastsq") -> ScanFit:
+    """Refine one scan of a job by an lmfit method, or by the compiled solver.
+
+    Which phases are there and where the fit begins is found by the compiled solver; `solver` then refines from a start
+    that is off by what the staged start left.
+
+    Raises
+    ------
+    NoResultError
+        If the scan cannot be fitted.
+    """
+    model = PatternModel.of(job.instrument, job.phases, job.background)
+    start = start_values(model.table, job.settings.overrides)
+    scopes = settle_scopes(model, job.settings, n_scans=1)
+    settings = replace(job.settings, solver="compiled")
+    fitter = ScanFitter(model=model, settings=settings, scopes=scopes, yardstick=start)
+    series = SequentialSeries(fitter=fitter, stack=job.stack, scans=[scan], start=start, on_final=lambda *_: None)
+    prepared = series.prepare(scan)
+    found = survey(fitter, {scan: prepared}, start) if isinstance(prepared, PreparedScan) else None
+    if found is None or not isinstance(prepared, PreparedScan):
+        reason = prepared if isinstance(prepared, str) else "no fit converged"
+        raise NoResultError(f"scan {scan} could not be fitted: {reason}")
+    record = found.records[scan]
+    with_solver = replace(fitter, settings=replace(job.settings, solver=solver))
+    return with_solver.fit(prepared, record.values, record.status)

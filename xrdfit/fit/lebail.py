@@ -16,7 +16,7 @@ from xrdfit.kernels.partition import partition_cycle
 
 START_CYCLES = 8
 _ROUNDS = 60
-_CYCLES_A_ROUND = 4
+_CYCLES_A_ROUND = 16
 # The classical scheme has settled when a round changes R_wp by less than this part of it.
 _SETTLED = 1e-5
 

@@ -19,6 +19,8 @@ _MAX_ROUNDS = 12
 _SETTLED = 1e-3
 _COARSE = {"ftol": 1e-6, "xtol": 1e-6, "gtol": 0.0}
 _FINE = {"ftol": 1e-12, "xtol": 1e-10, "gtol": 0.0}
+# Evaluations after which a scan is given up, with the analytic Jacobian and without.
+_BUDGET = {True: 2000, False: 20000}
 # A start this close (relative to the width of the limits) to a limit is moved in: lmfit's transformation is flat there.
 _INSET = 1e-4
 
@@ -73,7 +75,7 @@ def _hold_at_limits(
 
 
 def refine_with_lmfit(
-    objective: ScanObjective, parameters: lmfit.Parameters, *, method: str = "leastsq", max_nfev: int = 20000
+    objective: ScanObjective, parameters: lmfit.Parameters, *, method: str = "leastsq", max_nfev: int | None = None
 ) -> MinimizerResult:
     """Refine one scan by an lmfit method; ``leastsq`` gets the analytic Jacobian, constraints through the chain rule.
 
@@ -83,6 +85,7 @@ def refine_with_lmfit(
     driver's.
     """
     initial = deepcopy(parameters)
+    budget = max_nfev or _BUDGET[method == "leastsq"]
     exact: dict[str, object] = {"Dfun": _jacobian_of(objective), "col_deriv": True} if method == "leastsq" else {}
     held: set[str] = set()
     nfev = 0
@@ -100,9 +103,9 @@ def refine_with_lmfit(
             fine = (_COARSE if number == 0 else _FINE) if exact else {}
             minimizer = make_minimizer(objective, parameters)
             try:
-                outcome = minimizer.minimize(method=method, max_nfev=max_nfev - nfev, **exact, **fine)
+                outcome = minimizer.minimize(method=method, max_nfev=budget - nfev, **exact, **fine)
             except ValueError:  # how lmfit says that the residual is not finite; the parameters are as they were
-                success, message, nfev = False, "the calculated pattern, or a constraint, is not finite", max_nfev
+                success, message, nfev = False, "the calculated pattern, or a constraint, is not finite", budget
             else:
                 nfev += outcome.nfev
                 parameters, success, message = outcome.params, bool(outcome.success), str(outcome.message)
@@ -112,7 +115,7 @@ def refine_with_lmfit(
         matrix, right = objective.normal_equations(constraints.values(), constraints.derivative())
         moved = np.abs(constraints.variables() - before) * np.sqrt(np.maximum(np.diag(matrix), 0.0))
         now = _hold_at_limits(constraints, matrix, right, held) if exact else held
-        if nfev >= max_nfev or (now == held and np.all(moved < _SETTLED)):
+        if nfev >= budget or (now == held and np.all(moved < _SETTLED)):
             break
         held = now
         objective.calculate(constraints.set(constraints.variables()))

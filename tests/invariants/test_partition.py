@@ -12,7 +12,7 @@ QUICK = settings(max_examples=30, deadline=None)
 
 
 def overlapping(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Unit-area profiles (m, n) over uneven points with a gap, some lines partly or wholly out of range; positive areas."""
+    """Unit-area profiles (m, n) over uneven points with a gap, some lines partly out of range; positive areas."""
     rng = np.random.default_rng(seed)
     x = np.sort(rng.uniform(20.0, 40.0, 400))
     x = x[(x < 28.0) | (x > 29.0)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 import lmfit
 import numpy as np
 from lmfit.minimizer import MinimizerResult
@@ -29,7 +27,7 @@ def refine_compiled(objective: ScanObjective, parameters: lmfit.Parameters, *, m
     Constraints: the kernel moves along the tangent of the expressions; where they are not linear, it is called again
     from the new tangent until nothing moves.
     """
-    initial = deepcopy(parameters)
+    initial = parameters.valuesdict()
     constraints = Constraints(parameters)
     lower, upper = constraints.limits()
     evaluations = 0

@@ -59,9 +59,7 @@ def refine_classically(
 
     It is not descent on one objective: the lowest chi^2 met is kept. Esds are marginal nevertheless.
     """
-    initial = lmfit.Parameters()
-    for name, parameter in parameters.items():
-        initial.add(name, value=float(parameter.value))
+    initial = parameters.valuesdict()
     constraints = Constraints(parameters)
     best = (np.inf, constraints.values(), constraints.variables(), objective.work.area.copy())
     nfev = 0

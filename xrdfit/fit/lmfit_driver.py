@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 
 import lmfit
 import numpy as np
@@ -84,7 +83,7 @@ def refine_with_lmfit(
     go if the slope says so. The values come from lmfit, esds from the same marginal covariance as the compiled
     driver's.
     """
-    initial = deepcopy(parameters)
+    initial = parameters.valuesdict()
     budget = max_nfev or _BUDGET[method == "leastsq"]
     exact: dict[str, object] = {"Dfun": _jacobian_of(objective), "col_deriv": True} if method == "leastsq" else {}
     held: set[str] = set()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import lmfit
+from collections.abc import Mapping
+
 import numpy as np
 from lmfit.minimizer import MinimizerResult
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def minimizer_result(
     objective: ScanObjective,
     constraints: Constraints,
     *,
-    initial: lmfit.Parameters,
+    initial: Mapping[str, float],
     method: str,
     success: bool,
     message: str,
@@ -106,7 +107,7 @@ def minimizer_result(
     for i, name in enumerate(names):
         known = bool(np.isfinite(stderr[i]))
         parameters[name].stderr = float(stderr[i]) if known else None
-        parameters[name].init_value = float(initial[name].value)
+        parameters[name].init_value = float(initial[name])
         parameters[name].correl = (
             {
                 other: float(covariance[i, j] / (stderr[i] * stderr[j]))
@@ -128,8 +129,8 @@ def minimizer_result(
         method=method,
         params=parameters,
         var_names=names,
-        init_vals=[float(initial[name].value) for name in names],
-        init_values={name: float(initial[name].value) for name in names},
+        init_vals=[float(initial[name]) for name in names],
+        init_values={name: float(initial[name]) for name in names},
         covar=covariance,
         success=success,
         message=message,

@@ -1,0 +1,47 @@
+"""The house stays liveable: short files, and kernels that know arrays alone. Who may import whom: ``lint-imports``."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "xrdfit"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+KERNELS = sorted((PACKAGE / "kernels").glob("*.py"))
+MOST_LINES = 400
+KERNEL_IMPORTS = {"__future__", "collections", "typing", "math", "numpy", "numba"}
+
+
+def _imports(path: Path) -> set[str]:
+    """Modules that a file imports anywhere, in full."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+def test_no_file_is_longer_than_400_lines() -> None:
+    lengths = {str(path.relative_to(PACKAGE)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert len(lengths) > 50
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
+
+
+@pytest.mark.parametrize("path", KERNELS, ids=lambda path: path.stem)
+def test_kernels_import_numpy_numba_and_math_alone(path: Path) -> None:
+    outside = {name for name in _imports(path) if not name.startswith("xrdfit.kernels")}
+    assert {name.partition(".")[0] for name in outside} <= KERNEL_IMPORTS
+
+
+def test_every_import_beyond_the_standard_library_is_a_declared_dependency() -> None:
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {line.partition(">=")[0].replace("-", "_") for line in project["dependencies"]}
+    declared.add("pydantic_core")  # pydantic pins it and keeps its error types there
+    used = {name.partition(".")[0] for path in SOURCES for name in _imports(path)}
+    assert used - set(sys.stdlib_module_names) - {"xrdfit"} <= declared

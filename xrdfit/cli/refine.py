@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from xrdfit.data import SeriesResult
 from xrdfit.io import (
     SERIES_FILE,
     SeriesFile,
+    StoredResults,
     atomic_write,
     read_results,
     write_origin_csv,
@@ -42,10 +44,13 @@ def run_refine(
     target = default_output(recipe) if output is None else output
     job = build_job(load_recipe(recipe))
     chosen = parse_scans(scans, len(job.stack))
-    if _is_finished(target, job, fresh=fresh, resume=resume):
-        print(f"{target}: finished with this recipe already, nothing to resume")
-        return EXIT_CLEAN
-    result = refine_into(job, target, scans=chosen, quiet=as_json)
+    result: SeriesResult | StoredResults | None = _finished(
+        target, job, range(len(job.stack)) if chosen is None else chosen, fresh=fresh, resume=resume
+    )
+    if result is not None and not as_json:
+        print("finished with this recipe already, nothing to resume")
+    if result is None:
+        result = refine_into(job, target, scans=chosen, quiet=as_json)
     counts = Counter(str(outcome) for outcome in result.columns["outcome"])
     flagged = sum(count for outcome, count in counts.items() if outcome != "converged")
     if as_json:
@@ -87,18 +92,16 @@ def parse_scans(text: str | None, n_scans: int) -> list[int] | None:
     return list(range(start, stop))
 
 
-def _is_finished(target: Path, job: Job, *, fresh: bool, resume: bool) -> bool:
-    """Whether there is nothing left to do.
+def _finished(target: Path, job: Job, scans: Sequence[int], *, fresh: bool, resume: bool) -> StoredResults | None:
+    """The results that leave nothing to do, if ``--resume`` finds them; None if the job is to be run.
 
     Raises
     ------
     InputError
         If the directory holds something that must not be overwritten without a word.
     """
-    if not target.exists():
-        return False
-    if target.is_dir() and not any(target.iterdir()):
-        return False
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return None
     if not (target.is_dir() and (target / SERIES_FILE).exists()):
         raise input_error(
             "E180",
@@ -108,16 +111,20 @@ def _is_finished(target: Path, job: Job, *, fresh: bool, resume: bool) -> bool:
             todo="give another directory with -o",
         )
     if fresh:
-        return False
+        return None
     if resume:
         stored = read_results(target)
-        if stored.recipe_hash == job.recipe_hash:
-            return True
+        if stored.recipe_hash != job.recipe_hash:
+            what, found = "recipe", f"recipe {stored.recipe_hash[:12]} against {job.recipe_hash[:12]}"
+        elif missing := set(scans) - {int(scan) for scan in stored.columns["scan"]}:
+            what, found = "choice of scans", f"{len(missing)} scans less against {len(scans)} wanted"
+        else:
+            return stored
         raise input_error(
             "E184",
-            "results of another recipe",
+            f"results of another {what}",
             where=target,
-            found=f"recipe {stored.recipe_hash[:12]} against {job.recipe_hash[:12]}",
+            found=found,
             todo="give another directory with -o, or replace them with --fresh",
         )
     raise input_error(
@@ -192,7 +199,7 @@ def _log(result: SeriesResult, seconds: float) -> str:
     return "\n".join(lines) + "\n"
 
 
-def print_verdict(result: SeriesResult, target: Path) -> None:
+def print_verdict(result: SeriesResult | StoredResults, target: Path) -> None:
     """How many scans ended how, which ones need a look, and where things are."""
     counts = Counter(str(outcome) for outcome in result.columns["outcome"])
     print(f"{len(result.columns['scan'])} scans: " + ", ".join(f"{n} {name}" for name, n in sorted(counts.items())))

@@ -1,0 +1,92 @@
+"""How the program ends is told by its exit code, and an accident by one line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import Result
+
+from xrdfit.cli import refine as refine_verb
+from xrdfit.cli.problems import guarded
+from xrdfit.data import SeriesResult
+
+Xrdfit = Callable[..., Result]
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def _ended(*outcomes: str) -> SeriesResult:
+    columns = {"scan": np.arange(len(outcomes)), "outcome": np.array(outcomes, dtype=object)}
+    return SeriesResult(columns=columns, units={}, phases=(), messages=(), notes=())
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        (("converged", "converged"), 0),
+        (("converged", "flagged"), 1),
+        (("converged", "failed"), 1),
+        (("no_data", "converged"), 1),
+    ],
+)
+def test_a_scan_that_needs_a_look_shows_in_the_exit_code(
+    cell: Path, xrdfit: Xrdfit, monkeypatch: pytest.MonkeyPatch, outcomes: tuple[str, ...], code: int
+) -> None:
+    monkeypatch.setattr(refine_verb, "refine_into", lambda *_, **__: _ended(*outcomes))
+    run = xrdfit("refine", cell / "recipe.toml", "--json")
+    assert run.exit_code == code
+    told = json.loads(run.stdout)["outcomes"]
+    assert told == {word: outcomes.count(word) for word in outcomes}
+
+
+def _accident() -> int:
+    raise KeyError("a bug")
+
+
+def test_an_accident_is_one_line_that_names_debug(capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(_accident, debug=False) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert len(told.err.splitlines()) == 1
+    assert told.err.startswith("E900 ")
+    assert "--debug" in told.err
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded(_accident, debug=True) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_path_that_cannot_be_written_is_bad_input(cell: Path, xrdfit: Xrdfit) -> None:
+    (cell / "file").write_text("not a directory")
+    run = xrdfit("import", cell / "scans" / "*.xy", "-o", cell / "file" / "stack.h5")
+    assert run.exit_code == 2
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_check_says_what_a_run_would_do_as_text_and_as_json(cell: Path, xrdfit: Xrdfit) -> None:
+    plan = json.loads(xrdfit("check", cell / "recipe.toml", "--json").stdout)
+    assert (plan["scans"], plan["points"], plan["weights"]) == (2, 360, "poisson")
+    assert plan["two_theta"] == [20.0, 37.95]
+    assert plan["phases"]["LFP"]["space_group"] == "Pnma"
+    assert plan["phases"]["LFP"]["lines"] > 5
+    assert plan["parameters"]["LFP_a"] == {"scope": "scan", "start": 10.329}
+    text = xrdfit("check", cell / "recipe.toml").stdout
+    assert "2 scans" in text
+    assert "Pnma" in text
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_installed_command_ends_in_words_unless_debug_is_asked_for(cell: Path, debug: bool) -> None:
+    code = "from xrdfit.cli import main; main()"
+    words = ["check", str(cell / "none.toml"), *(["--debug"] if debug else [])]
+    command = [sys.executable, "-c", code, *words]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=False)
+    assert run.returncode == 2
+    assert ("Traceback" in run.stderr) is debug
+    assert "E150" in run.stderr

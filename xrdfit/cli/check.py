@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from xrdfit.errors import CrystalError, InputError
 from xrdfit.fit import lmfit_parameters, prepare_scan, start_values
 from xrdfit.model import PatternModel
 from xrdfit.recipe import Job, build_job, load_recipe
@@ -30,8 +32,17 @@ def make_plan(job: Job) -> dict[str, Any]:
     model = PatternModel.of(job.instrument, job.phases, job.background)
     values = start_values(model.table, job.settings.overrides)
     first = prepare_scan(job.stack.read(0), job.settings)
-    lmfit_parameters(model.table, values, np.ones(len(model.table), dtype=np.bool_), job.settings.overrides)
-    lines = model.choose_lines(values, first.points.two_theta, [True] * len(job.phases))
+    parameters = lmfit_parameters(
+        model.table, values, np.ones(len(model.table), dtype=np.bool_), job.settings.overrides
+    )
+    tied = [name for name in parameters if parameters[name].expr]
+    for name in tied:
+        values[model.table.index(name)] = parameters[name].value
+    try:
+        lines = model.choose_lines(values, first.points.two_theta, [True] * len(job.phases))
+    except CrystalError as error:
+        place = ", ".join(f"refine.parameters.{name}" for name in tied)
+        raise InputError(*(replace(problem, where=place or problem.where) for problem in error.problems)) from None
     times = job.stack.times
     return {
         "scans": len(job.stack),

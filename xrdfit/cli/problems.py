@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 
 from xrdfit.errors import InputError, Problem, XrdfitError
@@ -36,7 +37,10 @@ def problem_lines(error: InputError) -> list[str]:
 def guarded(run: Callable[[], int], *, debug: bool) -> int:
     """Run a verb and turn what it raises into messages on standard error and an exit code."""
     try:
-        return run()
+        with warnings.catch_warnings():
+            if not debug:  # what numbers went wrong where is for developers; users get outcomes and messages
+                warnings.simplefilter("ignore")
+            return run()
     except InputError as error:
         if debug:
             traceback.print_exc()

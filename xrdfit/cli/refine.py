@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from xrdfit.cli.check import make_plan
 from xrdfit.cli.figures import results_figures
 from xrdfit.cli.problems import input_error
 from xrdfit.data import SeriesResult
@@ -30,7 +32,9 @@ from xrdfit.recipe import Job, build_job, load_recipe, lock_text, package_versio
 from xrdfit.series import refine_series
 
 EXIT_CLEAN, EXIT_FLAGGED = 0, 1
-TRAJECTORIES = "trajectories.csv"
+TRAJECTORIES, ORIGIN, LOCK, LOG = "trajectories.csv", "trajectories_origin.csv", "recipe.lock.toml", "run.log"
+# What --fresh replaces; whatever else lies in the directory belongs to the user.
+OWN = (SERIES_FILE, TRAJECTORIES, ORIGIN, LOCK, LOG, "figures", "curves", "report.html")
 
 
 def run_refine(
@@ -43,6 +47,7 @@ def run_refine(
         )
     target = default_output(recipe) if output is None else output
     job = build_job(load_recipe(recipe))
+    make_plan(job)
     chosen = parse_scans(scans, len(job.stack))
     result: SeriesResult | StoredResults | None = _finished(
         target, job, range(len(job.stack)) if chosen is None else chosen, fresh=fresh, resume=resume
@@ -116,6 +121,8 @@ def _finished(target: Path, job: Job, scans: Sequence[int], *, fresh: bool, resu
         stored = read_results(target)
         if stored.recipe_hash != job.recipe_hash:
             what, found = "recipe", f"recipe {stored.recipe_hash[:12]} against {job.recipe_hash[:12]}"
+        elif _stored_inputs(target) != job.locked["lock"]["inputs"]:
+            what, found = "version of the files", f"other checksums in {LOCK} against the files as they are now"
         elif missing := set(scans) - {int(scan) for scan in stored.columns["scan"]}:
             what, found = "choice of scans", f"{len(missing)} scans less against {len(scans)} wanted"
         else:
@@ -136,8 +143,17 @@ def _finished(target: Path, job: Job, scans: Sequence[int], *, fresh: bool, resu
     )
 
 
+def _stored_inputs(target: Path) -> dict[str, str] | None:
+    """Checksums of the files that the results in a directory were made from; None if they are not told."""
+    try:
+        return dict(tomllib.loads((target / LOCK).read_text(encoding="utf-8"))["lock"]["inputs"])
+    except (OSError, LookupError, TypeError, ValueError):  # UnicodeDecodeError and TOMLDecodeError are ValueErrors
+        return None
+
+
 def refine_into(job: Job, target: Path, *, scans: list[int] | None = None, quiet: bool = False) -> SeriesResult:
-    """Refine a job and publish its results directory, replacing one that is there."""
+    """Refine a job and publish its results directory, replacing the results that are there."""
+    target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
@@ -158,10 +174,10 @@ def refine_into(job: Job, target: Path, *, scans: list[int] | None = None, quiet
                 result = refine_series(job, scans=scans, writer=series_file, progress=step)
             series_file.finish(result)
         write_trajectories_csv(work / TRAJECTORIES, result)
-        write_origin_csv(work / "trajectories_origin.csv", result)
-        atomic_write(work / "recipe.lock.toml", lock_text(job))
+        write_origin_csv(work / ORIGIN, result)
+        atomic_write(work / LOCK, lock_text(job))
         results_figures(read_results(work), work / "figures")
-        atomic_write(work / "run.log", _log(result, time.monotonic() - began))
+        atomic_write(work / LOG, _log(result, time.monotonic() - began))
         work.chmod(0o755)
         _publish(work, target)
     except BaseException:
@@ -171,14 +187,24 @@ def refine_into(job: Job, target: Path, *, scans: list[int] | None = None, quiet
 
 
 def _publish(work: Path, target: Path) -> None:
-    """Give the finished directory its name; what was there leaves only once the new one stands."""
+    """Move finished results to their place. Of what is there only xrdfit's own is replaced, and only as a whole."""
     if not target.exists():
         work.rename(target)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    target.rename(old / target.name)
-    work.rename(target)
+    moves = [(target / name, old / name) for name in OWN if (target / name).exists()]
+    moves += [(made, target / made.name) for made in sorted(work.iterdir())]
+    try:
+        for source, destination in moves:
+            shutil.move(source, destination)
+    except BaseException:
+        for source, destination in reversed(moves):
+            if destination.exists() and not source.exists():
+                shutil.move(destination, source)
+        old.rmdir()
+        raise
     shutil.rmtree(old, ignore_errors=True)
+    work.rmdir()
 
 
 def _progress(quiet: bool) -> Progress:

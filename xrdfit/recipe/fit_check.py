@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.crystal import Phase, generate_reflections
 from xrdfit.data import Pattern, RefineSettings, ScanStack
-from xrdfit.errors import Problem
+from xrdfit.errors import CrystalError, Problem
 from xrdfit.model import Background, Instrument, parameter_table, select_points
 from xrdfit.recipe.mistakes import Code, mistake, nearest
 
@@ -87,7 +88,20 @@ def _line_problems(phase: Phase, index: int, instrument: Instrument, used: NDArr
     """A phase needs a reflection at a point that is used."""
     wavelength = instrument.lines[0][0]
     d_min, d_max = (wavelength / (2.0 * np.sin(np.radians(angle) / 2.0)) for angle in (used[-1], used[0]))
-    lines = generate_reflections(phase.group, phase.cell, d_min=float(d_min), d_max=float(d_max))
+    try:
+        lines = generate_reflections(phase.group, phase.cell, d_min=float(d_min), d_max=float(d_max))
+    except CrystalError as error:
+        yield from (replace(problem, where=f"phase[{index}].cell") for problem in error.problems)
+        return
+    if len(lines) > used.size:
+        yield mistake(
+            Code.TOO_MANY_LINES,
+            "more reflections than points",
+            where=f"phase[{index}].cell",
+            found=f"{len(lines)} lines of {phase.name} against {used.size} points",
+            todo="check that wavelength and cell are in Å",
+        )
+        return
     positions = np.degrees(2.0 * np.arcsin(np.minimum(wavelength / (2.0 * lines.d_spacing), 1.0)))
     step = np.median(np.diff(used))
     after = np.clip(np.searchsorted(used, positions), 1, used.size - 1)
@@ -134,3 +148,23 @@ def _parameter_problems(
                     found=f"found {name} against {len(known)} parameters of this model",
                     todo=nearest(name, known),
                 )
+    for phase in phases:
+        for name, value in zip(phase.group.free_parameters, phase.free_values, strict=True):
+            yield from _start_problems(f"{phase.name}_{name}", float(value), settings)
+
+
+def _start_problems(name: str, start: float, settings: RefineSettings) -> Iterator[Problem]:
+    """A cell from which the fit is to start lies within the limits that the recipe gives it."""
+    said = settings.overrides.get(name)
+    if said is None or said.value is not None or said.expr is not None:
+        return
+    low = -np.inf if said.min is None else said.min
+    high = np.inf if said.max is None else said.max
+    if low < high and not low <= start <= high:
+        yield mistake(
+            Code.OUT_OF_RANGE,
+            "the cell lies outside its limits",
+            where=f"refine.parameters.{name}",
+            found=f"found {start:g} against {low:g} to {high:g}",
+            todo="correct the limits or the phase's cell, or give a value to start from",
+        )

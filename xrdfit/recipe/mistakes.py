@@ -29,6 +29,7 @@ class Code(StrEnum):
     NOT_AVAILABLE = "E159"
     NOTHING_IN_RANGE = "E160"
     UNKNOWN_PARAMETER = "E161"
+    TOO_MANY_LINES = "E162"
 
 
 def mistake(code: Code, what: str, *, where: str = "", found: str, todo: str) -> Problem:
@@ -46,8 +47,9 @@ def refuse(problems: Iterable[Problem]) -> None:
 def nearest(word: str, choices: Iterable[str]) -> str:
     """What to do about a word that is not among the choices."""
     known = list(choices)
-    near = difflib.get_close_matches(word.lower(), known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    folded = {choice.lower(): choice for choice in known}
+    near = difflib.get_close_matches(word.lower(), folded, n=1)
+    return f"did you mean {folded[near[0]]}?" if near else f"known are {', '.join(known)}"
 
 
 def located(prefix: str, problem: Problem) -> Problem:

@@ -3,8 +3,9 @@
     python benchmarks/known_truth.py --seeds 10
     python benchmarks/known_truth.py --seeds 2 --drivers        # compiled against lmfit's leastsq
 
-Prints, for every cell parameter over scans with more than 10 % of the phase: RMS error, the scan-by-scan bound for the same
-model, their ratio, and RMS of error/esd; then how many scans were lost, and cells printed for a phase that is not there.
+Prints, for every cell parameter over scans with more than 10 % of the phase: RMS error, the scan-by-scan bound for the
+same model, their ratio, and RMS of error/esd; then how many scans were lost, and cells printed for a phase that is not
+there.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def against_truth(scenario: str, seeds: range) -> None:
         z = float(np.sqrt(np.mean(np.concatenate(scores[name]) ** 2)))
         print(f"  {name:6} {1e3 * rms:10.2f} {1e3 * bounds[name]:8.2f} {rms / bounds[name]:6.3f} {z:6.3f}")
     print(
-        f"  outcomes {dict(outcomes)}; cells missing above {LEAST_FRACTION:.0%}: {lost}; cells of absent phases: {ghosts}"
+        f"  outcomes {dict(outcomes)}; cells missing above {LEAST_FRACTION:.0%}: {lost}; "
+        f"cells of absent phases: {ghosts}"
     )
     print(f"  called present where the fraction is 0: {false_present} of {absent}")
 

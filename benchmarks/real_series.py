@@ -133,7 +133,8 @@ def scatter_about_curve(result: SeriesResult, temperature: np.ndarray) -> None:
         scatter = float(np.sqrt(np.sum((value - smooth) ** 2) / (value.size - degree - 1)))
         median = float(np.median(esd))
         print(
-            f"  {name}: scatter {1e3 * scatter:.3f}e-3 Å, median esd {1e3 * median:.3f}e-3 Å, ratio {scatter / median:.2f}"
+            f"  {name}: scatter {1e3 * scatter:.3f}e-3 Å, median esd {1e3 * median:.3f}e-3 Å, "
+            f"ratio {scatter / median:.2f}"
         )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from xrdfit import __version__
-from xrdfit.cli.problems import guarded
+from xrdfit.cli.problems import guarded, spoken
 
 app = typer.Typer(
     name="xrdfit",
@@ -33,7 +33,8 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Replace what is there.")]
 def main() -> None:
     """Entry point of the ``xrdfit`` command; ``--debug`` may stand anywhere on the line."""
     _state["debug"] = "--debug" in sys.argv
-    app(args=[word for word in sys.argv[1:] if word != "--debug"], prog_name="xrdfit")
+    words = [word for word in sys.argv[1:] if word != "--debug"]
+    sys.exit(spoken(lambda: app(args=words, prog_name="xrdfit", standalone_mode=False)))
 
 
 def _do(run: Callable[[], int]) -> None:

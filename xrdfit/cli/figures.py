@@ -13,13 +13,14 @@ from xrdfit.io import StoredResults, read_results, write_trajectories_csv
 from xrdfit.report import fit_figure, map_figure, save_figure, trajectory_figure
 
 AXES = ("scan", "time")
+WRITTEN, UNWRITTEN = (".png", ".svg"), (".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".tif", ".tiff", ".html")
 
 
 def plot_results(kind: str, results: Path, output: Path | None, *, x: str = "scan", scan: int | None = None) -> int:
     """Draw one figure, as PNG and SVG; `output` names the file without or with its suffix."""
     _check_axis(x)
     stored = read_results(results)
-    stem = (results / "figures" / kind if output is None else output).with_suffix("")
+    stem = results / "figures" / kind if output is None else _stem(output)
     if kind == "trajectory":
         figure = trajectory_figure(stored.columns, stored.phases, x=x)
     elif kind == "fit":
@@ -31,6 +32,19 @@ def plot_results(kind: str, results: Path, output: Path | None, *, x: str = "sca
     for path in save_figure(figure, stem):
         print(path)
     return 0
+
+
+def _stem(output: Path) -> Path:
+    """The name of a figure without the suffix that tells its kind; a dot within the name stays."""
+    if output.suffix.lower() in UNWRITTEN:
+        raise input_error(
+            "E188",
+            "no such kind of figure",
+            where="-o",
+            found=f"found {output.suffix} against {' and '.join(WRITTEN)}, which are both written",
+            todo="leave the suffix out",
+        )
+    return output.with_suffix("") if output.suffix.lower() in WRITTEN else output
 
 
 def results_figures(stored: StoredResults, folder: Path) -> None:

@@ -9,7 +9,15 @@ from xrdfit.io import check_files, open_stack, write_stack
 
 
 def refuse_existing(path: Path, *, fresh: bool) -> None:
-    """Raise unless `path` is free or may be replaced."""
+    """Raise unless `path` is free or may be replaced, in a directory that is there."""
+    if not path.parent.is_dir():
+        raise input_error(
+            "E182",
+            "cannot write",
+            where=path,
+            found=f"no directory {path.parent} against an existing one",
+            todo="make it, or correct the path after -o",
+        )
     if path.is_dir() or (path.exists() and not fresh):
         raise input_error(
             "E180",

@@ -7,6 +7,8 @@ import traceback
 import warnings
 from collections.abc import Callable
 
+import typer
+
 from xrdfit.errors import InputError, Problem, XrdfitError
 
 # Lines of one kind of mistake that are shown before they are counted.
@@ -34,6 +36,34 @@ def problem_lines(error: InputError) -> list[str]:
     return lines
 
 
+def spoken(run: Callable[[], int | None]) -> int:
+    """Run the program and put what the parser of the command line has to say into the form of all messages.
+
+    The parser's exceptions are known by what they can do: their classes have moved between versions of typer.
+    """
+    try:
+        return run() or 0
+    except typer.Abort:
+        return _interrupted()
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        context = getattr(error, "ctx", None)
+        words = context.command_path if context is not None else "xrdfit"
+        if type(error).__name__ == "NoArgsIsHelpError":
+            if error.format_message():  # newer versions have printed the help by now
+                print(error.format_message(), file=sys.stderr)
+        else:
+            found = " ".join(error.format_message().split()).rstrip(".")
+            print(f"E186 wrong words on the line · {words} · {found} · see {words} --help", file=sys.stderr)
+        return InputError.exit_code
+
+
+def _interrupted() -> int:
+    print("interrupted; nothing half-written is left", file=sys.stderr)
+    return EXIT_INTERRUPTED
+
+
 def guarded(run: Callable[[], int], *, debug: bool) -> int:
     """Run a verb and turn what it raises into messages on standard error and an exit code."""
     try:
@@ -52,12 +82,11 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
         print(f"E400 {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; nothing half-written is left", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return _interrupted()
     except OSError as error:
         if debug:
             traceback.print_exc()
-        place = error.filename or "file system"
+        place = error.filename2 or error.filename or "file system"
         print(f"E182 cannot read or write · {place} · {error.strerror or error} · check the path", file=sys.stderr)
         return InputError.exit_code
     except Exception as error:  # the last line of defence: whatever is a bug must still end in words

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from xrdfit.cli.import_files import refuse_existing
+from xrdfit.cli.problems import input_error
 from xrdfit.io import atomic_write
 from xrdfit.simulate import find_scenario, simulate_stack, write_simulated
 
@@ -14,6 +15,14 @@ def run_simulate(
 ) -> int:
     """Write the stack, and beside it a recipe that refines it."""
     recipe = output.with_suffix(".toml")
+    if recipe == output:
+        raise input_error(
+            "E187",
+            "the stack would have the name of its recipe",
+            where="-o",
+            found=f"found {output.name} against a name such as {output.stem}.h5",
+            todo="give the stack's name; the recipe gets .toml",
+        )
     for path in (output, recipe):
         refuse_existing(path, fresh=fresh)
     simulated = simulate_stack(find_scenario(scenario), seed=seed, n_scans=n_scans, counts=counts, sweep=sweep)

@@ -18,6 +18,8 @@ from xrdfit.simulate.scenario import LAB_INSTRUMENT, Scenario
 
 ORIGIN = "2026-05-02T09:14:00+02:00"
 DEFAULT_SCANS = 42
+# Beyond it the counts of a peak come near to what a random generator of integers can yield.
+MAX_COUNTS = 1e12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +155,8 @@ def _check(*, seed: int, n_scans: int, counts: float) -> None:
         wrong.append(("seed", seed, "a whole number from 0 on"))
     if n_scans < 1:
         wrong.append(("n_scans", n_scans, "at least 1"))
-    if not (counts > 0.0 and np.isfinite(counts)):
-        wrong.append(("counts", counts, "a finite number > 0"))
+    if not 0.0 < counts <= MAX_COUNTS:
+        wrong.append(("counts", counts, f"a number > 0, at most {MAX_COUNTS:g}"))
     if wrong:
         raise InputError(
             *(

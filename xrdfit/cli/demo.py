@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
+from xrdfit.cli.figures import representative_scan
 from xrdfit.cli.problems import input_error
 from xrdfit.cli.refine import print_verdict, refine_into
-from xrdfit.data import SeriesResult
 from xrdfit.fit import fit_report
 from xrdfit.io import atomic_write
 from xrdfit.recipe import build_job, load_recipe
@@ -41,15 +39,9 @@ def run_demo(directory: Path, *, refine: bool) -> int:
     job = build_job(load_recipe(directory / RECIPE))
     print("refining; the first run compiles the kernels, which takes up to a minute")
     result = refine_into(job, directory / RESULTS)
-    scan = richest_scan(result)
+    scan = representative_scan(result)
     print(f"\nscan {scan} refined by lmfit (leastsq, analytic Jacobian, line areas solved along):\n")
     print(fit_report(refine_one_scan(job, scan)))
     print()
     print_verdict(result, directory / RESULTS)
     return 0
-
-
-def richest_scan(result: SeriesResult) -> int:
-    """The scan in which the weakest phase is strongest."""
-    shares = np.array([result.columns[f"{phase.name}_apparent_share"] for phase in result.phases])
-    return int(result.columns["scan"][int(np.nanargmax(np.nan_to_num(shares).min(axis=0)))])

@@ -57,12 +57,14 @@ def results_figures(stored: StoredResults, folder: Path) -> None:
         save_figure(_map_figure(stored), folder / "map")
 
 
-def representative_scan(stored: StoredResults) -> int:
-    """Of the scans with most phases, the one with the lowest R_wp."""
-    fitted = np.flatnonzero(np.isfinite(stored.columns["r_wp"]))
-    count = np.array([sum(stored.columns[f"{phase.name}_present"][i] for phase in stored.phases) for i in fitted])
-    richest = fitted[count == count.max()]
-    return int(stored.columns["scan"][richest[np.argmin(stored.columns["r_wp"][richest])]])
+def representative_scan(result: SeriesResult | StoredResults) -> int:
+    """Of the fitted scans with most phases, the one whose weakest phase is strongest."""
+    fitted = np.flatnonzero(np.isfinite(result.columns["r_wp"]))
+    shares = np.array([result.columns[f"{phase.name}_apparent_share"][fitted] for phase in result.phases])
+    shares = np.where(shares > 0.0, shares, np.nan)
+    phases = np.isfinite(shares).sum(axis=0)
+    weakest = np.where(phases == phases.max(), np.min(shares, axis=0, initial=1.0, where=np.isfinite(shares)), -1.0)
+    return int(result.columns["scan"][fitted[np.argmax(weakest)]])
 
 
 def _fit_figure(stored: StoredResults, scan: int):  # type: ignore[no-untyped-def]

@@ -67,7 +67,9 @@ def prepare_scan(pattern: Pattern, settings: RefineSettings) -> PreparedScan:
     """Choose the points and settle the noise model."""
     points = select_points(pattern, two_theta_range=settings.two_theta_range, exclude=settings.exclude)
     noise = noise_model(points.intensity, points.sigma, weights=settings.weights)
-    smooth = np.convolve(np.pad(points.intensity, 2, mode="edge"), np.full(5, 0.2), mode="valid")
+    smooth = points.intensity
+    if smooth.size:
+        smooth = np.convolve(np.pad(smooth, 2, mode="edge"), np.full(5, 0.2), mode="valid")
     variance = noise.constant + noise.slope * np.maximum(smooth, noise.floor)
     return PreparedScan(pattern=pattern, points=points, noise=noise, variance=variance)
 
@@ -118,9 +120,9 @@ def fit_scan(
     vary : (n_parameters,) what may move, before the recipe's word on it.
     """
     free = vary.copy()
-    for phase, there in zip(model.phases, present, strict=True):
+    for phase, there in enumerate(present):
         if not there:
-            free &= np.array([not name.startswith(f"{phase.name}_") for name in model.table.names])
+            free &= ~model.of_phase(phase)
     constrained = {name for name, said in settings.overrides.items() if said.expr is not None}
     tied = np.array([name in constrained for name in model.table.names])
     drive = refine_compiled if settings.solver == "compiled" else partial(refine_with_lmfit, method=settings.solver)

@@ -60,6 +60,11 @@ class PatternModel:
         table = parameter_table(instrument, phases, background)
         return cls(instrument=instrument, phases=phases, background=background, table=table)
 
+    def of_phase(self, phase: int) -> NDArray[np.bool_]:
+        """(n_parameters,) True for the parameters of a phase."""
+        first = slot.N_GLOBAL + slot.N_PHASE * phase
+        return np.array([first <= spec.slots[0][0] < first + slot.N_PHASE for spec in self.table], dtype=np.bool_)
+
     def choose_lines(
         self, values: NDArray[np.float64], two_theta: NDArray[np.float64], present: Sequence[bool]
     ) -> LineChoice:

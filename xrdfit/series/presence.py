@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from xrdfit.fit import ScanFit
 from xrdfit.kernels.least_squares import calculate, eliminated, make_workspace
 from xrdfit.model import PatternModel
-from xrdfit.series.selection import scaled_cell
+from xrdfit.series.selection import DECOYS, MISFIT, scaled_cell
 
 # One-sided 1 % point of the standard normal: the nominal rate of false alarms.
 Z_PRESENT = 2.3263478740408408
@@ -24,10 +24,6 @@ Z_PRESENT = 2.3263478740408408
 Z_UPPER = 1.6448536269514722
 # Below this the free intensities of a phase follow noise as much as signal, and its cell with them.
 Z_CELL = 20.0
-# Reduced chi^2 above which a residual is misfit rather than noise.
-MISFIT = 2.0
-# Factors on the cell that move a phase's lines to where they are not.
-DECOYS = tuple(1.0 + sign * (0.008 + 0.003 * step) for sign in (-1.0, 1.0) for step in range(13))
 
 Hkl = tuple[int, int, int]
 

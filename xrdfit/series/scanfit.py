@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from xrdfit.data import Outcome, RefineSettings
 from xrdfit.fit import PreparedScan, ScanFit, fit_scan, with_seeded_background
 from xrdfit.model import PatternModel
-from xrdfit.series.scopes import Scopes, belongs_to
+from xrdfit.series.scopes import Scopes
 from xrdfit.series.selection import (
+    DECOYS,
     DETERMINED,
+    MISFIT,
     RUNAWAY,
     broadening,
     cell_blur,
@@ -30,6 +32,13 @@ from xrdfit.series.state import ScanRecord, Status
 NARROW = 0.004
 WIDE = 0.03
 _MAX_ROUNDS = 6
+# A phase that brings more than this part of what all phases bring is there, however bad the fit. (Its part of the
+# intensity would not do: lines on top of another phase's may carry off any part of that.)
+_MAJOR = 0.25
+# By what factor a phase must gain more than its decoys.
+_CLEARLY = 2.5
+# A line that moves by this part of its FWHM when another phase is taken away has left its place.
+_OUT_OF_PLACE = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +80,7 @@ class ScanFitter:
             vary &= self.model.table.where(*kinds)
         for phase, state in enumerate(status):
             if state != Status.REFINED:
-                vary &= ~belongs_to(self.model, phase)
+                vary &= ~self.model.of_phase(phase)
         present = [state != Status.ABSENT for state in status]
         return fit_scan(self.model, prepared, self.settings, start=start, present=present, vary=vary)
 
@@ -125,12 +134,56 @@ class ScanFitter:
         """Whether a refined phase's cell can be read off: it is determined and the lines are still lines."""
         return cell_blur(found, self.model, phase) < DETERMINED and broadening(found, self.yardstick, phase) < RUNAWAY
 
+    def stands_out(self, fitted: Fitted) -> tuple[bool, ...]:
+        """Whether each phase's lines gain clearly more at its cell than with the cell stretched or squeezed.
+
+        Asked only where misfit, not noise, makes the residual: free areas then gain something anywhere near strong
+        lines, whatever is there. A phase that explains much of the pattern needs no such proof.
+        """
+        return tuple(
+            fitted.fit.agreement.chi2_reduced <= MISFIT
+            or state == Status.ABSENT
+            or fitted.significance[phase] > _MAJOR * sum(fitted.significance)
+            or self._outscores_decoys(fitted, phase)
+            for phase, state in enumerate(fitted.status)
+        )
+
+    def without(
+        self, prepared: PreparedScan, values: NDArray[np.float64], status: Sequence[Status], phase: int
+    ) -> ScanFit:
+        """The scan fitted without one of its phases, begun from `values`.
+
+        Where the other phases would leave their places to cover for the missing one, they are held where they were.
+        """
+        others = [Status.ABSENT if number == phase else state for number, state in enumerate(status)]
+        free = self.fit(prepared, values, others)
+        before = self.model.place(values, free.objective.lines)
+        moved = np.abs(free.objective.work.position - before.position) / (before.gauss + before.lorentz)
+        if free.objective.lines.phase.size and moved.max() > _OUT_OF_PLACE:
+            return self.fit(prepared, values, others, kinds=("background",))
+        return free
+
+    def _outscores_decoys(self, fitted: Fitted, phase: int) -> bool:
+        null = self.without(fitted.fit.prepared, fitted.fit.values, fitted.status, phase)
+        scores = gain_of_adding(
+            self.model,
+            null.prepared,
+            values=np.where(self.model.of_phase(phase), fitted.fit.values, null.values),
+            present=null.present,
+            phase=phase,
+            factors=(1.0, *DECOYS),
+            weight=null.objective.work.weight,
+        )
+        here = next(gain for gain, factor, _ in scores if factor == 1.0)
+        best_elsewhere = max(gain for gain, factor, _ in scores if factor != 1.0)
+        return here > _CLEARLY * best_elsewhere
+
     def _carry(self, found: ScanFit, start: NDArray[np.float64], status: Sequence[Status]) -> NDArray[np.float64]:
         """Values to go on from: the fit's, but the prediction for phases it does not refine."""
         values = found.values.copy()
         for phase, state in enumerate(status):
             if state != Status.REFINED or not found.present[phase]:
-                own = belongs_to(self.model, phase)
+                own = self.model.of_phase(phase)
                 values[own] = start[own]
         return values
 
@@ -195,8 +248,10 @@ class ScanFitter:
         return self.settle(prepared, found.values, status)
 
 
-def record_of(fitted: Fitted, *, outcome: Outcome, message: str) -> ScanRecord:
-    """The brief of a fit."""
+def record_of(
+    fitted: Fitted, *, outcome: Outcome, message: str, stands_out: tuple[bool, ...] | None = None
+) -> ScanRecord:
+    """The brief of a fit; every phase stands out if not said otherwise."""
     fit = fitted.fit
     lines = fit.objective.lines
     areas = tuple(
@@ -213,6 +268,7 @@ def record_of(fitted: Fitted, *, outcome: Outcome, message: str) -> ScanRecord:
         esd=fit.esd,
         status=fitted.status,
         significance=fitted.significance,
+        stands_out=(True,) * len(fitted.status) if stands_out is None else stands_out,
         areas=areas,
         width=tuple(mean_width(fit, phase) for phase in range(len(fitted.status))),
         chi2=fit.agreement.chi2,

@@ -35,9 +35,3 @@ def settle_scopes(model: PatternModel, settings: RefineSettings, *, n_scans: int
         scan.append(scope == "scan")
         series.append(scope == "series")
     return Scopes(scan=np.array(scan), series=np.array(series))
-
-
-def belongs_to(model: PatternModel, phase: int) -> NDArray[np.bool_]:
-    """(n_parameters,) True for the parameters of a phase."""
-    prefix = f"{model.phases[phase].name}_"
-    return np.array([name.startswith(prefix) for name in model.table.names])

@@ -12,13 +12,16 @@ from xrdfit.kernels import problem as slot
 from xrdfit.kernels.linear import nonnegative_solve
 from xrdfit.kernels.profiles import pseudo_voigt_shape
 from xrdfit.model import PatternModel
-from xrdfit.series.scopes import belongs_to
 
 # A phase's cell is read off only where its error moves the phase's lines by less than this part of their FWHM: beyond,
 # the error is not a standard deviation of anything, since the fit may sit on a neighbouring line or on noise.
 DETERMINED = 0.1
 # Lines that a fit makes this much broader than it found them have been left for the background or for other lines.
 RUNAWAY = 3.0
+# Reduced chi^2 above which a residual is misfit rather than noise.
+MISFIT = 2.0
+# Factors on the cell that move a phase's lines to where they are not.
+DECOYS = tuple(1.0 + sign * (0.008 + 0.003 * step) for sign in (-1.0, 1.0) for step in range(13))
 # Steps to either side of a cell search.
 _MOST_STEPS = 60
 
@@ -57,7 +60,7 @@ def scaled_cell(model: PatternModel, values: NDArray[np.float64], phase: int, fa
     """`values` with the cell lengths of a phase multiplied by `factor`."""
     result = values.copy()
     for i, spec in enumerate(model.table):
-        if spec.kind == "cell" and spec.unit == "Å" and belongs_to(model, phase)[i]:
+        if spec.kind == "cell" and spec.unit == "Å" and model.of_phase(phase)[i]:
             result[i] = min(max(values[i] * factor, spec.lower), spec.upper)
     return result
 
@@ -111,7 +114,7 @@ def cell_blur(fit: ScanFit, model: PatternModel, phase: int) -> float:
     Infinite where the cell, or part of it, is not determined.
     """
     table = model.table
-    chosen = table.where("cell") & belongs_to(model, phase)
+    chosen = table.where("cell") & model.of_phase(phase)
     names = [name for name, flag in zip(table.names, chosen, strict=True) if flag]
     where = [fit.names.index(name) for name in names if name in fit.names]
     if not where:

@@ -19,7 +19,6 @@ from xrdfit.series.presence import (
     reference_intensities,
 )
 from xrdfit.series.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
-from xrdfit.series.scopes import belongs_to
 from xrdfit.series.selection import gain_threshold, gains, mean_width
 from xrdfit.series.state import ScanRecord, Status
 from xrdfit.series.survey import Survey, survey, survey_indices
@@ -132,6 +131,7 @@ class SequentialSeries:
             esd=nothing,
             status=(Status.ABSENT,) * n_phases,
             significance=(0.0,) * n_phases,
+            stands_out=(False,) * n_phases,
             areas=({},) * n_phases,
             width=(np.nan,) * n_phases,
             chi2=np.nan,
@@ -147,7 +147,8 @@ class SequentialSeries:
         fitted = self._ladder(scan, start, status, neighbour)
         if fitted is None:
             return self._blank(Outcome.FAILED, "no fit converged: warm, staged and cold starts tried")
-        return record_of(fitted, outcome=Outcome.CONVERGED, message="")
+        stands_out = self.fitter.stands_out(fitted)
+        return record_of(fitted, outcome=Outcome.CONVERGED, message="", stands_out=stands_out)
 
     def _start_from(
         self, index: int, records: Mapping[int, ScanRecord]
@@ -164,7 +165,7 @@ class SequentialSeries:
         values[series] = self.seen.start[series]
         for phase in range(len(self.fitter.model.phases)):
             if nearest.status[phase] != Status.REFINED:
-                own = belongs_to(self.fitter.model, phase)
+                own = self.fitter.model.of_phase(phase)
                 source = next((i for _, i in good if known[i].status[phase] == Status.REFINED), None)
                 values[own] = self.seen.start[own] if source is None else known[source].values[own]
         return values, nearest.status, nearest if records else None
@@ -222,7 +223,7 @@ class SequentialSeries:
         values = predicted.copy()
         for phase, state in enumerate(status):
             if state == Status.REFINED and own.status[phase] == Status.REFINED:
-                mine = belongs_to(self.fitter.model, phase)
+                mine = self.fitter.model.of_phase(phase)
                 values[mine] = own.values[mine]
         mine_fit = self._final_fit(scan, values, predicted, status)
         across, _, _ = self._start_from(index, {i: r for i, r in self.records.items() if i != index})
@@ -232,7 +233,7 @@ class SequentialSeries:
         outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
         if not np.isfinite(best.fit.agreement.chi2):
             outcome = Outcome.FAILED
-        record = record_of(best, outcome=outcome, message="; ".join(messages))
+        record = record_of(best, outcome=outcome, message="; ".join(messages), stands_out=own.stands_out)
         return FinalScan(fitted=best, record=record, tests=tests)
 
     def _predicted(self, index: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -240,7 +241,7 @@ class SequentialSeries:
         assert self.seen is not None
         result = values.copy()
         for phase in range(len(self.fitter.model.phases)):
-            own = belongs_to(self.fitter.model, phase)
+            own = self.fitter.model.of_phase(phase)
             sure = [i for i in self.records if i != index and self._is_sure(i, phase)]
             left = max((i for i in sure if i < index), default=None)
             right = min((i for i in sure if i > index), default=None)
@@ -259,10 +260,10 @@ class SequentialSeries:
         return record.usable and record.status[phase] == Status.REFINED and self._is_strong(record, phase)
 
     def _is_strong(self, record: ScanRecord, phase: int) -> bool:
-        """Whether a phase's lines gain so much, at their usual width, that no test is needed."""
-        return record.significance[phase] > _SURE * gain_threshold(len(record.areas[phase])) and not (
-            record.width[phase] > _TOO_BROAD * self._usual_width(phase)
-        )
+        """Whether a phase's lines gain so much, there only and at their usual width, that no test is needed."""
+        enough = record.significance[phase] > _SURE * gain_threshold(len(record.areas[phase]))
+        broad = record.width[phase] > _TOO_BROAD * self._usual_width(phase)
+        return enough and record.stands_out[phase] and not broad
 
     def _usual_width(self, phase: int) -> float:
         """FWHM of a phase's lines where it stands best: the median over scans, weighted by significance."""
@@ -290,9 +291,7 @@ class SequentialSeries:
             reference = reference_intensities(areas, weights, leave_out=list(self.scans).index(index))
             if not reference:
                 continue
-            others = [Status.ABSENT if number == phase else state for number, state in enumerate(status)]
-            start = own.values.copy()
-            null = self.fitter.fit(scan, start, others)
+            null = self.fitter.without(scan, own.values, status, phase)
             test = presence_test(self.fitter.model, null, values=predicted, phase=phase, reference=reference)
             tests[phase] = test
             if test.z < Z_PRESENT:
@@ -312,7 +311,7 @@ class SequentialSeries:
         values = start.copy()
         for phase, there in enumerate(state):
             if there != Status.REFINED:
-                own = belongs_to(self.fitter.model, phase)
+                own = self.fitter.model.of_phase(phase)
                 values[own] = predicted[own]
         fit = self.fitter.fit(scan, values, state)
         vague = [
@@ -326,7 +325,7 @@ class SequentialSeries:
         if vague:
             for phase in vague:
                 state[phase] = Status.HELD
-                own = belongs_to(self.fitter.model, phase)
+                own = self.fitter.model.of_phase(phase)
                 values[own] = predicted[own]
             fit = self.fitter.fit(scan, values, state)
         return Fitted(fit=fit, status=tuple(state), significance=tuple(float(g) for g in gains(fit)))

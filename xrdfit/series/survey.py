@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from xrdfit.data import Outcome
 from xrdfit.fit import PreparedScan, ScanFit, ScanObjective
 from xrdfit.series.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
-from xrdfit.series.scopes import belongs_to
 from xrdfit.series.state import ScanRecord, Status
 from xrdfit.series.widths import observed_fwhm, with_first_widths
 
@@ -80,7 +79,7 @@ def survey(fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDAr
         best = max(fits, key=lambda i: _strength(fits[i], phase))
         found.append(fits[best].status[phase] == Status.REFINED)
         if found[-1]:
-            own = belongs_to(fitter.model, phase)
+            own = fitter.model.of_phase(phase)
             values[own] = fits[best].fit.values[own]
     records = {i: record_of(f, outcome=Outcome.CONVERGED, message="") for i, f in fits.items()}
     return Survey(records=records, start=values, anchor=_anchor(fits, found), found=tuple(found))
@@ -175,7 +174,7 @@ def _eliminated_information(
     scan = fitter.scopes.scan.copy()
     here = np.ones(where.size, dtype=np.bool_)
     for phase, status in enumerate(fitted.status):
-        own = belongs_to(model, phase)
+        own = model.of_phase(phase)
         if status != Status.REFINED:
             scan &= ~own
             here &= ~own[where]

@@ -11,9 +11,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from xrdfit.errors import CrystalError, InputError
-from xrdfit.fit import lmfit_parameters, prepare_scan, start_values
-from xrdfit.model import PatternModel
+from xrdfit.errors import CrystalError, InputError, NoResultError
+from xrdfit.fit import PreparedScan, lmfit_parameters, prepare_scan, start_values
+from xrdfit.model import PatternModel, select_points
 from xrdfit.recipe import Job, build_job, load_recipe
 
 
@@ -31,7 +31,7 @@ def make_plan(job: Job) -> dict[str, Any]:
     """Scans, points, weights, phases and parameters of a job, as plain values."""
     model = PatternModel.of(job.instrument, job.phases, job.background)
     values = start_values(model.table, job.settings.overrides)
-    first = prepare_scan(job.stack.read(0), job.settings)
+    first = _first_scan(job)
     parameters = lmfit_parameters(
         model.table, values, np.ones(len(model.table), dtype=np.bool_), job.settings.overrides
     )
@@ -67,6 +67,16 @@ def make_plan(job: Job) -> dict[str, Any]:
             for spec, value in zip(model.table, values, strict=True)
         },
     }
+
+
+def _first_scan(job: Job) -> PreparedScan:
+    """The first scan that has a valid point in the range."""
+    for scan in range(len(job.stack)):
+        pattern = job.stack.read(scan)
+        points = select_points(pattern, two_theta_range=job.settings.two_theta_range, exclude=job.settings.exclude)
+        if points.two_theta.size:
+            return prepare_scan(pattern, job.settings)
+    raise NoResultError(f"no valid point in any of {len(job.stack)} scans")
 
 
 def _print(plan: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from xrdfit.cli.problems import input_error
-from xrdfit.io import check_files, open_stack, write_stack
+from xrdfit.io import check_files, expand_files, open_stack, write_stack
 
 
 def refuse_existing(path: Path, *, fresh: bool) -> None:
@@ -32,6 +32,14 @@ def run_import(files: list[str], output: Path, *, fresh: bool) -> int:
     """Read all files once to find every mistake, then write the stack."""
     refuse_existing(output, fresh=fresh)
     stack = open_stack(files, base=Path.cwd())
+    if output.resolve() in {path.resolve() for path in expand_files(files, base=Path.cwd())}:
+        raise input_error(
+            "E180",
+            "the output is one of the files to import",
+            where=output,
+            found="a measured file against another name",
+            todo="give another name with -o",
+        )
     check_files(stack)
     write_stack(output, (stack.read(scan) for scan in range(len(stack))), times=stack.times)
     known = "with times" if stack.times is not None else "without times: none of the files tells them"

@@ -79,7 +79,7 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
     except XrdfitError as error:
         if debug:
             traceback.print_exc()
-        print(f"E400 {error}", file=sys.stderr)
+        print(f"E400 no result · series · {error} · see xrdfit check, and look at the patterns", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return _interrupted()

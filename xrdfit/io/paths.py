@@ -97,7 +97,7 @@ def _nothing_found(entry: str | Path, path: Path) -> Problem:
         found = f"no folder {missing.name} in {folder}"
     else:
         found = f"no match in {folder}, which holds {_contents(folder)}" if is_pattern else f"no such file in {folder}"
-    todo = f"did you mean {near[0]}?" if near else "correct the path; it is relative to the recipe"
+    todo = f"did you mean {near[0]}?" if near else "correct the path"
     return Problem(
         code=Code.NO_MATCH if is_pattern else Code.MISSING,
         what="the pattern matches no file" if is_pattern else "the file does not exist",

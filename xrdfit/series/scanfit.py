@@ -34,7 +34,7 @@ WIDE = 0.03
 _MAX_ROUNDS = 6
 # A phase that brings more than this part of what all phases bring is there, however bad the fit. (Its part of the
 # intensity would not do: lines on top of another phase's may carry off any part of that.)
-_MAJOR = 0.25
+_MAJOR = 0.1
 # By what factor a phase must gain more than its decoys.
 _CLEARLY = 2.5
 # A line that moves by this part of its FWHM when another phase is taken away has left its place.

@@ -32,6 +32,8 @@ _SURE = 10.0
 # A phase whose lines are this much broader than where it stands best may be soaking up misfit: it is tested like a
 # weak one.
 _TOO_BROAD = 2.0
+# A phase is taken back if R_wp without it is this much higher.
+_SPOILED = 1.2
 # Points that a fit needs beyond its parameters.
 _SPARE_POINTS = 20
 
@@ -220,21 +222,36 @@ class SequentialSeries:
             return FinalScan(fitted=None, record=own, tests=())
         predicted = self._predicted(index, own.values)
         status, tests = self._decide(index, scan, own, predicted)
-        values = predicted.copy()
-        for phase, state in enumerate(status):
-            if state == Status.REFINED and own.status[phase] == Status.REFINED:
-                mine = self.fitter.model.of_phase(phase)
-                values[mine] = own.values[mine]
-        mine_fit = self._final_fit(scan, values, predicted, status)
-        across, _, _ = self._start_from(index, {i: r for i, r in self.records.items() if i != index})
-        across_fit = self._final_fit(scan, across, predicted, status)
-        best, other = sorted((mine_fit, across_fit), key=lambda fitted: fitted.fit.agreement.chi2)
+        best, other = self._final_fits(index, scan, own, predicted, status)
+        if status != own.status and best.fit.agreement.r_wp > _SPOILED * own.r_wp:
+            # Whatever the test says of a phase without which the pattern is not described, it is there.
+            status = tuple(max(new, old) for new, old in zip(status, own.status, strict=True))
+            best, other = self._final_fits(index, scan, own, predicted, status)
         messages = self._complaints(best, other, usual)
         outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
         if not np.isfinite(best.fit.agreement.chi2):
             outcome = Outcome.FAILED
         record = record_of(best, outcome=outcome, message="; ".join(messages), stands_out=own.stands_out)
         return FinalScan(fitted=best, record=record, tests=tests)
+
+    def _final_fits(
+        self,
+        index: int,
+        scan: PreparedScan,
+        own: ScanRecord,
+        predicted: NDArray[np.float64],
+        status: tuple[Status, ...],
+    ) -> tuple[Fitted, Fitted]:
+        """The scan fitted from its own first result and from its neighbour across, the better one first."""
+        values = predicted.copy()
+        for phase, state in enumerate(status):
+            if state == Status.REFINED and own.status[phase] == Status.REFINED:
+                mine = self.fitter.model.of_phase(phase)
+                values[mine] = own.values[mine]
+        across, _, _ = self._start_from(index, {i: r for i, r in self.records.items() if i != index})
+        fits = (self._final_fit(scan, start, predicted, status) for start in (values, across))
+        best, other = sorted(fits, key=lambda fitted: fitted.fit.agreement.chi2)
+        return best, other
 
     def _predicted(self, index: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """`values` with cells and widths of every phase as the other scans would have them: between the nearest two."""

@@ -12,8 +12,11 @@ from xrdfit.kernels.jit import kernel
 from xrdfit.kernels.problem import Problem
 
 _DEG = 180.0 / math.pi
-# Smallest Gaussian FWHM squared, deg^2: keeps the width real where u tan^2 + v tan + w dips below zero.
+# Smallest Gaussian FWHM squared, deg^2, of an instrument without any width of its own.
 _LEAST_GAUSS_SQUARED = 1e-8
+# Where v takes away all but this part of u tan^2 + w, the polynomial goes over into an exponential that stays above zero:
+# a fit that tries such values must see a real width and a slope. No instrument has such a resolution.
+_LEAST_PART = 0.05
 # Where a line goes that the wavelength cannot reach, deg: outside every pattern.
 UNREACHABLE = 1e6
 
@@ -52,6 +55,26 @@ def inverse_d_squared(
     gradient[4] = 2.0 * v1 * v3 * a * c * math.sin(cell[4] / _DEG) / _DEG
     gradient[5] = 2.0 * v1 * v2 * a * b * math.sin(cell[5] / _DEG) / _DEG
     return h * v1 + k * v2 + l * v3
+
+
+@kernel
+def caglioti(u: float, v: float, w: float, tangent: float) -> tuple[float, float, float, float, float]:
+    """``u tan^2 + v tan + w`` (deg^2) kept positive, and its derivatives with respect to u, v, w and the tangent.
+
+    Caglioti, Paoletti & Ricci (1958), doi:10.1016/0369-643X(58)90029-X.
+    """
+    square = tangent * tangent
+    polynomial = square * u + tangent * v + w
+    without_v = square * abs(u) + abs(w)
+    if polynomial >= _LEAST_PART * without_v:
+        return polynomial, square, tangent, 1.0, 2.0 * u * tangent + v
+    # Value and slope go on smoothly from the polynomial's.
+    value = _LEAST_PART * without_v * math.exp(polynomial / (_LEAST_PART * without_v) - 1.0)
+    slope = value / (_LEAST_PART * without_v)
+    by_without = slope * (_LEAST_PART - polynomial / without_v)
+    by_u = square * (slope + by_without * (1.0 if u >= 0.0 else -1.0))
+    by_w = slope + by_without * (1.0 if w >= 0.0 else -1.0)
+    return value, by_u, slope * tangent, by_w, slope * (2.0 * u * tangent + v) + by_without * 2.0 * abs(u) * tangent
 
 
 @kernel
@@ -141,15 +164,16 @@ def place_lines(
             position[line, e] = 2.0 * theta * _DEG + zero + shift
 
             broad = gauss_strain * tangent
-            squared = tangent * (u * tangent + v) + w + broad * broad
+            instrumental, by_u, by_v, by_w, by_tangent = caglioti(u, v, w, tangent)
+            squared = instrumental + broad * broad
             dtangent = 1.0 / (cosine * cosine)
             if squared > _LEAST_GAUSS_SQUARED:
                 width = math.sqrt(squared)
                 half = 0.5 / width
-                by_theta[line, e, 1] = half * dtangent * (2.0 * u * tangent + v + 2.0 * gauss_strain * broad)
-                derivative[slot.CAGLIOTI_U] = half * tangent * tangent
-                derivative[slot.CAGLIOTI_V] = half * tangent
-                derivative[slot.CAGLIOTI_W] = half
+                by_theta[line, e, 1] = half * dtangent * (by_tangent + 2.0 * gauss_strain * broad)
+                derivative[slot.CAGLIOTI_U] = half * by_u
+                derivative[slot.CAGLIOTI_V] = half * by_v
+                derivative[slot.CAGLIOTI_W] = half * by_w
                 derivative[slot.N_GLOBAL + slot.GAUSS_STRAIN] = broad * tangent / width
             else:
                 width = math.sqrt(_LEAST_GAUSS_SQUARED)

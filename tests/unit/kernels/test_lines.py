@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests import scans, twins
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.lines import UNREACHABLE, inverse_d_squared, place_lines
+from xrdfit.kernels.lines import UNREACHABLE, caglioti, inverse_d_squared, place_lines
 from xrdfit.kernels.problem import Problem
 from xrdfit.model import Background, Instrument, LineChoice, PatternModel
 
@@ -173,3 +173,20 @@ def test_lorentzian_width_below_zero_is_zero_and_flat_but_at_zero_it_can_grow() 
     assert not below.any() and not by_theta[:, :, 2].any() and not by_slot[:, :, size].any()
     _, at, _, by_slot = slopes(scans.parameters(model, instrument_lorentz_size=0.0, LFP_lorentz_size=0.0))
     assert not at.any() and (by_slot[:, :, size] > 0.9).all()
+
+
+@pytest.mark.parametrize("v", [-0.002, -0.03, -0.0278, -0.2, 0.0])
+def test_resolution_stays_real_and_has_a_slope_where_v_takes_the_width_away(v: float) -> None:
+    given = (0.0257, v, 0.0056, 0.54)
+    value, *slopes = caglioti(*given)
+    assert value > 0.0
+    for i, slope in enumerate(slopes):
+        step = 1e-6 * max(abs(given[i]), 1e-3)
+        above, below = (caglioti(*[x + sign * step * (i == j) for j, x in enumerate(given)])[0] for sign in (1, -1))
+        assert slope == pytest.approx((above - below) / (2.0 * step), rel=1e-5, abs=1e-12)
+
+
+def test_resolution_is_the_caglioti_polynomial_for_any_real_instrument() -> None:
+    # A laboratory diffractometer, and a neutron one whose v takes away four fifths of the width.
+    for u, v, w, tangent in ((0.004, -0.002, 0.0035, 0.3), (0.19, -0.4235, 0.328, 1.1)):
+        assert caglioti(u, v, w, tangent)[0] == u * tangent**2 + tangent * v + w

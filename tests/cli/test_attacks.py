@@ -201,6 +201,15 @@ def test_fresh_replaces_results_with_the_same_bytes_and_keeps_what_is_not_ours(s
     assert (series / "trajectories.csv").read_bytes() == first
 
 
+def test_the_classical_scheme_sees_the_phases_that_the_joint_one_sees(series: Path, xrdfit: Xrdfit) -> None:
+    _say(series, "refine", "extraction", "partition")
+    assert xrdfit("refine", series / "recipe.toml", "--scans", "1:2").exit_code in (0, 1)
+    (row,) = _table(series / "recipe-results")
+    assert (row["LFP_present"], row["FP_present"]) == ("1", "1")
+    assert float(row["r_wp"]) < 0.06
+    assert abs(float(row["FP_a"]) - 9.8165) < 4.0 * float(row["FP_a_esd"])
+
+
 def test_results_are_not_resumed_once_the_patterns_have_changed(series: Path, xrdfit: Xrdfit) -> None:
     assert xrdfit("refine", series / "recipe.toml").exit_code == 0
     _change(series, [1], 300.0)

@@ -83,6 +83,7 @@ def refine_classically(
     objective.forget()
     objective.calculate(best[1])
     objective.set_areas(best[3])
+    objective.fill_products()
     return minimizer_result(
         objective,
         constraints,

@@ -79,6 +79,12 @@ class ScanObjective:
         self.chi2 = compare(self.problem, self.work)
         self._at = None
 
+    def fill_products(self) -> None:
+        """Products of the lines' profiles with each other and with the net pattern, which given areas do without."""
+        work = self.work
+        weighted_gram(work.profiles, work.weight, work.gram)
+        work.right[:] = work.profiles @ (work.weight * (self.points.intensity - work.background))
+
     def residual(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n,) weighted residual (observed - calculated) / sigma."""
         self.calculate(values)
@@ -110,7 +116,7 @@ class ScanObjective:
         """Normal matrix and right side of the variables after elimination of the areas."""
         self.calculate(values)
         if not self.areas_free:
-            weighted_gram(self.work.profiles, self.work.weight, self.work.gram)
+            self.fill_products()
         slots = self.model.table.slots(values)
         mapping = np.ascontiguousarray(self.slot_derivative(derivative))
         return normal_equations(self.problem, slots, self.row_of_slot, mapping, self.work, areas_free)

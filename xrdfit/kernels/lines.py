@@ -14,7 +14,7 @@ from xrdfit.kernels.problem import Problem
 _DEG = 180.0 / math.pi
 # Smallest Gaussian FWHM squared, deg^2, of an instrument without any width of its own.
 _LEAST_GAUSS_SQUARED = 1e-8
-# Where v takes away all but this part of u tan^2 + w, the polynomial goes over into an exponential that stays above zero:
+# Where v takes away all but this part of u tan^2 + w, the polynomial goes over into an exponential above zero:
 # a fit that tries such values must see a real width and a slope. No instrument has such a resolution.
 _LEAST_PART = 0.05
 # Where a line goes that the wavelength cannot reach, deg: outside every pattern.

@@ -1,0 +1,112 @@
+"""What a series owes its user: bad scans cost themselves only, order and direction do not matter, ghosts stay out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import xrdfit
+from xrdfit.data import MemoryStack, Pattern, SeriesResult
+from xrdfit.errors import NoResultError
+from xrdfit.recipe import Job
+from xrdfit.series.presence import presence_test, score_test
+from xrdfit.series.sequential import walk_order
+from xrdfit.simulate import WELL_BEHAVED, SimulatedStack, simulate_stack
+
+CELLS = ("LFP_a", "LFP_b", "LFP_c", "FP_a", "FP_b", "FP_c")
+
+
+@pytest.fixture(scope="module")
+def simulated() -> SimulatedStack:
+    return simulate_stack(WELL_BEHAVED, seed=77, n_scans=10)
+
+
+def with_intensity(pattern: Pattern, intensity: np.ndarray) -> Pattern:
+    return replace(pattern, intensity=intensity)
+
+
+def test_bad_scans_cost_themselves_only(simulated: SimulatedStack, refine: Callable[..., SeriesResult]) -> None:
+    patterns = [simulated.read(scan) for scan in range(len(simulated))]
+    good = refine(simulated).columns
+    spoiled = list(patterns)
+    spoiled[3] = with_intensity(patterns[3], np.zeros_like(patterns[3].intensity))
+    spoiled[6] = with_intensity(patterns[6], np.full_like(patterns[6].intensity, np.nan))
+    bad = refine(simulated, stack=MemoryStack.of(spoiled, times=simulated.times)).columns
+    assert list(bad["outcome"][[3, 6]]) == ["no_data", "no_data"]
+    kept = [scan for scan in range(len(simulated)) if scan not in (3, 6)]
+    for name in CELLS:
+        assert np.isnan(bad[name][[3, 6]]).all()
+        both = np.isfinite(good[name][kept]) & np.isfinite(bad[name][kept])
+        np.testing.assert_array_equal(np.isfinite(good[name][kept]), np.isfinite(bad[name][kept]))
+        apart = np.abs(good[name] - bad[name])[kept][both] / good[f"{name}_esd"][kept][both]
+        assert apart.max(initial=0.0) < 0.2
+
+
+def test_direction_of_the_walk_does_not_change_the_answer(
+    simulated: SimulatedStack, refine: Callable[..., SeriesResult]
+) -> None:
+    ways = [refine(simulated, direction=way).columns for way in ("outward", "forward", "backward")]
+    for name in CELLS:
+        for other in ways[1:]:
+            np.testing.assert_array_equal(np.isfinite(ways[0][name]), np.isfinite(other[name]))
+            assert np.nanmax(np.abs(other[name] - ways[0][name]) / ways[0][f"{name}_esd"]) < 0.05
+
+
+def test_start_cells_half_a_percent_off_lead_to_the_same_cells(
+    simulated: SimulatedStack, job_of: Callable[[SimulatedStack], Job]
+) -> None:
+    job = job_of(simulated)
+    right = xrdfit.refine_series(job).columns
+    phases = tuple(
+        replace(phase, cell=type(phase.cell)(*(1.005 * phase.cell.lengths_angles[:3]), 90.0, 90.0, 90.0))
+        for phase in job.phases
+    )
+    off = xrdfit.refine_series(replace(job, phases=phases)).columns
+    for name in CELLS:
+        assert np.nanmax(np.abs(off[name] - right[name]) / right[f"{name}_esd"]) < 0.05
+
+
+def test_a_phase_that_is_nowhere_gets_no_cell(simulated: SimulatedStack, refine: Callable[..., SeriesResult]) -> None:
+    pure = np.flatnonzero(simulate_stack(WELL_BEHAVED, seed=1).truth["FP_fraction"] == 0.0)
+    stacks = [simulate_stack(WELL_BEHAVED, seed=seed) for seed in (81, 82)]
+    patterns = [stack.read(int(scan)) for stack in stacks for scan in pure]
+    columns = refine(simulated, stack=MemoryStack.of(patterns)).columns
+    assert np.isnan(columns["FP_a"]).all()
+    assert (columns["FP_present"] == 0).all()
+    assert np.isfinite(columns["LFP_a"]).all()
+
+
+def test_a_series_without_any_signal_is_no_result(
+    simulated: SimulatedStack, refine: Callable[..., SeriesResult]
+) -> None:
+    dead = [with_intensity(simulated.read(0), np.zeros(simulated.two_theta.size))] * 3
+    with pytest.raises(NoResultError, match="all values equal"):
+        refine(simulated, stack=MemoryStack.of(dead))
+
+
+def test_walk_begins_at_the_anchor_and_meets_every_scan_once() -> None:
+    assert walk_order([0, 1, 2, 3, 4], 2, "outward") == [2, 3, 4, 1, 0]
+    assert walk_order([0, 1, 2], 1, "backward") == [2, 1, 0]
+
+
+def test_score_of_noise_is_standard_normal(simulated: SimulatedStack, job_of: Callable[[SimulatedStack], Job]) -> None:
+    # A template that is not in the data, against many noise realisations of a pure scan.
+    job = job_of(simulated)
+    model = simulated.model
+    rng = np.random.default_rng(5)
+    fits = []
+    for _ in range(40):
+        counts = rng.poisson(simulated.expected[0]).astype(float)
+        stack = MemoryStack.of([with_intensity(simulated.read(0), counts)])
+        fits.append(xrdfit.refine_one_scan(replace(job, stack=stack), 0, solver="compiled"))
+    template = np.exp(-0.5 * ((simulated.two_theta - 23.4) / 0.1) ** 2)
+    scores = [score_test(fit, template).z for fit in fits]
+    assert abs(np.mean(scores)) < 0.6
+    assert 0.7 < np.std(scores) < 1.35
+    reference = {(2, 0, 0): 0.4, (2, 1, 0): 0.2, (1, 0, 1): 0.2, (3, 0, 1): 0.2}
+    values = model.table.defaults()
+    tests = [presence_test(model, fit, values=values, phase=1, reference=reference) for fit in fits[:20]]
+    assert abs(np.mean([test.z for test in tests])) < 1.0

@@ -33,6 +33,7 @@ class RefineSettings:
     mode: Literal["series", "sequential"] = "sequential"
     intensities: Literal["shared", "lebail", "structure"] = "lebail"
     extraction: Literal["joint", "partition"] = "joint"
+    unresolved: Literal["carried", "free"] = "carried"
     solver: str = "compiled"
     direction: Direction = "outward"
     weights: Weights = "auto"

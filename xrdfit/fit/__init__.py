@@ -15,9 +15,11 @@ from xrdfit.fit.scan import (
     with_seeded_background,
 )
 from xrdfit.fit.statistics import Agreement, agreement
+from xrdfit.fit.ties import Expected
 
 __all__ = [
     "Agreement",
+    "Expected",
     "PreparedScan",
     "ScanFit",
     "ScanObjective",

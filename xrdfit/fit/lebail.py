@@ -26,11 +26,12 @@ def partition(objective: ScanObjective, values: NDArray[np.float64], *, area: ND
     free, objective.areas_free = objective.areas_free, False
     objective.forget()
     objective.calculate(values)
-    net = objective.problem.intensity - objective.work.background
+    net = objective.points.intensity - objective.at_points(objective.work.background)
+    profiles = np.ascontiguousarray(objective.at_points(objective.work.profiles))
     shared = area.copy()
     for _ in range(cycles):
         before = shared.copy()
-        partition_cycle(objective.work.profiles, net, before, shared)
+        partition_cycle(profiles, net, before, shared)
     objective.set_areas(shared)
     objective.areas_free = free
 
@@ -40,7 +41,7 @@ def start_by_partition(objective: ScanObjective, values: NDArray[np.float64], va
 
     variance : (n,) of the points before any model is at hand.
     """
-    objective.work.weight[:] = 1.0 / variance
+    objective.start_weights(1.0 / variance)
     n_lines = objective.lines.phase.size
     if n_lines:
         equal = np.full(n_lines, max(float(np.ptp(objective.points.intensity)), 1e-300))

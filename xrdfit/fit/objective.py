@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from xrdfit.fit.ties import Expected, tie_unresolved
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.least_squares import (
     calculate,
@@ -28,6 +29,7 @@ class ScanObjective:
     values : (n_parameters,) where the lines are listed.
     present : which phases are in the model.
     wanted : (n_parameters,) True for the parameters whose derivatives will be asked for.
+    expected : per phase, areas by which lines that the scan cannot tell apart are tied; see `xrdfit.fit.ties`.
     """
 
     def __init__(
@@ -39,13 +41,15 @@ class ScanObjective:
         values: NDArray[np.float64],
         present: Sequence[bool],
         wanted: NDArray[np.bool_],
+        expected: Sequence[Expected] = (),
     ) -> None:
         self.model = model
         self.points = points
         self.noise = noise
         self.present = tuple(present)
         self.lines: LineChoice = model.choose_lines(values, points.two_theta, present)
-        self.problem = model.problem(points, noise, self.lines)
+        ties = tie_unresolved(self.lines, model.place(values, self.lines), expected) if expected else None
+        self.problem = model.problem(points, noise, self.lines, ties)
         in_use = np.abs(model.table.slot_mapping[:, wanted]).sum(axis=1) > 0.0
         self.row_of_slot = np.where(in_use, np.cumsum(in_use) - 1, -1).astype(np.int64)
         self.rows = np.flatnonzero(in_use)
@@ -54,6 +58,17 @@ class ScanObjective:
         self.nfev = 0
         self._at: NDArray[np.float64] | None = None
         self.chi2 = np.inf
+
+    def at_points(self, array: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The part (..., n) of an array of the workspace that belongs to points of the pattern, not to ties."""
+        return array[..., : self.points.two_theta.size]
+
+    def start_weights(self, weight: NDArray[np.float64]) -> None:
+        """Weights (n,) of the points before any model is at hand."""
+        n = weight.size
+        self.work.weight[:n] = weight
+        self.work.weight[n:] = 1.0 / self.problem.variance_constant[n:]
+        self._at = None
 
     def update_weights(self) -> None:
         """Bring the weights up to date with the model last calculated."""
@@ -83,10 +98,10 @@ class ScanObjective:
         """Products of the lines' profiles with each other and with the net pattern, which given areas do without."""
         work = self.work
         weighted_gram(work.profiles, work.weight, work.gram)
-        work.right[:] = work.profiles @ (work.weight * (self.points.intensity - work.background))
+        work.right[:] = work.profiles @ (work.weight * (self.problem.intensity - work.background))
 
     def residual(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n,) weighted residual (observed - calculated) / sigma."""
+        """(n + n_ties,) weighted residual (observed - calculated) / sigma, the ties' at the end."""
         self.calculate(values)
         return np.sqrt(self.work.weight) * self.work.residual
 

@@ -20,6 +20,7 @@ from xrdfit.fit.objective import ScanObjective
 from xrdfit.fit.parameters import Constraints, lmfit_parameters
 from xrdfit.fit.solution import marginal_area_covariance
 from xrdfit.fit.statistics import Agreement, agreement, esd_factor
+from xrdfit.fit.ties import Expected
 from xrdfit.model import NoiseModel, PatternModel, Points, noise_model, select_points
 
 # Times the list of lines may change during a fit before it is taken as it is.
@@ -110,6 +111,7 @@ def fit_scan(
     start: NDArray[np.float64],
     present: Sequence[bool],
     vary: NDArray[np.bool_],
+    expected: Sequence[Expected] = (),
 ) -> ScanFit:
     """Refine one scan from `start`.
 
@@ -118,6 +120,7 @@ def fit_scan(
     start : (n_parameters,) in the table's order, background included.
     present : which phases are in the model; the parameters of the others are held.
     vary : (n_parameters,) what may move, before the recipe's word on it.
+    expected : per phase, areas by which lines that the scan cannot tell apart are tied; see `xrdfit.fit.ties`.
     """
     free = vary.copy()
     for phase, there in enumerate(present):
@@ -132,7 +135,13 @@ def fit_scan(
         parameters = lmfit_parameters(model.table, values, free, settings.overrides)
         values = np.array([float(parameter.value) for parameter in parameters.values()])
         objective = ScanObjective(
-            model, prepared.points, prepared.noise, values=values, present=present, wanted=free | tied
+            model,
+            prepared.points,
+            prepared.noise,
+            values=values,
+            present=present,
+            wanted=free | tied,
+            expected=expected,
         )
         start_by_partition(objective, values, prepared.variance)
         if settings.extraction == "partition":
@@ -159,9 +168,9 @@ def _finished(
     objective.calculate(values)
     fit = agreement(
         observed=prepared.points.intensity,
-        calculated=work.model,
-        background=work.background,
-        weight=work.weight,
+        calculated=objective.at_points(work.model),
+        background=objective.at_points(work.background),
+        weight=objective.at_points(work.weight),
         n_parameters=int(np.isfinite(np.diag(result.covar)).sum()) + int(np.count_nonzero(work.area)),
     )
     factor = esd_factor(fit, scaling=settings.esd_scaling, regime=prepared.noise.regime)

@@ -123,7 +123,8 @@ def minimizer_result(
         known = bool(leans_on.any() and np.isfinite(stderr[leans_on]).all())
         parameters[name].stderr = float(np.sqrt(full[row, row])) if known else None
     n_active = int(np.count_nonzero(objective.work.area))
-    chi2 = objective.chi2
+    residual = objective.at_points(objective.residual(values))
+    chi2 = float(residual @ residual)
     n_points = objective.points.two_theta.size
     result = MinimizerResult(
         method=method,
@@ -139,7 +140,7 @@ def minimizer_result(
         nvarys=len(names),
         nfree=max(n_points - len(names) - n_active, 1),
         chisqr=chi2,
-        residual=objective.residual(values),
+        residual=residual,
         errorbars=bool(np.isfinite(stderr).all()),
         aborted=False,
         scale_covar=False,

@@ -57,6 +57,8 @@ class Problem(NamedTuple):
     wavelength, weight : (n_lines,) of the source, weights summing to one.
     geometry : BRAGG_BRENTANO or DEBYE_SCHERRER.
     radius : goniometer radius, mm.
+    ties : (m, n_ties) combinations of the areas that are known to be near zero. They stand as observations of zero
+        behind the pattern's points: the last n_ties entries of every (n,) array.
     hkl : (m, 3) float, phase : (m,) index of the phase of each line. n_phases : phases in the parameter vector.
     """
 
@@ -74,3 +76,4 @@ class Problem(NamedTuple):
     hkl: NDArray[np.float64]
     phase: NDArray[np.int64]
     n_phases: int
+    ties: NDArray[np.float64] = np.zeros((0, 0))

@@ -23,6 +23,9 @@ _SHIFT_ALLOWANCE = 1.0
 # A line whose centre is this many FWHM from any used point still leaves 6 % of its height there. Further lines bend the
 # background less than the free area of a line seen by its tail alone costs in precision.
 _TAIL_REACH = 2.0
+# Where observations that are not points of the pattern stand, deg: no line is felt there.
+_BEHIND = 1e9
+_TIE_SCALE = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +107,22 @@ class PatternModel:
         place_lines(problem, self.table.slots(values), position, gauss, lorentz, by_theta, by_slot)
         return Placement(position=position, gauss=gauss, lorentz=lorentz)
 
-    def problem(self, points: Points, noise: NoiseModel, lines: LineChoice) -> Problem:
-        """The kernels' view of one scan with these lines."""
-        return self._problem(lines, two_theta=points.two_theta, intensity=points.intensity, noise=noise)
+    def problem(
+        self, points: Points, noise: NoiseModel, lines: LineChoice, ties: NDArray[np.float64] | None = None
+    ) -> Problem:
+        """The kernels' view of one scan with these lines, and with ties (m, n_ties) between their areas."""
+        problem = self._problem(lines, two_theta=points.two_theta, intensity=points.intensity, noise=noise)
+        if ties is None or ties.shape[1] == 0:
+            return problem
+        n_ties = ties.shape[1]
+        return problem._replace(
+            two_theta=np.append(problem.two_theta, np.full(n_ties, _BEHIND)),
+            intensity=np.append(problem.intensity, np.zeros(n_ties)),
+            # Scaled up together with the ties, so that a variance that grows with the model makes no difference here.
+            variance_constant=np.append(problem.variance_constant, np.full(n_ties, _TIE_SCALE**2)),
+            chebyshev=np.pad(problem.chebyshev, ((0, 0), (0, n_ties))),
+            ties=np.ascontiguousarray(_TIE_SCALE * ties),
+        )
 
     def _problem(
         self,

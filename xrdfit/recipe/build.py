@@ -194,6 +194,7 @@ def _settings(data: DataTable, refine: RefineTable) -> RefineSettings:
         direction=refine.direction,
         weights=data.weights,
         esd_scaling=refine.esd_scaling,
+        unresolved=refine.unresolved,
         two_theta_range=data.range,
         exclude=data.exclude,
         scope={name: entry.scope for name, entry in refine.scope.items()},

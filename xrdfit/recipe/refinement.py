@@ -93,6 +93,7 @@ class RefineTable(Table):
     mode: Literal["series", "sequential"] = "sequential"
     intensities: Literal["shared", "lebail", "structure"] = "lebail"
     extraction: Literal["joint", "partition"] = "joint"
+    unresolved: Literal["carried", "free"] = "carried"
     solver: Text = "compiled"
     direction: Direction = "outward"
     esd_scaling: EsdScaling = "berar-lelann"

@@ -139,9 +139,9 @@ def _scan_result(model: PatternModel, final: FinalScan, fit: ScanFit, covariance
         curves=Curves(
             two_theta=pattern.two_theta,
             observed=pattern.intensity,
-            sigma=_spread(points.used, 1.0 / np.sqrt(objective.work.weight)),
-            calculated=_spread(points.used, objective.work.model),
-            background=_spread(points.used, objective.work.background),
+            sigma=_spread(points.used, 1.0 / np.sqrt(objective.at_points(objective.work.weight))),
+            calculated=_spread(points.used, objective.at_points(objective.work.model)),
+            background=_spread(points.used, objective.at_points(objective.work.background)),
             used=points.used,
         ),
         r_p=fit.agreement.r_p,

@@ -7,7 +7,7 @@ its score at the fit without the phase, everything that fit refined being projec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from xrdfit.fit import ScanFit
 from xrdfit.kernels.least_squares import calculate, eliminated, make_workspace
 from xrdfit.model import PatternModel
 from xrdfit.series.selection import DECOYS, MISFIT, scaled_cell
+from xrdfit.series.state import Hkl
 
 # One-sided 1 % point of the standard normal: the nominal rate of false alarms.
 Z_PRESENT = 2.3263478740408408
@@ -24,8 +25,6 @@ Z_PRESENT = 2.3263478740408408
 Z_UPPER = 1.6448536269514722
 # Below this the free intensities of a phase follow noise as much as signal, and its cell with them.
 Z_CELL = 20.0
-
-Hkl = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,23 +41,6 @@ class PresenceTest:
     @property
     def upper95(self) -> float:
         return max(self.amplitude, 0.0) + Z_UPPER * self.esd
-
-
-def reference_intensities(
-    areas: Sequence[Mapping[Hkl, float]], weights: Sequence[float], *, leave_out: int
-) -> dict[Hkl, float]:
-    """Relative intensities of a phase (sum 1), averaged over scans, the one under test left out.
-
-    areas : hkl -> line area of each scan; weights : of each scan, zero where it must not count.
-    """
-    total: dict[Hkl, float] = {}
-    for scan, (lines, weight) in enumerate(zip(areas, weights, strict=True)):
-        norm = sum(lines.values())
-        if scan != leave_out and weight > 0.0 and norm > 0.0:
-            for hkl, area in lines.items():
-                total[hkl] = total.get(hkl, 0.0) + weight * area / norm
-    everything = sum(total.values())
-    return {hkl: area / everything for hkl, area in total.items()} if everything > 0.0 else {}
 
 
 def phase_template(
@@ -116,15 +98,15 @@ def score_test(fit: ScanFit, template: NDArray[np.float64]) -> PresenceTest:
     work = objective.work
     slots = objective.model.table.slots(fit.values)
     _, _, active = eliminated(objective.problem, slots, objective.row_of_slot, work)
-    root = np.sqrt(work.weight)
-    known = np.concatenate([work.profiles[active], work.jacobian]) * root
+    root = np.sqrt(objective.at_points(work.weight))
+    known = np.concatenate([objective.at_points(work.profiles[active]), objective.at_points(work.jacobian)]) * root
     wanted = template * root
     basis = _orthonormal_rows(known)
     new = wanted - basis.T @ (basis @ wanted)
     strength = float(new @ new)
     if strength <= 1e-10 * float(wanted @ wanted):
         return PresenceTest(amplitude=0.0, esd=np.inf)
-    residual = root * work.residual
+    residual = root * objective.at_points(work.residual)
     amplitude = float(new @ residual) / strength
     rest = residual - amplitude * new
     n_free = max(rest.size - basis.shape[0] - 1, 1)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, RefineSettings
-from xrdfit.fit import PreparedScan, ScanFit, fit_scan, with_seeded_background
+from xrdfit.fit import Expected, PreparedScan, ScanFit, fit_scan, with_seeded_background
 from xrdfit.model import PatternModel
 from xrdfit.series.scopes import Scopes
 from xrdfit.series.selection import (
@@ -69,20 +69,20 @@ class ScanFitter:
         status: Sequence[Status],
         *,
         kinds: Sequence[str] | None = None,
-        also: NDArray[np.bool_] | None = None,
+        expected: Sequence[Expected] = (),
     ) -> ScanFit:
         """Fit with the given phases; the cell and widths of a held phase stay at `start`.
 
-        kinds : only these kinds of parameters move (all if None). also : further parameters that move.
+        kinds : only these kinds of parameters move (all if None). expected : areas that tie unresolved lines.
         """
-        vary = self.scopes.scan.copy() if also is None else self.scopes.scan | also
+        vary = self.scopes.scan.copy()
         if kinds is not None:
             vary &= self.model.table.where(*kinds)
         for phase, state in enumerate(status):
             if state != Status.REFINED:
                 vary &= ~self.model.of_phase(phase)
         present = [state != Status.ABSENT for state in status]
-        return fit_scan(self.model, prepared, self.settings, start=start, present=present, vary=vary)
+        return fit_scan(self.model, prepared, self.settings, start=start, present=present, vary=vary, expected=expected)
 
     def staged(self, prepared: PreparedScan, start: NDArray[np.float64], status: Sequence[Status]) -> ScanFit:
         """Background first, then positions, then widths, then all: for a start that is not close."""
@@ -172,7 +172,7 @@ class ScanFitter:
             present=null.present,
             phase=phase,
             factors=(1.0, *DECOYS),
-            weight=null.objective.work.weight,
+            weight=null.objective.at_points(null.objective.work.weight),
         )
         here = next(gain for gain, factor, _ in scores if factor == 1.0)
         best_elsewhere = max(gain for gain, factor, _ in scores if factor != 1.0)
@@ -204,7 +204,7 @@ class ScanFitter:
                     present=[s != Status.ABSENT for s in status],
                     phase=phase,
                     factors=(1.0,),
-                    weight=found.objective.work.weight,
+                    weight=found.objective.at_points(found.objective.work.weight),
                 )[0]
                 surplus = gain / scale - gain_threshold(n_lines)
                 if n_lines and surplus > best:
@@ -232,7 +232,7 @@ class ScanFitter:
                         present=[s != Status.ABSENT for s in status],
                         phase=phase,
                         factors=factors,
-                        weight=found.objective.work.weight,
+                        weight=found.objective.at_points(found.objective.work.weight),
                     )[0]
                     surplus = gain / scale / gain_threshold(n_lines)
                     if n_lines and surplus > 1.0 and (best is None or gain > best[0]):

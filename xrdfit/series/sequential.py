@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,16 +11,16 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, RefineSettings, ScanStack
 from xrdfit.errors import DataError
-from xrdfit.fit import Agreement, PreparedScan, ScanFit, prepare_scan
+from xrdfit.fit import Agreement, Expected, PreparedScan, ScanFit, prepare_scan
+from xrdfit.series.evidence import TOO_BROAD, Evidence
 from xrdfit.series.presence import (
     Z_CELL,
     Z_PRESENT,
     PresenceTest,
     presence_test,
-    reference_intensities,
 )
 from xrdfit.series.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
-from xrdfit.series.selection import gain_threshold, gains, mean_width
+from xrdfit.series.selection import gains, mean_width
 from xrdfit.series.state import ScanRecord, Status
 from xrdfit.series.survey import Survey, survey, survey_indices
 
@@ -27,11 +28,6 @@ Progress = Callable[[int, int, str], None]
 
 # A fit this much worse (GoF and R_wp) than those around it gets the ladder of rescues, and a flag if that fails.
 _POOR = 1.5
-# A phase whose lines gain this many thresholds needs no test; one that gains as much serves as reference for others.
-_SURE = 10.0
-# A phase whose lines are this much broader than where it stands best may be soaking up misfit: it is tested like a
-# weak one.
-_TOO_BROAD = 2.0
 # A phase is taken back if R_wp without it is this much higher.
 _SPOILED = 1.2
 # Points that a fit needs beyond its parameters.
@@ -62,6 +58,14 @@ class SequentialSeries:
     progress: Progress | None = None
     records: dict[int, ScanRecord] = field(default_factory=dict)
     seen: Survey | None = None
+    _evidence: Evidence | None = None
+    _refined: list[list[int]] = field(default_factory=list)
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the first pass has found; there is none before the second."""
+        assert self._evidence is not None
+        return self._evidence
 
     @property
     def settings(self) -> RefineSettings:
@@ -81,12 +85,17 @@ class SequentialSeries:
                 self._finish(index, self._nothing(self.prepare(index)))
             return False
         self.fitter = replace(self.fitter, yardstick=self.seen.start)
+        self._refined = [[] for _ in self.fitter.model.phases]
         order = walk_order(self.scans, self.seen.anchor, self.settings.direction)
         total = 2 * len(order)
         for step, index in enumerate(order):
-            self.records[index] = self._first_pass(index)
+            record = self.records[index] = self._first_pass(index)
+            for phase, known in enumerate(self._refined):
+                if record.usable and record.status[phase] == Status.REFINED:
+                    insort(known, index)
             self._say(step, total, index)
         usual = self._usual_quality()
+        self._evidence = Evidence(self.fitter.model, self.records, self.seen.start)
         for step, index in enumerate(reversed(order)):
             self._finish(index, self._second_pass(index, usual))
             self._say(len(order) + step, total, index)
@@ -145,7 +154,7 @@ class SequentialSeries:
         scan = self.prepare(index)
         if isinstance(scan, str):
             return self._blank(Outcome.NO_DATA, scan)
-        start, status, neighbour = self._start_from(index, self.records)
+        start, status, neighbour = self._start_from(index)
         fitted = self._ladder(scan, start, status, neighbour)
         if fitted is None:
             return self._blank(Outcome.FAILED, "no fit converged: warm, staged and cold starts tried")
@@ -153,24 +162,43 @@ class SequentialSeries:
         return record_of(fitted, outcome=Outcome.CONVERGED, message="", stands_out=stands_out)
 
     def _start_from(
-        self, index: int, records: Mapping[int, ScanRecord]
+        self, index: int, *, side: int = 0
     ) -> tuple[NDArray[np.float64], tuple[Status, ...], ScanRecord | None]:
-        """Start values and statuses: the nearest good scan's, absent phases as they were where last refined."""
+        """Start values and statuses: the nearest good scan's, absent phases as they were where last refined.
+
+        side : +1 or -1 looks at later or earlier scans first. The third is that scan, None if the survey had to serve.
+        """
         assert self.seen is not None
-        good = sorted((abs(i - index), i) for i, record in records.items() if record.usable and i != index)
-        known = records if good else self.seen.records
-        if not good:
-            good = sorted((abs(i - index), i) for i in known)
-        nearest = known[good[0][1]]
+        neighbour = self._nearest(index, side)
+        if neighbour is None:
+            surveyed = min(self.seen.records, key=lambda i: abs(i - index))
+            nearest = self.seen.records[surveyed]
+        else:
+            nearest = self.records[neighbour]
         values = nearest.values.copy()
         series = self.fitter.scopes.series
         values[series] = self.seen.start[series]
         for phase in range(len(self.fitter.model.phases)):
             if nearest.status[phase] != Status.REFINED:
                 own = self.fitter.model.of_phase(phase)
-                source = next((i for _, i in good if known[i].status[phase] == Status.REFINED), None)
-                values[own] = self.seen.start[own] if source is None else known[source].values[own]
-        return values, nearest.status, nearest if records else None
+                source = self._nearest_refined(index, phase)
+                values[own] = self.seen.start[own] if source is None else self.records[source].values[own]
+        return values, nearest.status, None if neighbour is None else nearest
+
+    def _nearest(self, index: int, side: int) -> int | None:
+        """The nearest scan at hand whose fit may seed others."""
+        for distance in range(1, max(self.scans[-1] - index, index - self.scans[0]) + 1):
+            for candidate in (index + distance, index - distance) if side > 0 else (index - distance, index + distance):
+                if candidate in self.records and self.records[candidate].usable:
+                    return candidate
+        return None
+
+    def _nearest_refined(self, index: int, phase: int) -> int | None:
+        """The nearest scan of the first pass in which a phase was refined."""
+        known = self._refined[phase]
+        place = bisect_left(known, index)
+        near = [i for i in known[max(place - 1, 0) : place + 2] if i != index]
+        return min(near, key=lambda i: abs(i - index), default=None)
 
     def _ladder(
         self,
@@ -220,7 +248,7 @@ class SequentialSeries:
                 own = self.records[index] = again
         if not own.usable:
             return FinalScan(fitted=None, record=own, tests=())
-        predicted = self._predicted(index, own.values)
+        predicted = self.evidence.predicted(index, own.values)
         status, tests = self._decide(index, scan, own, predicted)
         best, other = self._final_fits(index, scan, own, predicted, status)
         if status != own.status and best.fit.agreement.r_wp > _SPOILED * own.r_wp:
@@ -248,50 +276,11 @@ class SequentialSeries:
             if state == Status.REFINED and own.status[phase] == Status.REFINED:
                 mine = self.fitter.model.of_phase(phase)
                 values[mine] = own.values[mine]
-        across, _, _ = self._start_from(index, {i: r for i, r in self.records.items() if i != index})
-        fits = (self._final_fit(scan, start, predicted, status) for start in (values, across))
+        across, _, _ = self._start_from(index, side=self._far_side(index))
+        expected = self.evidence.expected(index, own) if self.settings.unresolved == "carried" else []
+        fits = (self._final_fit(scan, start, predicted, status, expected) for start in (values, across))
         best, other = sorted(fits, key=lambda fitted: fitted.fit.agreement.chi2)
         return best, other
-
-    def _predicted(self, index: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """`values` with cells and widths of every phase as the other scans would have them: between the nearest two."""
-        assert self.seen is not None
-        result = values.copy()
-        for phase in range(len(self.fitter.model.phases)):
-            own = self.fitter.model.of_phase(phase)
-            sure = [i for i in self.records if i != index and self._is_sure(i, phase)]
-            left = max((i for i in sure if i < index), default=None)
-            right = min((i for i in sure if i > index), default=None)
-            if left is not None and right is not None:
-                part = (index - left) / (right - left)
-                result[own] = (1.0 - part) * self.records[left].values[own] + part * self.records[right].values[own]
-            elif left is not None or right is not None:
-                result[own] = self.records[left if left is not None else right].values[own]  # type: ignore[index]
-            else:
-                result[own] = self.seen.start[own]
-        return result
-
-    def _is_sure(self, index: int, phase: int) -> bool:
-        """Whether a phase stands in a scan beyond doubt, with a cell that other scans may go by."""
-        record = self.records[index]
-        return record.usable and record.status[phase] == Status.REFINED and self._is_strong(record, phase)
-
-    def _is_strong(self, record: ScanRecord, phase: int) -> bool:
-        """Whether a phase's lines gain so much, there only and at their usual width, that no test is needed."""
-        enough = record.significance[phase] > _SURE * gain_threshold(len(record.areas[phase]))
-        broad = record.width[phase] > _TOO_BROAD * self._usual_width(phase)
-        return enough and record.stands_out[phase] and not broad
-
-    def _usual_width(self, phase: int) -> float:
-        """FWHM of a phase's lines where it stands best: the median over scans, weighted by significance."""
-        refined = [r for r in self.records.values() if r.usable and r.status[phase] == Status.REFINED]
-        if not refined:
-            return np.nan
-        widths = np.array([record.width[phase] for record in refined])
-        weights = np.array([record.significance[phase] for record in refined])
-        order = np.argsort(widths)
-        total = np.cumsum(weights[order])
-        return float(widths[order][np.searchsorted(total, 0.5 * total[-1])])
 
     def _decide(
         self, index: int, scan: PreparedScan, own: ScanRecord, predicted: NDArray[np.float64]
@@ -300,12 +289,10 @@ class SequentialSeries:
         status = list(own.status)
         tests: list[PresenceTest | None] = [None] * len(status)
         for phase in range(len(status)):
-            if self._is_strong(own, phase):
+            if self.evidence.is_strong(own, phase):
                 status[phase] = Status.REFINED
                 continue
-            areas = [self.records[i].areas[phase] for i in self.scans]
-            weights = [self.records[i].significance[phase] if self._is_sure(i, phase) else 0.0 for i in self.scans]
-            reference = reference_intensities(areas, weights, leave_out=list(self.scans).index(index))
+            reference = self.evidence.reference(index, phase)
             if not reference:
                 continue
             null = self.fitter.without(scan, own.values, status, phase)
@@ -317,12 +304,21 @@ class SequentialSeries:
                 status[phase] = Status.REFINED if test.z >= Z_CELL else Status.HELD
         return tuple(status), tuple(tests)
 
+    def _far_side(self, index: int) -> int:
+        """Where the neighbour lies that the first pass did not begin from."""
+        assert self.seen is not None
+        forward = self.settings.direction == "forward" or (
+            self.settings.direction == "outward" and index >= self.seen.anchor
+        )
+        return 1 if forward else -1
+
     def _final_fit(
         self,
         scan: PreparedScan,
         start: NDArray[np.float64],
         predicted: NDArray[np.float64],
         status: tuple[Status, ...],
+        expected: Sequence[Expected],
     ) -> Fitted:
         state = list(status)
         values = start.copy()
@@ -330,13 +326,14 @@ class SequentialSeries:
             if there != Status.REFINED:
                 own = self.fitter.model.of_phase(phase)
                 values[own] = predicted[own]
-        fit = self.fitter.fit(scan, values, state)
+        fit = self.fitter.fit(scan, values, state, expected=expected)
         vague = [
             phase
             for phase, there in enumerate(state)
             if there == Status.REFINED
             and not (
-                self.fitter.readable(fit, phase) and mean_width(fit, phase) <= _TOO_BROAD * self._usual_width(phase)
+                self.fitter.readable(fit, phase)
+                and mean_width(fit, phase) <= TOO_BROAD * self.evidence.usual_width[phase]
             )
         ]
         if vague:
@@ -344,7 +341,7 @@ class SequentialSeries:
                 state[phase] = Status.HELD
                 own = self.fitter.model.of_phase(phase)
                 values[own] = predicted[own]
-            fit = self.fitter.fit(scan, values, state)
+            fit = self.fitter.fit(scan, values, state, expected=expected)
         return Fitted(fit=fit, status=tuple(state), significance=tuple(float(g) for g in gains(fit)))
 
     def _complaints(self, best: Fitted, other: Fitted, usual: tuple[float, float]) -> list[str]:

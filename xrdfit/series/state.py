@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Outcome
 
+Hkl = tuple[int, int, int]
+
 
 class Status(IntEnum):
     """What a scan says of a phase."""
@@ -40,7 +42,7 @@ class ScanRecord:
     status: tuple[Status, ...]
     significance: tuple[float, ...]
     stands_out: tuple[bool, ...]
-    areas: tuple[Mapping[tuple[int, int, int], float], ...]
+    areas: tuple[Mapping[Hkl, float], ...]
     width: tuple[float, ...]
     chi2: float
     gof: float

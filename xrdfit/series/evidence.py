@@ -45,8 +45,11 @@ class Evidence:
     def is_strong(self, record: ScanRecord, phase: int) -> bool:
         """Whether a phase's lines gain so much, there only and at their usual width, that no test is needed."""
         enough = record.significance[phase] > _SURE * gain_threshold(len(record.areas[phase]))
-        broad = record.width[phase] > TOO_BROAD * self.usual_width[phase]
-        return enough and record.stands_out[phase] and not broad
+        return bool(enough and record.stands_out[phase] and self.is_of_usual_width(record, phase))
+
+    def is_of_usual_width(self, record: ScanRecord, phase: int) -> bool:
+        """Whether a phase's lines are about as broad as where it stands best; so are those it does not have."""
+        return not record.width[phase] > TOO_BROAD * self.usual_width[phase]
 
     def predicted(self, scan: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """`values` with cells and widths of every phase as the other scans would have them: between the nearest two."""

@@ -96,8 +96,19 @@ class ScanFitter:
             values = self.fit(prepared, values, status, kinds=kinds).values
         return self.fit(prepared, values, status)
 
-    def settle(self, prepared: PreparedScan, start: NDArray[np.float64], status: Sequence[Status]) -> Fitted:
-        """Fit, then let go what is not there, take in what is, and hold what cannot be read off."""
+    def settle(
+        self,
+        prepared: PreparedScan,
+        start: NDArray[np.float64],
+        status: Sequence[Status],
+        *,
+        predicted: NDArray[np.float64] | None = None,
+    ) -> Fitted:
+        """Fit, then let go what is not there, take in what is, and hold what cannot be read off.
+
+        predicted : (n_parameters,) where a phase is held whose cell cannot be read off; `start` if None.
+        """
+        predicted = start if predicted is None else predicted
         # What was too weak in the scan before may be strong enough in this one.
         state = [Status.ABSENT if there == Status.ABSENT else Status.REFINED for there in status]
         found = self.fit(prepared, start, state)
@@ -119,7 +130,7 @@ class ScanFitter:
                         held_for_good.add(phase)
                         changed = True
             if not changed:
-                best = self._best_newcomer(prepared, start, found, state)
+                best = self._best_newcomer(prepared, predicted, found, state)
                 if best is not None:
                     state[best] = Status.HELD if best in held_for_good else Status.REFINED
                     changed = True
@@ -127,7 +138,7 @@ class ScanFitter:
                     held_for_good.add(best)
             if not changed:
                 break
-            found = self.fit(prepared, self._carry(found, start, state), state)
+            found = self.fit(prepared, self._carry(found, predicted, state), state)
         return Fitted(fit=found, status=tuple(state), significance=tuple(float(g) for g in gains(found)))
 
     def readable(self, found: ScanFit, phase: int) -> bool:

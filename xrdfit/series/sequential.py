@@ -221,7 +221,7 @@ class SequentialSeries:
         staged = self.fitter.staged(scan, start, status)
         candidates = [
             best,
-            self.fitter.settle(scan, staged.values, status),
+            self.fitter.settle(scan, staged.values, status, predicted=start),
             self.fitter.cold(scan, start, reach=reach),
             self.fitter.cold(scan, self.seen.start, reach=reach),
         ]
@@ -253,7 +253,10 @@ class SequentialSeries:
         best, other = self._final_fits(index, scan, own, predicted, status)
         if status != own.status and best.fit.agreement.r_wp > _SPOILED * own.r_wp:
             # Whatever the test says of a phase without which the pattern is not described, it is there.
-            status = tuple(max(new, old) for new, old in zip(status, own.status, strict=True))
+            status = tuple(
+                max(new, old) if self.evidence.is_of_usual_width(own, phase) else new
+                for phase, (new, old) in enumerate(zip(status, own.status, strict=True))
+            )
             best, other = self._final_fits(index, scan, own, predicted, status)
         messages = self._complaints(best, other, usual)
         outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED

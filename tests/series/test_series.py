@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import xrdfit
-from xrdfit.data import MemoryStack, Pattern, SeriesResult
+from xrdfit.data import MemoryStack, ParameterOverride, Pattern, SeriesResult
 from xrdfit.errors import NoResultError
 from xrdfit.recipe import Job
 from xrdfit.series.presence import presence_test, score_test
@@ -40,7 +40,8 @@ def test_bad_scans_cost_themselves_only(simulated: SimulatedStack, refine: Calla
         assert np.isnan(columns[name][[3, 6]]).all()
         beside = columns[name][kept]
         np.testing.assert_array_equal(np.isfinite(without[name]), np.isfinite(beside))
-        assert np.nanmax(np.abs(without[name] - beside) / without[f"{name}_esd"]) < 0.01
+        # Weak phases are predicted between scans by their number, which differs here.
+        assert np.nanmax(np.abs(without[name] - beside) / without[f"{name}_esd"]) < 0.1
 
 
 def test_direction_of_the_walk_does_not_change_the_answer(
@@ -108,3 +109,44 @@ def test_score_of_noise_is_standard_normal(simulated: SimulatedStack, job_of: Ca
     values = model.table.defaults()
     tests = [presence_test(model, fit, values=values, phase=1, reference=reference) for fit in fits[:20]]
     assert abs(np.mean([test.z for test in tests])) < 1.0
+
+
+def test_lines_of_something_unlisted_do_not_conjure_up_a_phase(
+    simulated: SimulatedStack, refine: Callable[..., SeriesResult]
+) -> None:
+    # Two foreign lines on a pattern of LFP alone; a cell of FP can be bent to meet them.
+    x = simulated.two_theta
+    foreign = sum(200.0 * np.exp(-0.5 * ((x - position) / 0.06) ** 2) for position in (30.6, 37.0))
+    rng = np.random.default_rng(9)
+    patterns = [
+        with_intensity(simulated.read(0), rng.poisson(simulated.expected[0] + foreign).astype(float)) for _ in range(4)
+    ]
+    columns = refine(simulated, stack=MemoryStack.of(patterns)).columns
+    assert (columns["FP_present"] == 0).all()
+    assert np.isnan(columns["FP_a"]).all()
+    assert np.isfinite(columns["LFP_a"]).all()
+
+
+def test_volume_error_follows_a_cell_whose_axes_are_tied(
+    simulated: SimulatedStack, refine: Callable[..., SeriesResult]
+) -> None:
+    overrides = {
+        "FP_b": ParameterOverride(expr="FP_a * 0.58985"),
+        "FP_c": ParameterOverride(expr="FP_a * 0.48690"),
+    }
+    columns = refine(simulated, overrides=overrides).columns
+    known = np.isfinite(columns["FP_a"])
+    # V goes with the cube of the one free length.
+    expected = 3.0 * columns["FP_volume"][known] / columns["FP_a"][known] * columns["FP_a_esd"][known]
+    np.testing.assert_allclose(columns["FP_volume_esd"][known], expected, rtol=1e-3)
+
+
+def test_a_cell_stopped_at_a_limit_is_said_and_its_other_axes_are_printed(
+    simulated: SimulatedStack, refine: Callable[..., SeriesResult]
+) -> None:
+    result = refine(simulated, overrides={"LFP_b": ParameterOverride(value=6.02, min=6.015, max=6.1)})
+    scan = int(np.argmax(simulated.truth["LFP_fraction"]))
+    assert np.isnan(result.columns["LFP_b"][scan])
+    assert np.isfinite(result.columns["LFP_a"][scan])
+    assert result.columns["outcome"][scan] == "flagged"
+    assert any("LFP_b at its limit" in message for message in result.messages)

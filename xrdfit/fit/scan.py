@@ -45,6 +45,8 @@ class ScanFit:
     ----------
     values, esd : (n_parameters,) in the table's order; esd is NaN where nothing was refined or determined.
     names, covariance : of the varied parameters, scaled like `esd`.
+    parameter_covariance : (n_parameters, n_parameters) of all, through symmetry and constraints; zero for what is fixed
+        or stands at a limit, NaN for what the data do not determine.
     result : lmfit's result (counting esds).
     """
 
@@ -55,6 +57,7 @@ class ScanFit:
     esd: NDArray[np.float64]
     names: tuple[str, ...]
     covariance: NDArray[np.float64]
+    parameter_covariance: NDArray[np.float64]
     agreement: Agreement
     esd_factor: float
     present: tuple[bool, ...]
@@ -183,10 +186,34 @@ def _finished(
         esd=esd,
         names=tuple(result.var_names),
         covariance=result.covar * factor**2,
+        parameter_covariance=_parameter_covariance(result) * factor**2,
         agreement=fit,
         esd_factor=factor,
         present=present,
     )
+
+
+def at_limit(parameter: lmfit.Parameter) -> bool:
+    """Whether a varied parameter has been stopped by one of its limits."""
+    reach = parameter.max - parameter.min
+    near = 1e-5 * reach if np.isfinite(reach) else 1e-9
+    return bool(parameter.vary and parameter.stderr is None) and bool(
+        parameter.value - parameter.min <= near or parameter.max - parameter.value <= near
+    )
+
+
+def _parameter_covariance(result: MinimizerResult) -> NDArray[np.float64]:
+    derivative = Constraints(result.params).derivative()
+    covariance = result.covar.copy()
+    stopped = [i for i, name in enumerate(result.var_names) if at_limit(result.params[name])]
+    covariance[stopped, :] = 0.0
+    covariance[:, stopped] = 0.0
+    blind = ~np.isfinite(np.diag(covariance))
+    full = derivative @ np.nan_to_num(covariance) @ derivative.T
+    touched = np.abs(derivative[:, blind]).sum(axis=1) > 0.0
+    full[touched, :] = np.nan
+    full[:, touched] = np.nan
+    return full
 
 
 def area_covariance(fit: ScanFit) -> NDArray[np.float64]:

@@ -109,18 +109,13 @@ def cell_volume(model: PatternModel, phase: Phase, fit: ScanFit) -> tuple[float,
     def volume(values: NDArray[np.float64]) -> float:
         return UnitCell(*(float(v) for v in constant + tie @ values)).volume
 
-    where = [fit.names.index(name) if name in fit.names else -1 for name in names]
     gradient = np.zeros(len(names))
     for i, value in enumerate(free):
         step = np.zeros(len(names))
         step[i] = _STEP * value
         gradient[i] = (volume(free + step) - volume(free - step)) / (2.0 * step[i])
-    refined = [i for i, w in enumerate(where) if w >= 0]
-    if not refined:
-        return np.nan, np.nan
-    covariance = fit.covariance[np.ix_([where[i] for i in refined], [where[i] for i in refined])]
-    variance = float(gradient[refined] @ covariance @ gradient[refined])
-    return (volume(free), float(np.sqrt(variance))) if np.isfinite(variance) else (np.nan, np.nan)
+    variance = float(gradient @ fit.parameter_covariance[np.ix_(index, index)] @ gradient)
+    return (volume(free), float(np.sqrt(variance))) if variance > 0.0 else (np.nan, np.nan)
 
 
 def _scan_result(model: PatternModel, final: FinalScan, fit: ScanFit, covariance: NDArray[np.float64]) -> ScanResult:

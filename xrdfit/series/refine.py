@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from xrdfit.data import ScanResult, SeriesResult
 from xrdfit.errors import InputError, NoResultError, Problem
@@ -16,6 +19,9 @@ from xrdfit.series.sequential import FinalScan, Progress, SequentialSeries
 
 if TYPE_CHECKING:
     from xrdfit.recipe import Job
+
+# Median GoF above which the reader is told of misfit.
+_MISFIT = 1.5
 
 
 class ScanWriter(Protocol):
@@ -87,11 +93,11 @@ def refine_series(
         units=column_units(model, list(columns)),
         phases=tuple(phase.label() for phase in job.phases),
         messages=tuple(f"scan {index}: {messages[index]}" for index in sorted(messages)),
-        notes=tuple(_notes(series, model)),
+        notes=tuple(_notes(series, model, columns)),
     )
 
 
-def _notes(series: SequentialSeries, model: PatternModel) -> list[str]:
+def _notes(series: SequentialSeries, model: PatternModel, columns: Mapping[str, NDArray]) -> list[str]:
     """What the run settled by itself and the reader must know."""
     notes = [
         f"esds: marginal covariance, intensities and background included; scaling: {series.settings.esd_scaling}",
@@ -101,9 +107,23 @@ def _notes(series: SequentialSeries, model: PatternModel) -> list[str]:
     for spec, value, once in zip(model.table, series.seen.start, series.fitter.scopes.series, strict=True):
         if once:
             notes.append(f"{spec.name} = {value:.6g} {spec.unit}: refined once, on the best scans, and held")
-    for phase, found in zip(model.phases, series.seen.found, strict=True):
-        if not found:
-            notes.append(f"{phase.name}: not found in any surveyed scan")
+    if series.fitter.scopes.series.any():
+        notes.append("esds do not include the error of what was refined once; sizes feel it, cells hardly")
+    for number in series.unproven:
+        notes.append(
+            f"{model.phases[number].name}: shows itself in no scan by more than a line or two; taken as absent"
+        )
+    quality = float(np.nanmedian(columns["gof"]))
+    if quality > _MISFIT:
+        notes.append(f"median GoF {quality:.1f}: the model does not describe the patterns to within their noise")
+    free = [n for n in ("zero_shift", "sample_displacement", "transparency") if _moves(series, model, n)]
+    if len(free) > 1:
+        notes.append(f"{' and '.join(free)} are refined together: nearly collinear over a short range")
     if model.instrument.profile is None:
         notes.append("instrument resolution unknown: u, v, w refined; sizes and strains are not sample properties")
     return notes
+
+
+def _moves(series: SequentialSeries, model: PatternModel, name: str) -> bool:
+    scopes = series.fitter.scopes
+    return name in model.table.names and bool((scopes.scan | scopes.series)[model.table.index(name)])

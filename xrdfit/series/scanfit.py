@@ -20,6 +20,7 @@ from xrdfit.series.selection import (
     broadening,
     cell_blur,
     gain_of_adding,
+    gain_of_the_rest,
     gain_threshold,
     gains,
     mean_width,
@@ -37,6 +38,8 @@ _MAX_ROUNDS = 6
 _MAJOR = 0.1
 # By what factor a phase must gain more than its decoys.
 _CLEARLY = 2.5
+# A phase with no more lines than this in range cannot be asked for more than two.
+_FEW_LINES = 3
 # A line that moves by this part of its FWHM when another phase is taken away has left its place.
 _OUT_OF_PLACE = 0.25
 
@@ -158,6 +161,19 @@ class ScanFitter:
             or self._outscores_decoys(fitted, phase)
             for phase, state in enumerate(fitted.status)
         )
+
+    def is_established(self, fitted: Fitted, phase: int) -> bool:
+        """Whether a phase owes its gain to more than two lines, and to its cell.
+
+        One or two lines of something that is not in the recipe fit many a cell; what the other lines add must be more
+        than noise, and the whole clearly more than with the cell stretched or squeezed.
+        """
+        n_lines = int(np.count_nonzero(fitted.fit.objective.lines.phase == phase))
+        if n_lines > _FEW_LINES and not gain_of_the_rest(fitted.fit, phase) > gain_threshold(n_lines - 2):
+            return False
+        return (
+            fitted.significance[phase] > _MAJOR * sum(fitted.significance) and n_lines > _FEW_LINES
+        ) or self._outscores_decoys(fitted, phase)
 
     def without(
         self, prepared: PreparedScan, values: NDArray[np.float64], status: Sequence[Status], phase: int

@@ -33,8 +33,28 @@ def gain_threshold(n_lines: int) -> float:
 
 def chi2_without(objective: ScanObjective, phase: int) -> float:
     """Chi^2 of the objective's present pattern if the lines of a phase were not there, the other areas re-solved."""
+    return _chi2_with(objective, objective.lines.phase != phase)
+
+
+def gain_of_the_rest(fit: ScanFit, phase: int) -> float:
+    """Fall in chi^2 / GoF^2 that a phase's lines bring on top of the two that bring most."""
+    objective = fit.objective
+    objective.calculate(fit.values)
+    own = np.flatnonzero(objective.lines.phase == phase)
+    others = objective.lines.phase != phase
+    alone = []
+    for line in own:
+        kept = others.copy()
+        kept[line] = True
+        alone.append(_chi2_with(objective, kept))
+    kept = others.copy()
+    kept[own[np.argsort(alone)[:2]]] = True
+    return (_chi2_with(objective, kept) - objective.chi2) / max(fit.agreement.chi2_reduced, 1.0)
+
+
+def _chi2_with(objective: ScanObjective, kept: NDArray[np.bool_]) -> float:
+    """Chi^2 with these lines (m,) only, their areas re-solved."""
     work = objective.work
-    kept = objective.lines.phase != phase
     gram = np.ascontiguousarray(work.gram[np.ix_(kept, kept)])
     right = np.ascontiguousarray(work.right[kept])
     area = np.zeros(right.size)
@@ -114,15 +134,10 @@ def cell_blur(fit: ScanFit, model: PatternModel, phase: int) -> float:
     Infinite where the cell, or part of it, is not determined.
     """
     table = model.table
-    chosen = table.where("cell") & model.of_phase(phase)
-    names = [name for name, flag in zip(table.names, chosen, strict=True) if flag]
-    where = [fit.names.index(name) for name in names if name in fit.names]
-    if not where:
-        return 0.0
-    covariance = fit.covariance[np.ix_(where, where)]
+    cell = np.flatnonzero(table.where("cell") & model.of_phase(phase))
+    covariance = fit.parameter_covariance[np.ix_(cell, cell)]
     if not np.isfinite(covariance).all():
         return np.inf
-    varied = np.array([name in fit.names for name in table.names]) & chosen
     lines = fit.objective.lines.phase == phase
     area = fit.objective.work.area[lines]
     if not area.sum() > 0.0:
@@ -132,7 +147,7 @@ def cell_blur(fit: ScanFit, model: PatternModel, phase: int) -> float:
     first = slot.N_GLOBAL + slot.N_PHASE * phase
     on_cell = slice(slot.N_GLOBAL, slot.N_GLOBAL + slot.LORENTZ_SIZE)
     by_cell = work.by_slot[lines, 0, on_cell] * work.by_theta[lines, 0, :1]
-    motion = by_cell @ table.slot_mapping[first : first + slot.LORENTZ_SIZE][:, varied]
+    motion = by_cell @ table.slot_mapping[first : first + slot.LORENTZ_SIZE][:, cell]
     variance = np.einsum("ij,jk,ik->i", motion, covariance, motion)
     fwhm = work.gauss[lines, 0] + work.lorentz[lines, 0]
     return float(np.sqrt(np.sum(area * variance / fwhm**2) / area.sum()))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, RefineSettings, ScanStack
 from xrdfit.errors import DataError
-from xrdfit.fit import Agreement, Expected, PreparedScan, ScanFit, prepare_scan
+from xrdfit.fit import Expected, PreparedScan, prepare_scan
+from xrdfit.series.complaints import complaints, is_poor
 from xrdfit.series.evidence import TOO_BROAD, Evidence
 from xrdfit.series.presence import (
     Z_CELL,
@@ -26,8 +27,6 @@ from xrdfit.series.survey import Survey, survey, survey_indices
 
 Progress = Callable[[int, int, str], None]
 
-# A fit this much worse (GoF and R_wp) than those around it gets the ladder of rescues, and a flag if that fails.
-_POOR = 1.5
 # A phase is taken back if R_wp without it is this much higher.
 _SPOILED = 1.2
 # Points that a fit needs beyond its parameters.
@@ -58,6 +57,7 @@ class SequentialSeries:
     progress: Progress | None = None
     records: dict[int, ScanRecord] = field(default_factory=dict)
     seen: Survey | None = None
+    unproven: list[int] = field(default_factory=list)
     _evidence: Evidence | None = None
     _refined: list[list[int]] = field(default_factory=list)
 
@@ -94,6 +94,9 @@ class SequentialSeries:
                 if record.usable and record.status[phase] == Status.REFINED:
                     insort(known, index)
             self._say(step, total, index)
+        self.unproven = [phase for phase in range(len(self.fitter.model.phases)) if not self._is_established(phase)]
+        for index, record in self.records.items():
+            self.records[index] = record.without(self.unproven)
         usual = self._usual_quality()
         self._evidence = Evidence(self.fitter.model, self.records, self.seen.start)
         for step, index in enumerate(reversed(order)):
@@ -114,7 +117,7 @@ class SequentialSeries:
         """The scan ready to be fitted, or why it cannot be."""
         try:
             pattern = self.stack.read(index)
-        except DataError as error:
+        except (DataError, OSError) as error:
             return str(error)
         if not (pattern.mask & np.isfinite(pattern.intensity)).any():
             return "no valid point"
@@ -213,7 +216,7 @@ class SequentialSeries:
             neighbour is not None and before == Status.REFINED and after == Status.ABSENT
             for before, after in zip(status, best.status, strict=True)
         ]
-        poor = neighbour is not None and _is_poor(best.fit.agreement, neighbour.gof, neighbour.r_wp)
+        poor = neighbour is not None and is_poor(best.fit.agreement, neighbour.gof, neighbour.r_wp)
         if _good(best) and not poor and not any(lost):
             return best
         assert self.seen is not None
@@ -229,6 +232,18 @@ class SequentialSeries:
         converged = [candidate for candidate in usable if _good(candidate)] or usable
         return min(converged, key=lambda candidate: candidate.fit.agreement.gof) if converged else None
 
+    def _is_established(self, phase: int) -> bool:
+        """Whether a phase, in the scan where it stands best, shows more than a line or two of something else."""
+        best = max(self.records, key=lambda index: self.records[index].significance[phase])
+        record = self.records[best]
+        scan = self.prepare(best)
+        if record.status[phase] == Status.ABSENT or isinstance(scan, str):
+            return False
+        fit = self.fitter.fit(scan, record.values, record.status)
+        return self.fitter.is_established(
+            Fitted(fit=fit, status=record.status, significance=record.significance), phase
+        )
+
     def _usual_quality(self) -> tuple[float, float]:
         """Median GoF and R_wp of the scans."""
         usable = [record for record in self.records.values() if record.usable]
@@ -241,7 +256,7 @@ class SequentialSeries:
         own = self.records[index]
         if isinstance(scan, str):
             return FinalScan(fitted=None, record=own, tests=())
-        if not own.usable or _is_poor(own, *usual):
+        if not own.usable or is_poor(own, *usual):
             # The scans on the other side may lend what was missing on the way out.
             again = self._first_pass(index)
             if again.usable and not again.gof > own.gof:
@@ -258,7 +273,7 @@ class SequentialSeries:
                 for phase, (new, old) in enumerate(zip(status, own.status, strict=True))
             )
             best, other = self._final_fits(index, scan, own, predicted, status)
-        messages = self._complaints(best, other, usual)
+        messages = complaints(self.fitter.model, best, other, usual)
         outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
         if not np.isfinite(best.fit.agreement.chi2):
             outcome = Outcome.FAILED
@@ -346,41 +361,6 @@ class SequentialSeries:
                 values[own] = predicted[own]
             fit = self.fitter.fit(scan, values, state, expected=expected)
         return Fitted(fit=fit, status=tuple(state), significance=tuple(float(g) for g in gains(fit)))
-
-    def _complaints(self, best: Fitted, other: Fitted, usual: tuple[float, float]) -> list[str]:
-        messages = []
-        fit = best.fit
-        if not fit.success:
-            messages.append(f"not converged: {fit.result.message}")
-        if _is_poor(fit.agreement, *usual):
-            quality = f"GoF {fit.agreement.gof:.2f}, R_wp {fit.agreement.r_wp:.4f}"
-            messages.append(f"{quality} against {usual[0]:.2f}, {usual[1]:.4f} in the series")
-        messages += self._at_limits(fit)
-        cells = self.fitter.model.table.where("cell")
-        if best.status == other.status and np.isfinite(other.fit.agreement.chi2):
-            with np.errstate(invalid="ignore"):
-                apart = np.abs(best.fit.values - other.fit.values)[cells] / best.fit.esd[cells]
-            close = other.fit.agreement.chi2 - fit.agreement.chi2 < max(fit.agreement.chi2_reduced, 1.0)
-            if close and np.any(apart > 1.0):
-                names = [name for name, flag in zip(self.fitter.model.table.names, cells, strict=True) if flag]
-                worst = names[int(np.nanargmax(apart))]
-                messages.append(f"depends on the start: {worst} differs by {np.nanmax(apart):.1f} esd at equal chi^2")
-        return messages
-
-    def _at_limits(self, fit: ScanFit) -> list[str]:
-        """Cell parameters that ran to a limit."""
-        found = []
-        for name in fit.names:
-            parameter = fit.result.params[name]
-            spec = self.fitter.model.table.specs[self.fitter.model.table.index(name)]
-            if spec.kind == "cell" and not np.isfinite(fit.esd[self.fitter.model.table.index(name)]):
-                found.append(f"{name} at its limit or undetermined ({parameter.value:.4f})")
-        return found
-
-
-def _is_poor(fit: Agreement | ScanRecord, gof: float, r_wp: float) -> bool:
-    """Both, because GoF follows the estimate of the noise and R_wp the counting time."""
-    return fit.gof > _POOR * gof and fit.r_wp > _POOR * r_wp
 
 
 def _good(fitted: Fitted) -> bool:

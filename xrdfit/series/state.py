@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -47,6 +47,15 @@ class ScanRecord:
     chi2: float
     gof: float
     r_wp: float
+
+    def without(self, phases: Collection[int]) -> ScanRecord:
+        """The record with these phases absent."""
+        if not any(self.status[phase] != Status.ABSENT for phase in phases):
+            return self
+        status = tuple(Status.ABSENT if phase in phases else state for phase, state in enumerate(self.status))
+        gains = tuple(0.0 if phase in phases else gain for phase, gain in enumerate(self.significance))
+        areas = tuple({} if phase in phases else lines for phase, lines in enumerate(self.areas))
+        return replace(self, status=status, significance=gains, areas=areas)
 
     @property
     def usable(self) -> bool:

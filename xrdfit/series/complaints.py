@@ -7,10 +7,13 @@ import numpy as np
 from xrdfit.fit import Agreement, ScanFit, at_limit
 from xrdfit.model import PatternModel
 from xrdfit.series.scanfit import Fitted
+from xrdfit.series.selection import gain_threshold
 from xrdfit.series.state import ScanRecord, Status
 
 # A fit this much worse (GoF and R_wp) than those around it is poor.
 _POOR = 1.5
+# A phase whose lines gain this many thresholds should have shown a cell.
+_STRONG = 10.0
 
 
 def is_poor(fit: Agreement | ScanRecord, gof: float, r_wp: float) -> bool:
@@ -32,6 +35,10 @@ def complaints(model: PatternModel, best: Fitted, other: Fitted, usual: tuple[fl
         messages.append(f"{quality} against {usual[0]:.2f}, {usual[1]:.4f} in the series")
     if all(state == Status.ABSENT for state in best.status):
         messages.append("no phase found")
+    for phase, state in enumerate(best.status):
+        n_lines = int(np.count_nonzero(fit.objective.lines.phase == phase))
+        if state == Status.HELD and best.significance[phase] > _STRONG * gain_threshold(n_lines):
+            messages.append(f"{model.phases[phase].name} is there, but its cell cannot be read off")
     return messages + _stopped(model, fit) + _depends_on_start(model, best, other)
 
 

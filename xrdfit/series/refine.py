@@ -110,9 +110,7 @@ def _notes(series: SequentialSeries, model: PatternModel, columns: Mapping[str, 
     if series.fitter.scopes.series.any():
         notes.append("esds do not include the error of what was refined once; sizes feel it, cells hardly")
     for number in series.unproven:
-        notes.append(
-            f"{model.phases[number].name}: shows itself in no scan by more than a line or two; taken as absent"
-        )
+        notes.append(f"{model.phases[number].name}: not established in any scan (see docs: Le Bail); taken as absent")
     quality = float(np.nanmedian(columns["gof"]))
     if quality > _MISFIT:
         notes.append(f"median GoF {quality:.1f}: the model does not describe the patterns to within their noise")

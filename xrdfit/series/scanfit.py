@@ -40,6 +40,8 @@ _MAJOR = 0.1
 _CLEARLY = 2.5
 # A phase with no more lines than this in range cannot be asked for more than two.
 _FEW_LINES = 3
+# Thresholds that the others must gain: they follow the shapes of foreign lines and the noise around them, too.
+_PROOF = 2.0
 # A line that moves by this part of its FWHM when another phase is taken away has left its place.
 _OUT_OF_PLACE = 0.25
 
@@ -163,17 +165,16 @@ class ScanFitter:
         )
 
     def is_established(self, fitted: Fitted, phase: int) -> bool:
-        """Whether a phase owes its gain to more than two lines, and to its cell.
+        """Whether a phase owes its gain to more than two lines, and stands out where there is misfit.
 
-        One or two lines of something that is not in the recipe fit many a cell; what the other lines add must be more
-        than noise, and the whole clearly more than with the cell stretched or squeezed.
+        One or two lines of something that is not in the recipe fit many a cell: what the other lines add must be more
+        than noise. A phase with too few lines for that must outscore its decoys.
         """
         n_lines = int(np.count_nonzero(fitted.fit.objective.lines.phase == phase))
-        if n_lines > _FEW_LINES and not gain_of_the_rest(fitted.fit, phase) > gain_threshold(n_lines - 2):
-            return False
-        return (
-            fitted.significance[phase] > _MAJOR * sum(fitted.significance) and n_lines > _FEW_LINES
-        ) or self._outscores_decoys(fitted, phase)
+        if n_lines <= _FEW_LINES:
+            return self._outscores_decoys(fitted, phase)
+        enough = gain_of_the_rest(fitted.fit, phase) > _PROOF * gain_threshold(n_lines - 2)
+        return enough and self.stands_out(fitted)[phase]
 
     def without(
         self, prepared: PreparedScan, values: NDArray[np.float64], status: Sequence[Status], phase: int

@@ -295,7 +295,9 @@ class SequentialSeries:
                 mine = self.fitter.model.of_phase(phase)
                 values[mine] = own.values[mine]
         across, _, _ = self._start_from(index, side=self._far_side(index))
-        expected = self.evidence.expected(index, own) if self.settings.unresolved == "carried" else []
+        # The classical partition does not know ties; its errors must not, either.
+        tied = self.settings.unresolved == "carried" and self.settings.extraction == "joint"
+        expected = self.evidence.expected(index, own) if tied else []
         fits = (self._final_fit(scan, start, predicted, status, expected) for start in (values, across))
         best, other = sorted(fits, key=lambda fitted: fitted.fit.agreement.chi2)
         return best, other

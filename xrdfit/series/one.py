@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from xrdfit.errors import NoResultError
-from xrdfit.fit import PreparedScan, ScanFit, start_values
+from xrdfit.fit import PreparedScan, ScanFit, start_values, with_seeded_background
 from xrdfit.model import PatternModel
 from xrdfit.series.scanfit import ScanFitter
 from xrdfit.series.scopes import settle_scopes
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 def refine_one_scan(job: Job, scan: int, *, solver: str = "leastsq") -> ScanFit:
     """Refine one scan of a job by an lmfit method, or by the compiled solver.
 
-    Which phases are there and where the fit begins is found by the compiled solver; `solver` then refines from a start
-    that is off by what the staged start left.
+    Which phases are there, and near which cell, is found by the compiled solver; `solver` then refines from that cell,
+    with background, widths and positions at their first guesses.
 
     Raises
     ------
@@ -41,4 +43,6 @@ def refine_one_scan(job: Job, scan: int, *, solver: str = "leastsq") -> ScanFit:
         raise NoResultError(f"scan {scan} could not be fitted: {reason}")
     record = found.records[scan]
     with_solver = replace(fitter, settings=replace(job.settings, solver=solver))
-    return with_solver.fit(prepared, record.values, record.status)
+    first_guess = model.table.where("width", "strain", "resolution", "position")
+    values = with_seeded_background(model, prepared, np.where(first_guess, start, record.values))
+    return with_solver.fit(prepared, values, record.status)

@@ -287,7 +287,7 @@ def test_usage_mistakes_have_the_form_of_all_messages_and_debug_shows_tracebacks
 def test_a_run_that_is_interrupted_leaves_nothing_half_written(series: Path, xrdfit: Xrdfit) -> None:
     before = _everything(series)
     run = _line("refine", series / "recipe.toml")
-    for _ in range(600):
+    for _ in range(3000):
         if [path for path in series.iterdir() if path.name.startswith(".recipe-results")]:
             break
         time.sleep(0.02)

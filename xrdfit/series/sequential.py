@@ -57,6 +57,7 @@ class SequentialSeries:
     progress: Progress | None = None
     records: dict[int, ScanRecord] = field(default_factory=dict)
     seen: Survey | None = None
+    finisher: ScanFitter | None = None
     unproven: list[int] = field(default_factory=list)
     _evidence: Evidence | None = None
     _refined: list[list[int]] = field(default_factory=list)
@@ -73,6 +74,11 @@ class SequentialSeries:
 
     def run(self) -> bool:
         """Refine all scans; False if not one could be fitted."""
+        # Where a fit begins and what it holds is found by the compiled driver, whatever driver has the last word: two
+        # drivers then end in one optimum of several.
+        self.finisher = self.fitter
+        exploring = replace(self.settings, solver="compiled", extraction="joint")
+        self.fitter = replace(self.fitter, settings=exploring)
         chosen = survey_indices(self.scans)
         prepared = {}
         for index in chosen:
@@ -296,7 +302,8 @@ class SequentialSeries:
                 values[mine] = own.values[mine]
         across, _, _ = self._start_from(index, side=self._far_side(index))
         # The classical partition does not know ties; its errors must not, either.
-        tied = self.settings.unresolved == "carried" and self.settings.extraction == "joint"
+        assert self.finisher is not None
+        tied = self.settings.unresolved == "carried" and self.finisher.settings.extraction == "joint"
         expected = self.evidence.expected(index, own) if tied else []
         fits = (self._final_fit(scan, start, predicted, status, expected) for start in (values, across))
         best, other = sorted(fits, key=lambda fitted: fitted.fit.agreement.chi2)
@@ -340,13 +347,14 @@ class SequentialSeries:
         status: tuple[Status, ...],
         expected: Sequence[Expected],
     ) -> Fitted:
+        assert self.finisher is not None
         state = list(status)
         values = start.copy()
         for phase, there in enumerate(state):
             if there != Status.REFINED:
                 own = self.fitter.model.of_phase(phase)
                 values[own] = predicted[own]
-        fit = self.fitter.fit(scan, values, state, expected=expected)
+        fit = self.finisher.fit(scan, values, state, expected=expected)
         vague = [
             phase
             for phase, there in enumerate(state)
@@ -361,7 +369,7 @@ class SequentialSeries:
                 state[phase] = Status.HELD
                 own = self.fitter.model.of_phase(phase)
                 values[own] = predicted[own]
-            fit = self.fitter.fit(scan, values, state, expected=expected)
+            fit = self.finisher.fit(scan, values, state, expected=expected)
         return Fitted(fit=fit, status=tuple(state), significance=tuple(float(g) for g in gains(fit)))
 
 

@@ -17,9 +17,10 @@ from xrdfit.series.widths import observed_fwhm, with_first_widths
 MAX_SURVEYED = 24
 # Scans of each phase from which the parameters of scope `series` are found.
 _SCANS_A_PHASE = 4
-_SERIES_ROUNDS = 12
-# They are settled when a round lowers the sum of chi^2 / chi^2_red by less than this.
-_SERIES_SETTLED = 1e-2
+_SERIES_ROUNDS = 20
+# They are settled when a step promises to lower the sum of chi^2 / chi^2_red by less than this: 1e-3 of an esd.
+_SERIES_SETTLED = 1e-6
+_SERIES_NEAR = 0.1
 _LEAST_STEP = 1e-3
 
 
@@ -150,19 +151,21 @@ def _settle_series(
             matrix += weight[index] * information
             right += weight[index] * gradient
         step = _bounded_step(matrix, right, values[where], lower, upper)
+        promised = float(right @ step)
+        if promised < _SERIES_SETTLED:
+            break
         shrink = 1.0
         while shrink > _LEAST_STEP:
             trial = values.copy()
             trial[where] += shrink * step
             moved, total = refit(trial)
-            if total < merit:
+            # Weights follow the model, so that close to the end chi^2 is no longer a merit to the last digit.
+            if total < merit or promised < _SERIES_NEAR:
                 break
             shrink *= 0.25
         else:
             break
-        gained, values, state, merit = merit - total, trial, moved, total
-        if gained < _SERIES_SETTLED:
-            break
+        values, state, merit = trial, moved, total
     return values, True
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.crystal import Phase, UnitCell
-from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult, ScanStack
+from xrdfit.data import Curves, PhaseLines, ScanResult, ScanStack
 from xrdfit.fit import ScanFit, area_covariance
 from xrdfit.model import PatternModel
 from xrdfit.series.sequential import FinalScan
@@ -187,11 +187,6 @@ def series_columns(
         values = [rows[i][name] for i in scans]
         columns[name] = np.array(values, dtype=object if name == "outcome" else float)
     return columns
-
-
-def count_outcomes(columns: Mapping[str, NDArray]) -> dict[Outcome, int]:
-    """How many scans ended in each way."""
-    return {outcome: int(np.count_nonzero(columns["outcome"] == str(outcome))) for outcome in Outcome}
 
 
 def column_units(model: PatternModel, names: Sequence[str]) -> dict[str, str]:

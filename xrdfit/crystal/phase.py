@@ -27,6 +27,7 @@ class Phase:
     role : ``"active"`` phases share the sum of fractions, ``"inert"`` ones do not.
     color : for figures, or None.
     structure : its atoms, or None.
+    march_dollase : hkl of the axis of preferred orientation, or None for a random powder.
 
     Raises
     ------
@@ -43,6 +44,7 @@ class Phase:
     role: Literal["active", "inert"] = "active"
     color: str | None = None
     structure: Structure | None = None
+    march_dollase: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
         for cell in (self.cell, self.reference_cell):

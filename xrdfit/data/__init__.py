@@ -3,8 +3,13 @@
 from xrdfit.data.pattern import Pattern
 from xrdfit.data.result import Curves, Outcome, PhaseLabel, PhaseLines, ScanResult, SeriesResult
 from xrdfit.data.settings import (
+    Amount,
     Direction,
+    Drift,
     EsdScaling,
+    FractionMethod,
+    Intensities,
+    Mode,
     ParameterOverride,
     RefineSettings,
     ScopeName,
@@ -13,10 +18,15 @@ from xrdfit.data.settings import (
 from xrdfit.data.stack import MemoryStack, ScanStack, ScanTimes
 
 __all__ = [
+    "Amount",
     "Curves",
     "Direction",
+    "Drift",
     "EsdScaling",
+    "FractionMethod",
+    "Intensities",
     "MemoryStack",
+    "Mode",
     "Outcome",
     "ParameterOverride",
     "Pattern",

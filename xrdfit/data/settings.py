@@ -10,28 +10,46 @@ Weights = Literal["auto", "file", "poisson", "estimated", "unit"]
 EsdScaling = Literal["none", "chi2", "berar-lelann"]
 Direction = Literal["outward", "forward", "backward"]
 ScopeName = Literal["scan", "series", "drift", "fixed"]
+Mode = Literal["series", "sequential"]
+Intensities = Literal["shared", "hierarchical", "lebail", "structure"]
+FractionMethod = Literal["auto", "conservation", "structure", "anchored"]
+Amount = Literal["drifting", "constant"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterOverride:
-    """What the recipe says of one parameter, in lmfit's vocabulary; None means not said."""
+    """What the recipe says of one parameter, in lmfit's vocabulary; None means not said.
+
+    ``prior`` is the mean and the standard deviation of a Gaussian, in the parameter's unit.
+    """
 
     value: float | None = None
     min: float | None = None
     max: float | None = None
     vary: bool | None = None
     expr: str | None = None
+    prior: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """How a parameter goes with time: a polynomial of ``order``, or a cubic spline if it has interior ``knots``."""
+
+    order: int = 1
+    knots: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefineSettings:
-    """The ``[refine]`` table of a recipe, with ``data.weights`` beside it.
+    """The tables ``[refine]`` and ``[fractions]`` of a recipe, with ``data.weights`` beside them.
 
-    ``two_theta_range`` and ``exclude`` are in deg; ``scope`` and ``overrides`` are keyed by parameter name.
+    ``two_theta_range`` and ``exclude`` are in deg; ``scope``, ``drift`` and ``overrides`` are keyed by parameter name.
+    ``drift`` says how the parameters of scope drift go with time; one that it does not name goes as `Drift` does by
+    default. ``anchors`` gives the scan (0-based) in which a phase is declared pure, by name of the phase.
     """
 
-    mode: Literal["series", "sequential"] = "sequential"
-    intensities: Literal["shared", "lebail", "structure"] = "lebail"
+    mode: Mode = "series"
+    intensities: Intensities = "shared"
     extraction: Literal["joint", "partition"] = "joint"
     unresolved: Literal["carried", "free"] = "carried"
     solver: str = "compiled"
@@ -41,4 +59,8 @@ class RefineSettings:
     two_theta_range: tuple[float, float] | None = None
     exclude: tuple[tuple[float, float], ...] = ()
     scope: Mapping[str, ScopeName] = field(default_factory=dict)
+    drift: Mapping[str, Drift] = field(default_factory=dict)
     overrides: Mapping[str, ParameterOverride] = field(default_factory=dict)
+    fractions: FractionMethod = "auto"
+    anchors: Mapping[str, int] = field(default_factory=dict)
+    amount: Amount = "drifting"

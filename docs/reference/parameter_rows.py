@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xrdfit.crystal import Phase, SpaceGroup, UnitCell
-from xrdfit.model import Background, Hump, Instrument, InstrumentProfile, parameter_table
+from xrdfit.model import Background, Hump, Instrument, InstrumentProfile, default_scope, parameter_table
 from xrdfit.model.parameters import CELL_ANGLE_REACH, CELL_LENGTH_REACH, ParameterSpec
 
 _PHASE = "P"
@@ -28,7 +28,9 @@ def rows() -> list[str]:
     found: dict[str, str] = {}
     for table in known:
         for spec in table:
-            scope = f"{spec.scope}; series if the profile is not given" if spec.name in refined else spec.scope
+            joint = default_scope(spec, "series")
+            scope = spec.scope if joint == spec.scope else f"{joint}; {spec.scope} in sequential mode"
+            scope += "; series if the profile is not given" if spec.name in refined else ""
             name = spec.name.replace(f"{_PHASE}_", "<P>_", 1) if spec.name.startswith(f"{_PHASE}_") else spec.name
             text = spec.description.replace(f" of {_PHASE}", " of the phase")
             start, limits = _start_and_limits(spec)

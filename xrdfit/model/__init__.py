@@ -4,7 +4,7 @@ from xrdfit.model.background import Background, Hump
 from xrdfit.model.instrument import K_ALPHA, Instrument, InstrumentProfile
 from xrdfit.model.lorentz_polarization import lorentz_polarization
 from xrdfit.model.noise import NoiseModel, estimate_noise, noise_model
-from xrdfit.model.parameters import ParameterSpec, ParameterTable, cell_of, parameter_table
+from xrdfit.model.parameters import ParameterSpec, ParameterTable, cell_of, default_scope, parameter_table
 from xrdfit.model.pattern_model import LineChoice, PatternModel, Placement
 from xrdfit.model.points import Points, select_points
 
@@ -22,6 +22,7 @@ __all__ = [
     "Placement",
     "Points",
     "cell_of",
+    "default_scope",
     "estimate_noise",
     "lorentz_polarization",
     "noise_model",

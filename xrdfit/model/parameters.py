@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.crystal import Phase
-from xrdfit.data import ScopeName
+from xrdfit.data import Mode, ScopeName
 from xrdfit.kernels import problem as slot
 from xrdfit.model.background import Background
 from xrdfit.model.instrument import Instrument
@@ -32,7 +32,7 @@ class ParameterSpec:
 
     ``slots`` are the (slot of the kernels, factor) pairs that the parameter feeds: one, or several where symmetry
     ties cell parameters together. ``kind`` groups rows that stages of a fit free together. ``squared``: the pattern
-    depends on the square, so that its slope vanishes at zero.
+    depends on the square, so that its slope vanishes at zero. ``scope`` is the default in sequential mode.
     """
 
     name: str
@@ -256,6 +256,13 @@ def parameter_table(instrument: Instrument, phases: tuple[Phase, ...], backgroun
         for row, factor in spec.slots:
             mapping[row, column] = factor
     return ParameterTable(specs=tuple(specs), n_slots=n_slots, slot_base=base, slot_mapping=mapping)
+
+
+def default_scope(spec: ParameterSpec, mode: Mode) -> ScopeName:
+    """Where a parameter lives unless the recipe says otherwise: the joint fit shares sizes, the displacement drifts."""
+    if mode == "series" and spec.name == "sample_displacement":
+        return "drift"
+    return "series" if mode == "series" and spec.kind == "width" else spec.scope
 
 
 def cell_of(phase: Phase, values: Mapping[str, float]) -> NDArray[np.float64]:

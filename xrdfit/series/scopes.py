@@ -32,6 +32,7 @@ def settle_scopes(model: PatternModel, settings: RefineSettings, *, n_scans: int
             scope = "fixed"
         if scope == "series" and n_scans == 1:
             scope = "scan"
-        scan.append(scope == "scan")
+        # What drifts is free in every scan of the pass from which the joint fit starts.
+        scan.append(scope in ("scan", "drift"))
         series.append(scope == "series")
     return Scopes(scan=np.array(scan), series=np.array(series))

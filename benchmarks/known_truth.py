@@ -36,10 +36,11 @@ CELLS = ("LFP_a", "LFP_b", "LFP_c", "FP_a", "FP_b", "FP_c")
 
 
 def job_of(simulated: SimulatedStack, folder: Path) -> Job:
-    """The job that a user would have: stack and recipe as files."""
+    """The job that a user would have, stack and recipe as files, but with its scans refined one after the other."""
     write_simulated(folder / "stack.h5", simulated)
     (folder / "recipe.toml").write_text(simulated.recipe_text)
-    return xrdfit.build_job(xrdfit.load_recipe(folder / "recipe.toml"))
+    job = xrdfit.build_job(xrdfit.load_recipe(folder / "recipe.toml"))
+    return replace(job, settings=replace(job.settings, mode="sequential", intensities="lebail", scope={}, drift={}))
 
 
 def refine(simulated: SimulatedStack, solver: str = "compiled") -> SeriesResult:

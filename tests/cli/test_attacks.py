@@ -20,6 +20,7 @@ import pytest
 import tomli_w
 from typer.testing import CliRunner, Result
 
+from tests.recipes import sequential
 from xrdfit.cli.app import app
 
 MESSAGE = re.compile(r"E1\d\d [^·]+ · [^·]+ · [^·]+ · [^·]+")
@@ -35,9 +36,10 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def series(simulated: Path, tmp_path: Path) -> Path:
-    """A directory with three simulated scans in ``stack.h5`` and ``recipe.toml``."""
+    """A directory with three simulated scans in ``stack.h5`` and ``recipe.toml``, which refines them one by one."""
     (tmp_path / "stack.h5").write_bytes((simulated / "stack.h5").read_bytes())
-    (tmp_path / "recipe.toml").write_bytes((simulated / "stack.toml").read_bytes())
+    text = (simulated / "stack.toml").read_text(encoding="utf-8")
+    (tmp_path / "recipe.toml").write_text(sequential(text), encoding="utf-8")
     return tmp_path
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.recipes import sequential
 from xrdfit.cli import refine as refine_verb
 from xrdfit.cli.app import app
 from xrdfit.errors import NoResultError
@@ -22,7 +23,9 @@ def refined(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a simulated ``cell.h5``, ``cell.toml`` and the results of a run over its four scans."""
     folder = tmp_path_factory.mktemp("refined")
     assert CliRunner().invoke(app, ["simulate", "-o", str(folder / "cell.h5"), "--scans", "4"]).exit_code == 0
-    run = CliRunner().invoke(app, ["refine", str(folder / "cell.toml")])
+    recipe = folder / "cell.toml"
+    recipe.write_text(sequential(recipe.read_text(encoding="utf-8")), encoding="utf-8")
+    run = CliRunner().invoke(app, ["refine", str(recipe)])
     assert run.exit_code == 0, run.output
     return folder
 

@@ -1,4 +1,4 @@
-"""Simulated series as jobs."""
+"""Simulated series as jobs, their scans refined one after the other."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import xrdfit
+from tests.recipes import sequential
 from xrdfit.data import ScanStack, SeriesResult
 from xrdfit.recipe import Job
 from xrdfit.simulate import SimulatedStack, write_simulated
@@ -19,7 +20,7 @@ from xrdfit.simulate import SimulatedStack, write_simulated
 def job_of(tmp_path: Path) -> Callable[[SimulatedStack], Job]:
     def make(simulated: SimulatedStack) -> Job:
         write_simulated(tmp_path / "stack.h5", simulated)
-        (tmp_path / "recipe.toml").write_text(simulated.recipe_text)
+        (tmp_path / "recipe.toml").write_text(sequential(simulated.recipe_text))
         return xrdfit.build_job(xrdfit.load_recipe(tmp_path / "recipe.toml"))
 
     return make

@@ -81,7 +81,7 @@ def test_every_recipe_key_is_documented_with_its_default() -> None:
     missing = {key for key in keys if f"`{key}`" not in text and f"[{key}]" not in text}
     assert not missing
     documented = {row[0].strip("`"): row[1] for row in table_rows("reference/recipe.md")}
-    for place in ("data", "instrument", "background", "refine"):
+    for place in ("data", "instrument", "background", "refine", "fractions"):
         for key, field in TABLES[place].model_fields.items():
             if isinstance(field.default, str):
                 assert documented[key] == f'`"{field.default}"`'

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from xrdfit.errors import CrystalError, InputError, NoResultError
 from xrdfit.fit import PreparedScan, lmfit_parameters, prepare_scan, start_values
-from xrdfit.model import PatternModel, select_points
+from xrdfit.model import PatternModel, default_scope, select_points
 from xrdfit.recipe import Job, build_job, load_recipe
 
 
@@ -63,7 +63,10 @@ def make_plan(job: Job) -> dict[str, Any]:
             for number, phase in enumerate(job.phases)
         },
         "parameters": {
-            spec.name: {"scope": job.settings.scope.get(spec.name, spec.scope), "start": float(value)}
+            spec.name: {
+                "scope": job.settings.scope.get(spec.name, default_scope(spec, job.settings.mode)),
+                "start": float(value),
+            }
             for spec, value in zip(model.table, values, strict=True)
         },
     }
@@ -92,7 +95,7 @@ def _print(plan: dict[str, Any]) -> None:
     console = Console()
     console.print(table)
     scopes = Table("parameters", "scope")
-    for scope in ("scan", "series", "fixed"):
+    for scope in ("scan", "drift", "series", "fixed"):
         names = [name for name, row in plan["parameters"].items() if row["scope"] == scope]
         scopes.add_row(" ".join(names), scope)
     console.print(scopes)

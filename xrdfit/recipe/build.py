@@ -11,18 +11,19 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from xrdfit.crystal import Phase, SpaceGroup, cell_from_values, read_cif
-from xrdfit.data import ParameterOverride, RefineSettings, ScanStack
+from xrdfit.data import Drift, ParameterOverride, RefineSettings, ScanStack
 from xrdfit.errors import InputError, Problem, RecipeError
 from xrdfit.io import RegularTimes, check_files, open_stack
 from xrdfit.model import Background, Hump, Instrument, InstrumentProfile
 from xrdfit.recipe.fit_check import fit_problems
+from xrdfit.recipe.fractions import FractionsTable
 from xrdfit.recipe.job import Job
 from xrdfit.recipe.load import Recipe
 from xrdfit.recipe.lock import locked_tables
 from xrdfit.recipe.measurement import ClockTable, DataTable, InstrumentTable, ProfileTable
 from xrdfit.recipe.mistakes import Code, located, mistake, problems_of
 from xrdfit.recipe.phase import PhaseTable
-from xrdfit.recipe.refinement import BackgroundTable, RefineTable
+from xrdfit.recipe.refinement import BackgroundTable, RefineTable, ScopeTable
 
 # Colours that stay apart for colour-blind eyes (Okabe & Ito 2008), after the red and blue of LFP and FP.
 COLORS = ("red", "blue", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
@@ -50,7 +51,7 @@ def build_job(recipe: Recipe) -> Job:
     ]
     phases = tuple(phase for phase in attempts if phase is not None)
     background = _background(tables.background)
-    settings = _settings(tables.data, tables.refine)
+    settings = _settings(tables.data, tables.refine, tables.fractions)
     if stack is not None and instrument is not None and not errors:
         problems = fit_problems(stack, instrument, phases, background, settings)
         errors += [RecipeError(*problems)] if problems else []
@@ -168,9 +169,14 @@ def _phase(table: PhaseTable, index: int, color: str | None, base: Path) -> Phas
             role=table.role,
             color=color,
             structure=structure,
+            march_dollase=_hkl(table.march_dollase),
         )
     except InputError as error:
         raise RecipeError(*(located(f"phase[{index}]", problem) for problem in error.problems)) from None
+
+
+def _hkl(indices: list[int] | None) -> tuple[int, int, int] | None:
+    return None if indices is None else (indices[0], indices[1], indices[2])
 
 
 def _colors(phases: list[PhaseTable]) -> list[str | None]:
@@ -185,10 +191,10 @@ def _background(table: BackgroundTable) -> Background:
     return Background(terms=table.terms, humps=humps)
 
 
-def _settings(data: DataTable, refine: RefineTable) -> RefineSettings:
+def _settings(data: DataTable, refine: RefineTable, fractions: FractionsTable) -> RefineSettings:
     return RefineSettings(
         mode=refine.mode,
-        intensities=refine.intensities,
+        intensities=refine.chosen_intensities,
         extraction=refine.extraction,
         solver=refine.solver,
         direction=refine.direction,
@@ -198,5 +204,14 @@ def _settings(data: DataTable, refine: RefineTable) -> RefineSettings:
         two_theta_range=data.range,
         exclude=data.exclude,
         scope={name: entry.scope for name, entry in refine.scope.items()},
+        drift={name: _drift(entry) for name, entry in refine.scope.items() if entry.scope == "drift"},
         overrides={name: ParameterOverride(**entry.model_dump()) for name, entry in refine.parameters.items()},
+        fractions=fractions.method,
+        anchors=fractions.anchor,
+        amount=fractions.amount,
     )
+
+
+def _drift(entry: ScopeTable) -> Drift:
+    said = {"order": entry.order, "knots": entry.knots}
+    return Drift(**{key: value for key, value in said.items() if value is not None})

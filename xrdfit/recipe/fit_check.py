@@ -12,7 +12,8 @@ from xrdfit.crystal import Phase, generate_reflections
 from xrdfit.data import Pattern, RefineSettings, ScanStack
 from xrdfit.errors import CrystalError, Problem
 from xrdfit.model import Background, Instrument, parameter_table, select_points
-from xrdfit.recipe.mistakes import Code, mistake, nearest
+from xrdfit.recipe.mistakes import Code, mistake
+from xrdfit.recipe.parameter_check import parameter_problems
 
 MINIMUM_POINTS = 10
 
@@ -26,7 +27,11 @@ def fit_problems(
 ) -> list[Problem]:
     """All contradictions between the first scan, the instrument, the phases and what is said of parameters."""
     first = stack.read(0)
-    problems = [*_range_problems(first, settings), *_parameter_problems(instrument, phases, background, settings)]
+    problems = [
+        *_range_problems(first, settings),
+        *parameter_problems(parameter_table(instrument, phases, background), phases, settings, n_scans=len(stack)),
+        *_anchor_problems(settings, len(stack)),
+    ]
     if settings.weights == "file" and first.sigma is None:
         problems.append(
             mistake(
@@ -134,37 +139,13 @@ def _resolution_problems(instrument: Instrument, used: NDArray[np.float64]) -> I
         )
 
 
-def _parameter_problems(
-    instrument: Instrument, phases: tuple[Phase, ...], background: Background, settings: RefineSettings
-) -> Iterator[Problem]:
-    known = parameter_table(instrument, phases, background).names
-    for table, names in (("scope", settings.scope), ("parameters", settings.overrides)):
-        for name in names:
-            if name not in known:
-                yield mistake(
-                    Code.UNKNOWN_PARAMETER,
-                    "unknown parameter",
-                    where=f"refine.{table}.{name}",
-                    found=f"found {name} against {len(known)} parameters of this model",
-                    todo=nearest(name, known),
-                )
-    for phase in phases:
-        for name, value in zip(phase.group.free_parameters, phase.free_values, strict=True):
-            yield from _start_problems(f"{phase.name}_{name}", float(value), settings)
-
-
-def _start_problems(name: str, start: float, settings: RefineSettings) -> Iterator[Problem]:
-    """A cell from which the fit is to start lies within the limits that the recipe gives it."""
-    said = settings.overrides.get(name)
-    if said is None or said.value is not None or said.expr is not None:
-        return
-    low = -np.inf if said.min is None else said.min
-    high = np.inf if said.max is None else said.max
-    if low < high and not low <= start <= high:
-        yield mistake(
-            Code.OUT_OF_RANGE,
-            "the cell lies outside its limits",
-            where=f"refine.parameters.{name}",
-            found=f"found {start:g} against {low:g} to {high:g}",
-            todo="correct the limits or the phase's cell, or give a value to start from",
-        )
+def _anchor_problems(settings: RefineSettings, n_scans: int) -> Iterator[Problem]:
+    for name, scan in settings.anchors.items():
+        if scan >= n_scans:
+            yield mistake(
+                Code.OUT_OF_RANGE,
+                "no such scan",
+                where=f"fractions.anchor.{name}",
+                found=f"found {scan} against 0 to {n_scans - 1}",
+                todo="give the number of a scan of the stack, from 0",
+            )

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from xrdfit.errors import RecipeError
+from xrdfit.recipe.agreement import disagreements
 from xrdfit.recipe.mistakes import Code, mend, mistake, problems_of
-from xrdfit.recipe.phase import repeated_names
 from xrdfit.recipe.schema import TABLES, RecipeTables
 
 
@@ -70,19 +70,19 @@ def load_recipe(path: str | Path) -> Recipe:
 
 def _checked(raw: dict[str, Any]) -> RecipeTables:
     tables, first = _validate(raw)
-    repeated = list(repeated_names(raw.get("phase")))
-    if tables is not None and not repeated:
-        return tables
     # A table with one wrong value is not checked as a whole, so what is wrong is mended or left out and all is read
     # again: what is said then for the first time is a mistake too, but for the gaps that leaving out has made.
     mended = copy.deepcopy(raw)
     touched = {place for details in first for place in [mend(details, mended, TABLES)] if place}
+    between = list(disagreements(mended))
+    if tables is not None and not between:
+        return tables
     _, second = _validate(mended)
     said = [problem for details in first for problem in problems_of(details, raw, TABLES)]
     new = [problem for details in second for problem in problems_of(details, mended, TABLES)]
     said = [problem for problem in said if problem.code != Code.MISSING_KEY or problem in new]
     said += [problem for problem in new if problem not in said and problem.where not in touched]
-    raise RecipeError(*said, *repeated)
+    raise RecipeError(*said, *between)
 
 
 def _validate(raw: dict[str, Any]) -> tuple[RecipeTables | None, list[ErrorDetails]]:

@@ -13,9 +13,9 @@ import tomli_w
 
 from xrdfit import __version__
 from xrdfit.crystal import Phase
-from xrdfit.data import RefineSettings, ScanStack
+from xrdfit.data import Drift, RefineSettings, ScanStack
 from xrdfit.io import expand_files
-from xrdfit.model import Background, Instrument, parameter_table
+from xrdfit.model import Background, Instrument, ParameterSpec, default_scope, parameter_table
 from xrdfit.recipe.job import Job
 from xrdfit.recipe.load import Recipe
 
@@ -47,7 +47,8 @@ def locked_tables(
         table |= {} if phase.color is None else {"color": phase.color}
     specs = parameter_table(instrument, phases, background)
     said = tables["refine"]["parameters"]
-    tables["refine"]["scope"] = {spec.name: settings.scope.get(spec.name, spec.scope) for spec in specs}
+    tables["refine"]["intensities"] = settings.intensities
+    tables["refine"]["scope"] = {spec.name: _scope(spec, settings) for spec in specs}
     tables["refine"]["parameters"] = {
         spec.name: {"value": spec.default, "min": spec.lower, "max": spec.upper} | said.get(spec.name, {})
         for spec in specs
@@ -59,6 +60,14 @@ def locked_tables(
         "inputs": {_relative(path, recipe.directory): _sha256(path) for path in _inputs(recipe)},
     }
     return tables
+
+
+def _scope(spec: ParameterSpec, settings: RefineSettings) -> str | dict[str, str | int]:
+    scope = settings.scope.get(spec.name, default_scope(spec, settings.mode))
+    if scope != "drift":
+        return scope
+    drift = settings.drift.get(spec.name, Drift())
+    return {"scope": scope, "knots": drift.knots} if drift.knots else {"scope": scope, "order": drift.order}
 
 
 def lock_text(job: Job) -> str:

@@ -83,7 +83,7 @@ def problems_of(error: ErrorDetails, raw: Mapping[str, Any], tables: Mapping[str
             )
         ]
     if kind == "literal_error":
-        choices = [choice.strip("' ") for choice in context["expected"].replace(" or ", ", ").split(",")]
+        choices = _choices(error)
         todo = nearest(str(error["input"]), choices)
         found = f"found {value} against {', '.join(choices)}"
         return [mistake(Code.NOT_A_CHOICE, "not one of the choices", where=place, found=found, todo=todo)]
@@ -94,6 +94,13 @@ def problems_of(error: ErrorDetails, raw: Mapping[str, Any], tables: Mapping[str
     return [mistake(code, what, where=place, found=f"found {value} against {expected}", todo=todo)]
 
 
+def _choices(error: ErrorDetails) -> list[str]:
+    """The words that a ``literal_error`` would have taken."""
+    return [choice.strip("' ") for choice in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
+
+
+# Tables whose keys are names of parameters.
+_NAMED_AT_WILL = ("refine.scope.", "refine.parameters.")
 _RANGE_KINDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "too_short", "too_long")
 _EXPECTED = {
     "greater_than": "> {gt}",
@@ -116,10 +123,10 @@ _EXPECTED = {
 
 
 def mend(error: ErrorDetails, raw: dict[str, Any], tables: Mapping[str, type[BaseModel]]) -> str:
-    """Rename an unknown key to the nearest known one, remove any other wrong value; return the place that is gone."""
-    if error["type"] in ("missing", "mistakes"):
-        return ""
+    """Put the nearest known word for an unknown one, remove any other wrong value; return the place that is gone."""
     steps = _steps(error, raw)
+    if error["type"] == "missing" or (error["type"] == "mistakes" and not _written(steps).startswith(_NAMED_AT_WILL)):
+        return ""
     last_key = max((i for i, step in enumerate(steps) if isinstance(step, str)), default=0)
     holder: Any = raw
     for step in steps[:last_key]:
@@ -130,6 +137,10 @@ def mend(error: ErrorDetails, raw: dict[str, Any], tables: Mapping[str, type[Bas
         near = difflib.get_close_matches(str(steps[last_key]).lower(), known, n=1)
         if near:
             holder.setdefault(near[0], value)
+    elif error["type"] == "literal_error":
+        near = difflib.get_close_matches(str(value).lower(), _choices(error), n=1)
+        if near:
+            holder[steps[last_key]] = near[0]
     return _written(steps[: last_key + 1])
 
 
@@ -170,7 +181,7 @@ def _written(steps: Sequence[str | int]) -> str:
 def _table(steps: Sequence[str | int]) -> str:
     """The place of the table that the last step is in, ``[]`` for any index and ``*`` for a name of one's choice."""
     table = "".join("[]" if isinstance(step, int) else f".{step}" for step in steps[:-1]).removeprefix(".")
-    for prefix in ("refine.scope.", "refine.parameters."):
+    for prefix in _NAMED_AT_WILL:
         if table.startswith(prefix):
             return f"{prefix}*"
     return table

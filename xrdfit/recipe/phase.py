@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from xrdfit.crystal import SpaceGroup, atoms_in_formula, cell_from_values
 from xrdfit.errors import CrystalError, Problem
-from xrdfit.recipe.basics import Number, Table, Text
+from xrdfit.recipe.basics import Number, Table, Text, Whole
 from xrdfit.recipe.mistakes import Code, mistake, refuse
 
 # Names that the parameter table and trajectories.csv use for things that are no phase.
@@ -38,6 +38,7 @@ class PhaseTable(Table):
     reference: ReferenceTable | None = None
     role: Literal["active", "inert"] = "active"
     color: Annotated[Text, StringConstraints(pattern=r"^(#[0-9A-Fa-f]{6}|[A-Za-z][A-Za-z0-9: ]*)$")] | None = None
+    march_dollase: Annotated[list[Whole], Field(min_length=3, max_length=3)] | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -68,6 +69,14 @@ class PhaseTable(Table):
                 )
         yield from _length_problems("cell", self.cell)
         yield from _length_problems("reference.cell", self.reference.cell if self.reference else None)
+        if self.march_dollase is not None and not any(self.march_dollase):
+            yield mistake(
+                Code.OUT_OF_RANGE,
+                "no direction",
+                where="march_dollase",
+                found="found [0, 0, 0] against hkl of the axis of preferred orientation",
+                todo="give an hkl such as [0, 1, 0]",
+            )
         if self.space_group is None:
             return
         unknown = list(_crystal_problems("space_group", lambda: SpaceGroup.from_name(self.space_group or "")))
@@ -77,22 +86,6 @@ class PhaseTable(Table):
             for where, cell in (("cell", self.cell), ("reference.cell", self.reference and self.reference.cell)):
                 if cell and not list(_length_problems(where, cell)):
                     yield from _crystal_problems(where, partial(cell_from_values, group, cell))
-
-
-def repeated_names(phases: Any) -> Iterator[Problem]:
-    """Phases of the same name, in whatever stands under ``phase`` in the TOML document."""
-    tables = phases if isinstance(phases, list) else []
-    names = [table.get("name") if isinstance(table, dict) else None for table in tables]
-    for index, name in enumerate(names):
-        if name is not None and name in names[:index]:
-            first = names.index(name)
-            yield mistake(
-                Code.BAD_NAME,
-                "two phases have one name",
-                where=f"phase[{index}].name",
-                found=f"found {name!r} again, as in phase[{first}]",
-                todo="rename one",
-            )
 
 
 def _name_problems(name: str) -> Iterator[Problem]:

@@ -7,10 +7,17 @@ from typing import Any
 from pydantic import BaseModel, Field, field_validator
 
 from xrdfit.recipe.basics import Table
+from xrdfit.recipe.fractions import FractionsTable
 from xrdfit.recipe.measurement import ClockTable, DataTable, InstrumentTable, ProfileTable
 from xrdfit.recipe.mistakes import Code, mistake, refuse
 from xrdfit.recipe.phase import PhaseTable, ReferenceTable
-from xrdfit.recipe.refinement import BackgroundTable, HumpTable, OverrideTable, RefineTable, ScopeTable
+from xrdfit.recipe.refinement import (
+    BackgroundTable,
+    HumpTable,
+    OverrideTable,
+    RefineTable,
+    ScopeTable,
+)
 
 
 class RecipeTables(Table):
@@ -22,6 +29,7 @@ class RecipeTables(Table):
     background: BackgroundTable = BackgroundTable()
     cycler: Any = None
     refine: RefineTable = RefineTable()
+    fractions: FractionsTable = FractionsTable()
 
     @field_validator("cycler", mode="before")
     @classmethod
@@ -50,6 +58,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "background": BackgroundTable,
     "background.humps[]": HumpTable,
     "refine": RefineTable,
+    "fractions": FractionsTable,
     "refine.scope.*": ScopeTable,
     "refine.parameters.*": OverrideTable,
 }

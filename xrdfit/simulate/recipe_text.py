@@ -56,9 +56,8 @@ color = "{phase.color}"
 type = "chebyshev"
 terms = {background.terms}
 
-[refine]
-mode = "sequential"            # scan by scan
-intensities = "lebail"         # of every line in every scan, free
+[refine.scope]
+sample_displacement = "drift"  # along a straight line in time; all scans are refined together
 """
     )
     return "".join(parts)

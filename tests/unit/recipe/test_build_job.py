@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
 
+from xrdfit.data import Drift
 from xrdfit.errors import DataError, InputError, RecipeError
 from xrdfit.recipe import Job, build_job, load_recipe, lock_text
 
@@ -57,13 +59,24 @@ zero_shift = "scan"
 [refine.parameters]
 LFP_a = { min = 10.1 }
 """
+SCOPES = """
+zero_shift = { scope = "drift", order = 2 }
+sample_displacement = { scope = "drift", knots = 2 }
+transparency = "drift"
+"""
+FRACTIONS = """
+[fractions]
+method = "anchored"
+anchor = { LFP = 5 }
+amount = "constant"
+"""
 NO_ALUMINIUM = RECIPE.replace('[[phase]]\nname = "Al"\nspace_group = "Fm-3m"\ncell = [4.0496]\nrole = "inert"\n', "")
 
 
-def job_of(folder: Path, text: str = NO_ALUMINIUM) -> Job:
+def job_of(folder: Path, text: str = NO_ALUMINIUM, n_scans: int = 2) -> Job:
     two_theta = np.arange(15.0, 60.0, 0.05)
-    for name in ("scan1.xy", "scan2.xy"):
-        (folder / name).write_text("\n".join(f"{x:.3f} 100" for x in two_theta))
+    for number in range(1, n_scans + 1):
+        (folder / f"scan{number}.xy").write_text("\n".join(f"{x:.3f} 100" for x in two_theta))
     (folder / "recipe.toml").write_text(text, encoding="utf-8")
     return build_job(load_recipe(folder / "recipe.toml"))
 
@@ -123,7 +136,11 @@ def test_the_lock_spells_out_defaults_versions_and_hashes(tmp_path: Path) -> Non
     job = job_of(tmp_path)
     lock = tomllib.loads(lock_text(job))
     assert lock["refine"]["solver"] == "compiled" and lock["instrument"]["detector"] == "point"
+    assert (lock["refine"]["mode"], lock["refine"]["intensities"]) == ("series", "shared")
     assert lock["refine"]["scope"]["zero_shift"] == "scan" and lock["refine"]["scope"]["LFP_a"] == "scan"
+    assert lock["refine"]["scope"]["sample_displacement"] == {"scope": "drift", "order": 1}
+    assert lock["refine"]["scope"]["LFP_lorentz_size"] == "series"
+    assert lock["fractions"] == {"method": "auto", "anchor": {}, "amount": "drifting"}
     assert lock["refine"]["parameters"]["LFP_a"]["min"] == 10.1
     assert lock["refine"]["parameters"]["LFP_a"]["value"] == 10.329
     assert lock["data"]["times"]["start"] == datetime.fromisoformat("2026-05-02T09:14:00+02:00")
@@ -134,9 +151,87 @@ def test_the_lock_spells_out_defaults_versions_and_hashes(tmp_path: Path) -> Non
     assert {"xrdfit", "numpy", "lmfit"} <= set(lock["lock"]["versions"])
 
 
+def test_the_lock_of_a_sequential_run_has_its_defaults(tmp_path: Path) -> None:
+    lock = job_of(
+        tmp_path, NO_ALUMINIUM.replace("[refine.scope]", '[refine]\nmode = "sequential"\n[refine.scope]')
+    ).locked
+    assert lock["refine"]["intensities"] == "lebail"
+    assert lock["refine"]["scope"]["sample_displacement"] == lock["refine"]["scope"]["LFP_lorentz_size"] == "scan"
+
+
+def test_drifts_priors_and_anchors_reach_the_settings(tmp_path: Path) -> None:
+    text = NO_ALUMINIUM.replace('zero_shift = "scan"', SCOPES).replace("[refine.scope]", FRACTIONS + "[refine.scope]")
+    text = text.replace("LFP_a = {", "FP_lorentz_size = { prior = [0.10, 0.02] }\nLFP_a = {")
+    settings = job_of(tmp_path, text, n_scans=6).settings
+    assert (settings.mode, settings.intensities) == ("series", "shared")
+    assert settings.scope == {"zero_shift": "drift", "sample_displacement": "drift", "transparency": "drift"}
+    assert settings.drift == {
+        "zero_shift": Drift(order=2),
+        "sample_displacement": Drift(knots=2),
+        "transparency": Drift(order=1),
+    }
+    assert settings.overrides["FP_lorentz_size"].prior == (0.10, 0.02)
+    assert (settings.fractions, settings.anchors, settings.amount) == ("anchored", {"LFP": 5}, "constant")
+    lock = job_of(tmp_path, text, n_scans=6).locked
+    assert lock["refine"]["scope"]["sample_displacement"] == {"scope": "drift", "knots": 2}
+    assert tomllib.loads(tomli_w.dumps(lock))["refine"]["parameters"]["FP_lorentz_size"]["prior"] == [0.10, 0.02]
+
+
+def test_an_axis_of_preferred_orientation_reaches_its_phase(tmp_path: Path, real_data: Path) -> None:
+    head, tail = NO_ALUMINIUM.split("[[phase]]", 1)
+    cif = real_data / "cif" / "4001848.cif"
+    phase = f'[[phase]]\nname = "LFP"\ncif = "{cif}"\nmarch_dollase = [0, 1, 0]\n'
+    rest = '[refine]\nintensities = "structure"\n' + tail[tail.index("[refine.scope]") :]
+    job = job_of(tmp_path, head + phase + rest)
+    assert job.phases[0].march_dollase == (0, 1, 0) and job.settings.intensities == "structure"
+    assert job.locked["phase"][0]["march_dollase"] == [0, 1, 0]
+
+
+def test_an_inert_phase_may_have_one_cell_for_the_series(tmp_path: Path) -> None:
+    text = NO_ALUMINIUM.replace('name = "LATP"', 'name = "LATP"\nrole = "inert"')
+    scopes = 'zero_shift = "scan"\nLATP_a = "series"\nLATP_c = "drift"\nLFP_b = "fixed"'
+    assert job_of(tmp_path, text.replace('zero_shift = "scan"', scopes)).settings.scope["LATP_c"] == "drift"
+
+
+def test_a_single_scan_is_taken_whatever_is_said_to_drift(tmp_path: Path) -> None:
+    scope = 'zero_shift = { scope = "drift", order = 3 }'
+    assert len(job_of(tmp_path, NO_ALUMINIUM.replace('zero_shift = "scan"', scope), n_scans=1).stack) == 1
+
+
+@pytest.mark.parametrize(
+    ("n_scans", "drift", "message"),
+    [
+        (4, "order = 4", r"E156 more drift than scans · refine.scope.zero_shift · .*5 values, against 4 .*order = 3$"),
+        (6, "knots = 3", r"E156 more drift than scans · refine.scope.zero_shift · .*7 values, against 6 .*knots = 2$"),
+        (4, "knots = 1", r"5 values, against 4 scans · write at most order = 3$"),
+    ],
+)
+def test_a_drift_has_no_more_values_than_there_are_scans(
+    tmp_path: Path, n_scans: int, drift: str, message: str
+) -> None:
+    text = NO_ALUMINIUM.replace('zero_shift = "scan"', f'zero_shift = {{ scope = "drift", {drift} }}')
+    with pytest.raises(RecipeError, match=message):
+        job_of(tmp_path, text, n_scans)
+    assert len(job_of(tmp_path, text, n_scans + 1).stack) == n_scans + 1
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        (
+            'zero_shift = "scan"',
+            'LFP_a = "series"',
+            r"E157 .* · refine.scope.LFP_a · found series .*role = \"inert\" for LFP",
+        ),
+        ('zero_shift = "scan"', 'FP_c = "drift"', r"E157 .* · refine.scope.FP_c · found drift against scan or fixed"),
+        ('zero_shift = "scan"', 'background_c0 = "series"', r"E157 the background belongs to its scan"),
+        ('zero_shift = "scan"', 'hump0_area = "drift"', r"E157 the background .* · refine.scope.hump0_area"),
+        ("LFP_a = { min = 10.1 }", "caglioti_u = { prior = [0.1, 0.1] }", r"caglioti_u.prior · .*whose scope is fixed"),
+        (
+            "[refine.scope]",
+            "[fractions]\nanchor = { FP = 2 }\n[refine.scope]",
+            r"fractions.anchor.FP · found 2 against 0 to 1",
+        ),
         ("range = [20.0, 38.0]", "range = [29.9, 30.2]", r"E160 too few points are left · data.range"),
         ("range = [20.0, 38.0]", "range = [70.0, 80.0]", r"E156 excluded part lies outside the range"),
         ("exclude = [[30.0, 30.5]]", "exclude = [[1.0, 2.0]]", r"outside the range"),

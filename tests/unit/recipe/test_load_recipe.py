@@ -31,6 +31,18 @@ space_group = "P n m a"
 cell = [9.8142, 5.7893, 4.782, 90, 90, 90]
 """
 
+# A recipe whose two phases come from structures; None takes a key away.
+WITH_CIF = {
+    f"phase.{number}.{key}": value
+    for number, cif in enumerate(("lfp.cif", "fp.cif"))
+    for key, value in {"space_group": None, "cell": None, "cif": cif}.items()
+}
+
+
+def sequential(**said: object) -> dict[str, object]:
+    """``[refine]`` in sequential mode."""
+    return {"mode": "sequential", **said}
+
 
 def recipe(tmp_path: Path, changes: dict[str, Any] | None = None) -> Path:
     """`GOOD` with values set (or, by None, removed) at places such as ``phase.0.cell``."""
@@ -61,11 +73,11 @@ def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
     assert tables.data.files == ["scans/*.xye"] and tables.data.weights == "auto" and tables.data.times == "header"
     assert tables.instrument.geometry == "bragg-brentano" and tables.instrument.goniometer_radius_mm == 217.5
     assert tables.background.terms == 6 and tables.phase[0].role == "active"
-    assert (tables.refine.mode, tables.refine.intensities, tables.refine.extraction) == (
-        "sequential",
-        "lebail",
-        "joint",
-    )
+    refine = tables.refine
+    assert (refine.mode, refine.chosen_intensities, refine.extraction) == ("series", "shared", "joint")
+    assert (tables.fractions.method, tables.fractions.anchor, tables.fractions.amount) == ("auto", {}, "drifting")
+    one_by_one = load_recipe(recipe(tmp_path, {"refine.mode": "sequential"})).tables.refine
+    assert one_by_one.chosen_intensities == "lebail"
     assert loaded.directory == tmp_path
 
 
@@ -85,16 +97,46 @@ def test_a_recipe_with_everything_in_it_is_taken(tmp_path: Path) -> None:
         "phase.0.color": "#00ff00",
         "phase.1.role": "inert",
         "background.humps": [{"position": 22.0, "fwhm": 6.0}],
-        "refine.solver": "leastsq",
+        "refine.intensities": "hierarchical",
         "refine.direction": "backward",
         "refine.esd_scaling": "berar-lelann",
-        "refine.scope": {"sample_displacement": "scan", "zero_shift": {"scope": "fixed"}},
-        "refine.parameters": {"LFP_a": {"min": 10.1, "max": 10.5}, "LFP_b": {"expr": "LFP_a - 4"}},
+        "refine.scope": {
+            "sample_displacement": {"scope": "drift", "knots": 4},
+            "zero_shift": {"scope": "fixed"},
+            "transparency": "drift",
+        },
+        "refine.parameters": {
+            "LFP_a": {"min": 10.1, "max": 10.5},
+            "LFP_b": {"expr": "LFP_a - 4"},
+            "LFP_lorentz_size": {"prior": [0.10, 0.02]},
+        },
+        "fractions": {"method": "anchored", "anchor": {"LFP": 0}, "amount": "constant"},
     }
     tables = load_recipe(recipe(tmp_path, changes)).tables
-    assert tables.refine.scope["sample_displacement"].scope == "scan"
+    assert tables.refine.scope["sample_displacement"].knots == 4 and tables.refine.scope["transparency"].order is None
     assert tables.refine.parameters["LFP_a"].max == 10.5
+    assert tables.refine.parameters["LFP_lorentz_size"].prior == (0.10, 0.02)
     assert tables.background.humps[0].fwhm == 6.0
+    assert tables.fractions.anchor == {"LFP": 0}
+
+
+@pytest.mark.parametrize("intensities", ["shared", "hierarchical", "lebail", "structure"])
+def test_every_kind_of_intensities_is_taken_in_series_mode(tmp_path: Path, intensities: str) -> None:
+    changes = {"refine.intensities": intensities, **WITH_CIF}
+    assert load_recipe(recipe(tmp_path, changes)).tables.refine.chosen_intensities == intensities
+
+
+def test_sequential_mode_takes_lmfit_solvers_and_the_classical_partition(tmp_path: Path) -> None:
+    changes = {"refine": {"mode": "sequential", "solver": "leastsq", "extraction": "partition"}}
+    refine = load_recipe(recipe(tmp_path, changes)).tables.refine
+    assert (refine.solver, refine.extraction) == ("leastsq", "partition")
+    changes = {"refine": {"mode": "sequential", "intensities": "structure"}, **WITH_CIF}
+    assert load_recipe(recipe(tmp_path, changes)).tables.refine.chosen_intensities == "structure"
+
+
+def test_an_axis_of_preferred_orientation_goes_with_a_structure(tmp_path: Path) -> None:
+    changes = {"refine.intensities": "structure", **WITH_CIF, "phase.0.march_dollase": [0, 1, 0]}
+    assert load_recipe(recipe(tmp_path, changes)).tables.phase[0].march_dollase == [0, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -127,15 +169,116 @@ def test_a_recipe_with_everything_in_it_is_taken(tmp_path: Path) -> None:
         ({"refine.parameters": {"x": {"value": 3.0, "max": 1.0}}}, "E156", "refine.parameters.x.value", "-inf to 1"),
         ({"instrument.wavelength": 1.54}, "E157", "instrument.wavelength", "radiation and wavelength exclude"),
         ({"phase.0.cif": "lfp.cif"}, "E157", "phase[0].cif", "space_group and cell"),
-        ({"refine.scope": {"zero_shift": "drift"}}, "E157", "refine.scope.zero_shift", "sequential"),
+        ({"refine": sequential(scope={"zero_shift": "drift"})}, "E157", "refine.scope.zero_shift", "sequential"),
+        (
+            {"refine": sequential(parameters={"LFP_a": {"prior": [10.3, 0.1]}})},
+            "E157",
+            "refine.parameters.LFP_a.prior",
+            'write mode = "series"',
+        ),
+        ({"refine": sequential(intensities="shared")}, "E157", "refine.intensities", 'write mode = "series"'),
+        ({"refine": sequential(intensities="hierarchical")}, "E157", "refine.intensities", "hierarchical"),
+        ({"refine.solver": "leastsq"}, "E157", "refine.solver", 'write mode = "sequential"'),
+        ({"refine.extraction": "partition"}, "E157", "refine.extraction", 'intensities = "lebail"'),
+        (
+            {"refine": {"intensities": "lebail", "extraction": "partition"}},
+            "E157",
+            "refine.extraction",
+            'mode = "sequential"',
+        ),
+        (
+            {"refine": sequential(intensities="structure", extraction="partition"), **WITH_CIF},
+            "E157",
+            "refine.extraction",
+            'with mode = "sequential" and intensities = "structure"',
+        ),
+        ({"refine.intensities": "structure"}, "E157", "refine.intensities", "found LFP, FP without cif"),
+        (
+            {"refine.scope": {"zero_shift": {"scope": "drift", "order": 2, "knots": 4}}},
+            "E157",
+            "refine.scope.zero_shift.knots",
+            "order for a polynomial",
+        ),
+        (
+            {"refine.scope": {"zero_shift": {"scope": "series", "order": 2}}},
+            "E157",
+            "refine.scope.zero_shift.order",
+            "only a drift",
+        ),
+        (
+            {"refine.scope": {"zero_shift": {"scope": "drift", "order": 0}}},
+            "E156",
+            "refine.scope.zero_shift.order",
+            ">= 1",
+        ),
+        (
+            {"refine.scope": {"zero_shift": {"scope": "drift", "knots": 0}}},
+            "E156",
+            "refine.scope.zero_shift.knots",
+            ">= 1",
+        ),
+        (
+            {"refine.parameters": {"x": {"prior": [1.0, 0.0]}}},
+            "E156",
+            "refine.parameters.x.prior[1]",
+            "found 0 against > 0",
+        ),
+        (
+            {"refine.parameters": {"x": {"prior": [1.0, 0.1], "expr": "y"}}},
+            "E157",
+            "refine.parameters.x.prior",
+            "prior with expr",
+        ),
+        (
+            {"refine.parameters": {"x": {"prior": [1.0, 0.1], "vary": False}}},
+            "E157",
+            "refine.parameters.x.prior",
+            "vary = false",
+        ),
+        ({"refine.parameters": {"x": {"prior": [1.0]}}}, "E153", "refine.parameters.x.prior[1]", "add prior[1]"),
+        ({"fractions.methd": "auto"}, "E152", "fractions.methd", "did you mean method?"),
+        ({"fractions.method": "conserve"}, "E155", "fractions.method", "did you mean conservation?"),
+        ({"fractions.amount": "drift"}, "E155", "fractions.amount", "did you mean drifting?"),
+        ({"fractions.method": "anchored"}, "E153", "fractions.anchor", "add anchor = { NAME = 0 }"),
+        (
+            {"fractions": {"method": "conservation", "anchor": {"LFP": 0}}},
+            "E157",
+            "fractions.anchor",
+            "against auto or anchored",
+        ),
+        ({"fractions.method": "structure"}, "E157", "fractions.method", "found LFP, FP without cif"),
+        ({"fractions.anchor": {"LFPO": 0}}, "E155", "fractions.anchor.LFPO", "did you mean LFP?"),
+        ({"fractions.anchor": {"FP": 0}, "phase.1.role": "inert"}, "E155", "fractions.anchor.FP", "against LFP"),
+        ({"fractions.anchor": {"LFP": -1}}, "E156", "fractions.anchor.LFP", ">= 0"),
+        ({"fractions.anchor": {"LFP": 3, "FP": 3}}, "E157", "fractions.anchor.FP", "found scan 3 again, as for LFP"),
+        (
+            {"fractions.method": "conservation", "refine.intensities": "lebail"},
+            "E157",
+            "fractions.method",
+            "free intensities",
+        ),
+        ({"phase.0.march_dollase": [0, 1, 0]}, "E157", "phase[0].march_dollase", "'shared' against 'structure'"),
+        (
+            {"phase.0.march_dollase": [0, 1], "refine.intensities": "structure", **WITH_CIF},
+            "E156",
+            "phase[0].march_dollase",
+            "at least 3",
+        ),
+        (
+            {"phase.0.march_dollase": [0, 0, 0], "refine.intensities": "structure", **WITH_CIF},
+            "E156",
+            "phase[0].march_dollase",
+            "such as [0, 1, 0]",
+        ),
         ({"refine.parameters": {"x": {"expr": "y", "value": 1.0}}}, "E157", "refine.parameters.x.expr", "keep expr"),
         ({"phase.0.name": "2LFP"}, "E158", "phase[0].name", "a letter first"),
         ({"phase.0.name": "LFP-rich"}, "E158", "phase[0].name", "letters, digits and _"),
         ({"phase.0.name": "lambda"}, "E158", "phase[0].name", "a word of Python"),
         ({"phase.0.name": "sample"}, "E158", "phase[0].name", "sample_displacement"),
         ({"phase.1.name": "LFP"}, "E158", "phase[1].name", "as in phase[0]"),
-        ({"refine.mode": "series"}, "E159", "refine.mode", 'write mode = "sequential"'),
-        ({"refine.intensities": "shared"}, "E159", "refine.intensities", "not available in this version"),
+        ({"refine.mode": "serial"}, "E155", "refine.mode", "did you mean series?"),
+        ({"refine": sequential(mode="sequental", solver="leastsq")}, "E155", "refine.mode", "did you mean sequential?"),
+        ({"refine.intensities": "sharing"}, "E155", "refine.intensities", "did you mean shared?"),
         ({"cycler.file": "cell.mpt"}, "E159", "cycler", "not available in this version"),
         ({"phase.0.space_group": "Pnmb2"}, "E120", "phase[0].space_group", "did you mean"),
         ({"phase.0.cell": [10.0, 6.0]}, "E122", "phase[0].cell", "a, b, c"),
@@ -162,18 +305,27 @@ def test_all_mistakes_are_told_at_once_even_where_one_hides_another(tmp_path: Pa
         "phase.0.formla": "LiFePO4",
         "phase.1.name": "LFP",
         "background.terms": "six",
-        "refine.mode": "series",
-        "refine.scope": {"zero_shift": "drifting"},
+        "refine": {
+            "mode": "sequential",
+            "intensities": "shared",
+            "scope": {"zero_shift": "drifting", "transparency": {"scope": "scan", "order": 2}},
+            "parameters": {"LFP_a": {"min": 2.0, "max": 1.0}},
+        },
+        "fractions": {"method": "anchord", "anchor": {"Al": 0}},
     }
     found = mistakes(recipe(tmp_path, changes))
     assert sorted(message.split(" · ")[1] for message in found) == [
         "background.terms",
         "data.fils",
         "data.range",
+        "fractions.anchor.Al",
+        "fractions.method",
         "phase[0].cell[0]",
         "phase[0].formla",
         "phase[1].name",
-        "refine.mode",
+        "refine.intensities",
+        "refine.parameters.LFP_a.min",
+        "refine.scope.transparency.order",
         "refine.scope.zero_shift",
     ]
 

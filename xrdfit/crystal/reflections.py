@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from xrdfit.crystal.cell import UnitCell
 from xrdfit.crystal.spacegroup import SpaceGroup
@@ -83,6 +83,13 @@ def generate_reflections(group: SpaceGroup, cell: UnitCell, *, d_min: float, d_m
         member_multiplicity=table.member_multiplicity[members],
         member_line=line,
     )
+
+
+def equivalent_reflections(group: SpaceGroup, hkl: ArrayLike) -> NDArray[np.int32]:
+    """(n, 3) the reflections that symmetry and Friedel's law make equal to `hkl` (3,)."""
+    rotations = [np.array(op.rot, dtype=np.int64) // op.DEN for op in group.gemmi_group.operations().sym_ops]
+    images = np.array([np.asarray(hkl, dtype=np.int64) @ rotation for rotation in rotations])
+    return np.unique(np.concatenate([images, -images]), axis=0).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

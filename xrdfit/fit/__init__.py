@@ -15,7 +15,7 @@ from xrdfit.fit.scan import (
     seeded_background,
     with_seeded_background,
 )
-from xrdfit.fit.statistics import Agreement, agreement
+from xrdfit.fit.statistics import Agreement, agreement, esd_factor
 from xrdfit.fit.ties import Expected
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "ScanObjective",
     "agreement",
     "area_covariance",
+    "esd_factor",
     "at_limit",
     "fit_report",
     "fit_scan",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.data import RefineSettings
-from xrdfit.model import PatternModel
+from xrdfit.data import Drift, RefineSettings, ScopeName
+from xrdfit.model import ParameterSpec, PatternModel, default_scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,16 +23,44 @@ def settle_scopes(model: PatternModel, settings: RefineSettings, *, n_scans: int
     """The scope of every parameter; in a series of one scan, what belongs to the series belongs to the scan."""
     scan, series = [], []
     for spec in model.table:
-        said = settings.overrides.get(spec.name)
-        scope = settings.scope.get(spec.name, spec.scope)
-        if said is not None and said.vary is not None and spec.name not in settings.scope:
-            # `vary = true` frees what is fixed by default; `vary = false` fixes whatever the scope.
-            scope = "fixed" if not said.vary else "scan" if scope == "fixed" else scope
-        if said is not None and said.expr is not None:
-            scope = "fixed"
+        scope = _scope(spec, settings, spec.scope)
         if scope == "series" and n_scans == 1:
             scope = "scan"
         # What drifts is free in every scan of the pass from which the joint fit starts.
         scan.append(scope in ("scan", "drift"))
         series.append(scope == "series")
     return Scopes(scan=np.array(scan), series=np.array(series))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointScopes:
+    """Rows of the parameter table that a joint fit moves in every scan, once, and with time."""
+
+    local: NDArray[np.int64]
+    series: NDArray[np.int64]
+    drifts: tuple[tuple[int, Drift], ...]
+
+
+def settle_joint_scopes(model: PatternModel, settings: RefineSettings, *, absent: NDArray[np.bool_]) -> JointScopes:
+    """The scope of every parameter in series mode; `absent` (n_parameters,) belong to phases that are nowhere."""
+    scopes = [_scope(spec, settings, default_scope(spec, settings.mode)) for spec in model.table]
+    rows = {
+        name: np.array([i for i, scope in enumerate(scopes) if scope == name and not absent[i]], dtype=np.int64)
+        for name in ("scan", "series", "drift")
+    }
+    names = model.table.names
+    return JointScopes(
+        local=rows["scan"],
+        series=rows["series"],
+        drifts=tuple((int(row), settings.drift.get(names[row], Drift())) for row in rows["drift"]),
+    )
+
+
+def _scope(spec: ParameterSpec, settings: RefineSettings, default: ScopeName) -> ScopeName:
+    """What the recipe says of a parameter, or the default."""
+    said = settings.overrides.get(spec.name)
+    scope = settings.scope.get(spec.name, default)
+    if said is not None and said.vary is not None and spec.name not in settings.scope:
+        # `vary = true` frees what is fixed by default; `vary = false` fixes whatever the scope.
+        scope = "fixed" if not said.vary else "scan" if scope == "fixed" else scope
+    return "fixed" if said is not None and said.expr is not None else scope

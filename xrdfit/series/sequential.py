@@ -74,6 +74,20 @@ class SequentialSeries:
 
     def run(self) -> bool:
         """Refine all scans; False if not one could be fitted."""
+        order = self.explore(passes=2)
+        if not order:
+            return False
+        usual = self._usual_quality()
+        for step, index in enumerate(reversed(order)):
+            self._finish(index, self._second_pass(index, usual))
+            self._say(len(order) + step, 2 * len(order), index)
+        return any(record.usable for record in self.records.values())
+
+    def explore(self, *, passes: int) -> list[int]:
+        """The first pass of so many: a record of every scan, and the evidence; the order of the scans, empty if none fits.
+
+        Where no scan can be fitted, all are finished.
+        """
         # Where a fit begins and what it holds is found by the compiled driver, whatever driver has the last word: two
         # drivers then end in one optimum of several.
         self.finisher = self.fitter
@@ -89,26 +103,21 @@ class SequentialSeries:
         if self.seen is None:
             for index in self.scans:
                 self._finish(index, self._nothing(self.prepare(index)))
-            return False
+            return []
         self.fitter = replace(self.fitter, yardstick=self.seen.start)
         self._refined = [[] for _ in self.fitter.model.phases]
         order = walk_order(self.scans, self.seen.anchor, self.settings.direction)
-        total = 2 * len(order)
         for step, index in enumerate(order):
             record = self.records[index] = self._first_pass(index)
             for phase, known in enumerate(self._refined):
                 if record.usable and record.status[phase] == Status.REFINED:
                     insort(known, index)
-            self._say(step, total, index)
+            self._say(step, passes * len(order), index)
         self.unproven = [phase for phase in range(len(self.fitter.model.phases)) if not self._is_established(phase)]
         for index, record in self.records.items():
             self.records[index] = record.without(self.unproven)
-        usual = self._usual_quality()
         self._evidence = Evidence(self.fitter.model, self.records, self.seen.start)
-        for step, index in enumerate(reversed(order)):
-            self._finish(index, self._second_pass(index, usual))
-            self._say(len(order) + step, total, index)
-        return any(record.usable for record in self.records.values())
+        return order
 
     def _say(self, step: int, total: int, index: int) -> None:
         if self.progress is not None:

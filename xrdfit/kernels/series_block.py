@@ -1,0 +1,275 @@
+"""One scan of a joint series fit: its pattern, how well it is met, and its share of the normal equations.
+
+The pattern is ``background + sum_p scale_p(t) sum_k relative_pk profile_pk``: relative intensities that many scans have
+in common, and a scale that each point takes between the scan's own and its neighbours' in time (`share`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.kernels import problem as slot
+from xrdfit.kernels.jit import kernel, vector_kernel
+from xrdfit.kernels.linear import weighted_dot, weighted_gram
+from xrdfit.kernels.lines import place_lines
+from xrdfit.kernels.pattern import add_scaled, background, jacobian, line_profiles
+from xrdfit.kernels.problem import Problem
+
+# Rows of `share`: the scan before, the scan itself, the scan after.
+BEFORE = 0
+OWN = 1
+AFTER = 2
+
+
+class BlockWork(NamedTuple):
+    """Buffers of one scan, shared by all scans of a grid; shapes as in `make_block_work`."""
+
+    position: NDArray[np.float64]
+    gauss: NDArray[np.float64]
+    lorentz: NDArray[np.float64]
+    by_theta: NDArray[np.float64]
+    by_slot: NDArray[np.float64]
+    profiles: NDArray[np.float64]
+    background: NDArray[np.float64]
+    phase_pattern: NDArray[np.float64]
+    envelope: NDArray[np.float64]
+    model: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    by_used_slot: NDArray[np.float64]
+    of_one_phase: NDArray[np.float64]
+    rows: NDArray[np.float64]
+    gram: NDArray[np.float64]
+    right: NDArray[np.float64]
+
+
+def make_block_work(problem: Problem, n_used_slots: int, n_rows: int) -> BlockWork:
+    """Buffers for m lines at n points with this many slots in use and rows in the block."""
+    m, n, n_lines = problem.hkl.shape[0], problem.two_theta.size, problem.wavelength.size
+    n_slots = slot.N_GLOBAL + slot.N_PHASE
+    return BlockWork(
+        position=np.empty((m, n_lines)),
+        gauss=np.empty((m, n_lines)),
+        lorentz=np.empty((m, n_lines)),
+        by_theta=np.zeros((m, n_lines, 3)),
+        by_slot=np.zeros((m, n_lines, n_slots)),
+        profiles=np.empty((m, n)),
+        background=np.empty(n),
+        phase_pattern=np.empty((problem.n_phases, n)),
+        envelope=np.empty((problem.n_phases, n)),
+        model=np.empty(n),
+        residual=np.empty(n),
+        weight=np.empty(n),
+        by_used_slot=np.empty((n_used_slots, n)),
+        of_one_phase=np.empty((n_used_slots, n)),
+        rows=np.zeros((n_rows, n)),
+        gram=np.zeros((n_rows, n_rows)),
+        right=np.zeros(n_rows),
+    )
+
+
+@kernel
+def quasi_deviance(problem: Problem, model: NDArray[np.float64]) -> float:
+    """Minus twice the quasi-likelihood of a pattern, up to a constant (Wedderburn 1974, doi:10.1093/biomet/61.3.439).
+
+    Its derivative with respect to the model is ``-2 (observed - model) / variance(model)``: what iteratively reweighted
+    least squares settles on is its minimum, and chi^2 where the variance does not depend on the model.
+    """
+    total = 0.0
+    k = problem.variance_slope
+    floor = problem.variance_floor
+    for i in range(model.size):
+        y, m, constant = problem.intensity[i], model[i], problem.variance_constant[i]
+        if k == 0.0:
+            total += (y - m) * (y - m) / constant
+            continue
+        level = max(m, floor)
+        shift = constant / k
+        if y + shift > 0.0:
+            total += 2.0 / k * ((y + shift) * math.log((y + shift) / (level + shift)) - (y - level))
+        else:
+            total += 2.0 / k * (level - (y + shift) * math.log(level + shift))
+        if m < floor:
+            total -= 2.0 * (y * (m - floor) - 0.5 * (m * m - floor * floor)) / (constant + k * floor)
+    return total
+
+
+@vector_kernel
+def _add_product(left: NDArray[np.float64], right: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    for i in range(out.size):
+        out[i] += left[i] * right[i]
+
+
+@vector_kernel
+def _scaled_product(
+    factor: float, left: NDArray[np.float64], right: NDArray[np.float64], out: NDArray[np.float64]
+) -> None:
+    for i in range(out.size):
+        out[i] = factor * left[i] * right[i]
+
+
+@kernel
+def series_pattern(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    relative: NDArray[np.float64],
+    scales: NDArray[np.float64],
+    share: NDArray[np.float64],
+    work: BlockWork,
+) -> float:
+    """Fill the workspace with the pattern of a scan; returns its quasi-deviance.
+
+    Parameters
+    ----------
+    relative : (m,) intensities of the lines in units of their phase's scale.
+    scales : (3, n_phases) of the scan before, the scan itself and the scan after.
+    share : (3, n) how far each point belongs to each of them; columns sum to 1. (1, n): to the scan itself alone.
+    """
+    place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
+    line_profiles(problem, work.position, work.gauss, work.lorentz, work.profiles)
+    background(problem, slots, work.background)
+    swept = share.shape[0] == 3
+    for phase in range(problem.n_phases):
+        if swept:
+            for i in range(work.model.size):
+                work.envelope[phase, i] = (
+                    scales[BEFORE, phase] * share[BEFORE, i]
+                    + scales[OWN, phase] * share[OWN, i]
+                    + scales[AFTER, phase] * share[AFTER, i]
+                )
+        else:
+            work.envelope[phase, :] = scales[OWN, phase]
+    work.phase_pattern[:, :] = 0.0
+    for line in range(relative.size):
+        if relative[line] != 0.0:
+            add_scaled(relative[line], work.profiles[line], work.phase_pattern[problem.phase[line]])
+    work.model[:] = work.background
+    for phase in range(problem.n_phases):
+        _add_product(work.envelope[phase], work.phase_pattern[phase], work.model)
+    for i in range(work.model.size):
+        work.residual[i] = problem.intensity[i] - work.model[i]
+        level = max(work.model[i], problem.variance_floor)
+        work.weight[i] = 1.0 / (problem.variance_constant[i] + problem.variance_slope * level)
+    return quasi_deviance(problem, work.model)
+
+
+@kernel
+def _slot_derivatives(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    row_of_slot: NDArray[np.int64],
+    relative: NDArray[np.float64],
+    work: BlockWork,
+) -> None:
+    """Derivative of the pattern with respect to the slots in use, each point under its own scale."""
+    work.by_used_slot[:, :] = 0.0
+    area = np.empty(relative.size)
+    for phase in range(problem.n_phases):
+        if not work.envelope[phase].any():
+            continue
+        for line in range(relative.size):
+            area[line] = relative[line] if problem.phase[line] == phase else 0.0
+        jacobian(
+            problem,
+            slots,
+            row_of_slot,
+            area,
+            work.position,
+            work.gauss,
+            work.lorentz,
+            work.by_theta,
+            work.by_slot,
+            work.of_one_phase,
+        )
+        own = slot.N_GLOBAL + slot.N_PHASE * phase
+        for index in range(slot.N_GLOBAL + slot.N_PHASE):
+            where = index if index < slot.N_GLOBAL else own + index - slot.N_GLOBAL
+            row = row_of_slot[where]
+            if row >= 0:
+                _add_product(work.envelope[phase], work.of_one_phase[row], work.by_used_slot[row])
+    # The background's rows do not know the phases.
+    area[:] = 0.0
+    jacobian(
+        problem,
+        slots,
+        row_of_slot,
+        area,
+        work.position,
+        work.gauss,
+        work.lorentz,
+        work.by_theta,
+        work.by_slot,
+        work.of_one_phase,
+    )
+    for where in range(slot.N_GLOBAL + slot.N_PHASE * problem.n_phases, slots.size):
+        row = row_of_slot[where]
+        if row >= 0:
+            work.by_used_slot[row] = work.of_one_phase[row]
+
+
+@kernel
+def series_block(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    row_of_slot: NDArray[np.int64],
+    mapping: NDArray[np.float64],
+    relative: NDArray[np.float64],
+    by_intensity: NDArray[np.float64],
+    scales: NDArray[np.float64],
+    share: NDArray[np.float64],
+    by_deviation: NDArray[np.float64],
+    n_local: int,
+    work: BlockWork,
+) -> float:
+    """Normal matrix and right side of one scan in ``work.gram`` and ``work.right``; returns the quasi-deviance.
+
+    Rows in this order: `n_local` parameters of the scan; its scales (n_phases); relative deviations of its lines from
+    the shared intensities (m, or none); the scales of the scan before and of the scan after (n_phases each,
+    only if swept); the series' parameters; the intensity variables.
+
+    Parameters
+    ----------
+    mapping : (n_used_slots, n_local + n_series) derivative of the slots in use with respect to the parameters.
+    by_intensity : (m, n_intensity) derivative of `relative` with respect to the intensity variables.
+    by_deviation : (m,) derivative of `relative` with respect to the line's own deviation; empty without deviations.
+    """
+    merit = series_pattern(problem, slots, relative, scales, share, work)
+    _slot_derivatives(problem, slots, row_of_slot, relative, work)
+    rows = work.rows
+    rows[:, :] = 0.0
+    n_phases = problem.n_phases
+    swept = share.shape[0] == 3
+    first_scale = n_local
+    first_deviation = first_scale + n_phases
+    first_neighbour = first_deviation + by_deviation.size
+    first_series = first_neighbour + (2 * n_phases if swept else 0)
+    n_series = mapping.shape[1] - n_local
+    first_intensity = first_series + n_series
+    for column in range(mapping.shape[1]):
+        row = column if column < n_local else first_series + column - n_local
+        for used in range(mapping.shape[0]):
+            if mapping[used, column] != 0.0:
+                add_scaled(mapping[used, column], work.by_used_slot[used], rows[row])
+    for phase in range(n_phases):
+        if swept:
+            _add_product(share[OWN], work.phase_pattern[phase], rows[first_scale + phase])
+            _add_product(share[BEFORE], work.phase_pattern[phase], rows[first_neighbour + phase])
+            _add_product(share[AFTER], work.phase_pattern[phase], rows[first_neighbour + n_phases + phase])
+        else:
+            rows[first_scale + phase] = work.phase_pattern[phase]
+    for line in range(relative.size):
+        envelope = work.envelope[problem.phase[line]]
+        if by_deviation.size > 0:
+            _scaled_product(by_deviation[line], work.profiles[line], envelope, rows[first_deviation + line])
+        for j in range(by_intensity.shape[1]):
+            if by_intensity[line, j] != 0.0:
+                for i in range(envelope.size):
+                    rows[first_intensity + j, i] += by_intensity[line, j] * work.profiles[line, i] * envelope[i]
+    weighted_gram(rows, work.weight, work.gram)
+    for row in range(rows.shape[0]):
+        work.right[row] = weighted_dot(rows[row], work.weight, work.residual)
+    return merit

@@ -1,0 +1,176 @@
+"""Relative intensities that the scans of a series have in common: extracted from the stack, or from a structure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.crystal import Phase, UnitCell, equivalent_reflections, generate_reflections, line_intensities
+from xrdfit.kernels import problem as slot
+from xrdfit.model import Instrument, LineChoice, PatternModel, lorentz_polarization
+
+# March's parameter: 1 is a random powder.
+_MARCH_LIMITS = (0.1, 10.0)
+# Step of the difference quotient with respect to it.
+_STEP = 1e-6
+
+
+class IntensityModel(Protocol):
+    """Relative intensities (m,) of all lines as a function of a few variables of the series.
+
+    ``start``, ``lower``, ``upper`` (n,) of the variables; ``gauge`` (n_gauges, n): sums of variables that are 1 by
+    convention, because a phase's scale would take up any other value.
+    """
+
+    names: tuple[str, ...]
+    start: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    gauge: NDArray[np.float64]
+
+    def relative(self, variables: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
+    def derivative(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(m, n)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractedIntensities:
+    """Every line's intensity is a variable of its own, non-negative; those of a phase sum to 1."""
+
+    names: tuple[str, ...]
+    start: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    gauge: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, lines: LineChoice, phases: Sequence[Phase], first: NDArray[np.float64]) -> ExtractedIntensities:
+        """first : (m,) intensities to begin with, in any unit."""
+        m = lines.phase.size
+        start = np.array(first, dtype=np.float64)
+        gauge = np.array([lines.phase == phase for phase in range(len(phases))], dtype=np.float64)
+        for row in gauge:
+            own = row > 0.0
+            total = float(start[own].sum())
+            start[own] = start[own] / total if total > 0.0 else 1.0 / max(int(own.sum()), 1)
+        labels = tuple(
+            f"{phases[phase].name} intensity ({h} {k} {l})"
+            for phase, (h, k, l) in zip(lines.phase.tolist(), lines.hkl.tolist(), strict=True)
+        )
+        return cls(names=labels, start=start, lower=np.zeros(m), upper=np.full(m, np.inf), gauge=gauge)
+
+    def relative(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
+        return variables
+
+    def derivative(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.eye(variables.size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StructureIntensities:
+    """Intensities of each phase's structure; a phase with an axis of preferred orientation adds March's r as a variable.
+
+    ``base`` (m,) without orientation, those of a phase summing to 1; ``oriented`` per variable: the lines it acts on and
+    for each of them, over the equivalent reflections, the squared cosine between reflection and axis.
+    """
+
+    names: tuple[str, ...]
+    start: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    gauge: NDArray[np.float64]
+    base: NDArray[np.float64]
+    oriented: tuple[tuple[tuple[int, NDArray[np.float64]], ...], ...]
+
+    @classmethod
+    def of(cls, lines: LineChoice, phases: Sequence[Phase], instrument: Instrument) -> StructureIntensities:
+        base = np.zeros(lines.phase.size)
+        names, oriented = [], []
+        for number, phase in enumerate(phases):
+            own = np.flatnonzero(lines.phase == number)
+            if own.size:
+                calculated = calculated_intensities(phase, lines.hkl[own], instrument)
+                base[own] = calculated / calculated.sum()
+            if own.size and phase.march_dollase is not None:
+                names.append(f"{phase.name}_march_dollase")
+                oriented.append(tuple((int(line), _cosine_squared(phase, lines.hkl[line])) for line in own))
+        n = len(names)
+        return cls(
+            names=tuple(names),
+            start=np.ones(n),
+            lower=np.full(n, _MARCH_LIMITS[0]),
+            upper=np.full(n, _MARCH_LIMITS[1]),
+            gauge=np.zeros((0, n)),
+            base=base,
+            oriented=tuple(oriented),
+        )
+
+    def relative(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
+        result = self.base.copy()
+        for r, lines in zip(variables, self.oriented, strict=True):
+            for line, squared in lines:
+                # Dollase (1986), J. Appl. Cryst. 19, 267, doi:10.1107/S0021889886089458.
+                result[line] *= float(np.mean((r * r * squared + (1.0 - squared) / r) ** -1.5))
+        return result
+
+    def derivative(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
+        columns = np.zeros((self.base.size, variables.size))
+        for j in range(variables.size):
+            step = np.zeros(variables.size)
+            step[j] = _STEP
+            columns[:, j] = (self.relative(variables + step) - self.relative(variables - step)) / (2.0 * _STEP)
+        return columns
+
+
+def calculated_intensities(phase: Phase, wanted: NDArray[np.int32], instrument: Instrument) -> NDArray[np.float64]:
+    """(m,) ``m |F|^2 LP / V^2`` of these lines at the cell that the phase starts from."""
+    assert phase.structure is not None
+    d = phase.cell.d_spacing(wanted)
+    listed = generate_reflections(phase.group, phase.cell, d_min=0.999 * d.min(), d_max=1.001 * d.max())
+    place = {tuple(hkl): i for i, hkl in enumerate(listed.hkl.tolist())}
+    rows = [place[tuple(hkl)] for hkl in wanted.tolist()]
+    intensity = line_intensities(phase.structure, listed, wavelength=instrument.lines[0][0])
+    return intensity[rows] * _lp(instrument, listed.d_spacing[rows]) / phase.cell.volume**2
+
+
+def _cosine_squared(phase: Phase, hkl: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Between the phase's axis of orientation and every reflection equivalent to `hkl`."""
+    reciprocal = phase.cell.reciprocal_metric
+    h = equivalent_reflections(phase.group, hkl).astype(np.float64)
+    axis = np.array(phase.march_dollase, dtype=np.float64)
+    norm = np.einsum("ij,jk,ik->i", h, reciprocal, h) * float(axis @ reciprocal @ axis)
+    return np.asarray((h @ reciprocal @ axis) ** 2 / norm)
+
+
+def _lp(instrument: Instrument, d_spacing: NDArray[np.float64]) -> NDArray[np.float64]:
+    sine = np.minimum(instrument.lines[0][0] / (2.0 * d_spacing), 0.999999)
+    return lorentz_polarization(
+        np.degrees(2.0 * np.arcsin(sine)),
+        monochromator_two_theta=instrument.monochromator_two_theta,
+        polarization=instrument.polarization,
+    )
+
+
+def geometry_factor(model: PatternModel, lines: LineChoice, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(m,) ``LP / V^2`` of each line at the cells in `values`, relative to the cells the phases start from.
+
+    A cell that breathes takes its lines along the Lorentz-polarisation factor and dilutes its scatterers: with this
+    factor taken out, the scale of a phase is the irradiated volume, whatever its cell does.
+    """
+    slots = model.table.slots(values)
+    factor = np.ones(lines.phase.size)
+    for number, phase in enumerate(model.phases):
+        own = lines.phase == number
+        if own.any():
+            first = slot.N_GLOBAL + slot.N_PHASE * number
+            cell = UnitCell(*(float(value) for value in slots[first : first + 6]))
+            hkl = lines.hkl[own]
+            lp = _lp(model.instrument, cell.d_spacing(hkl)) / _lp(model.instrument, phase.cell.d_spacing(hkl))
+            factor[own] = lp * (phase.cell.volume / cell.volume) ** 2
+    return factor

@@ -57,10 +57,13 @@ def cramer_rao_scan_by_scan(
 
 
 def pooled_bound(simulated: SimulatedStack, bound: dict[str, NDArray[np.float64]]) -> dict[str, float]:
-    """RMS of a phase's bounds over the scans with more than `LEAST_FRACTION` of it, of other bounds over all scans."""
+    """RMS of a phase's bounds over the scans with more than `LEAST_FRACTION` of it, of other bounds over all scans.
+
+    NaN for a phase of which no scan has that much.
+    """
     pooled = {}
     for name, column in bound.items():
         owner = [phase.name for phase in simulated.phases if name.startswith(f"{phase.name}_")]
         counted = simulated.truth[f"{owner[0]}_fraction"] > LEAST_FRACTION if owner else np.isfinite(column)
-        pooled[name] = float(np.sqrt(np.mean(column[counted] ** 2)))
+        pooled[name] = float(np.sqrt(np.mean(column[counted] ** 2))) if counted.any() else np.nan
     return pooled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 from xrdfit.crystal import UnitCell
 from xrdfit.kernels.least_squares import calculate, make_workspace
 from xrdfit.model import Background, Instrument, LineChoice, NoiseModel, PatternModel, Points
+from xrdfit.simulate.beside import FOREIGN_AREA, FOREIGN_CELL, FOREIGN_HKL, cells_between, divided, phases_beside
 from xrdfit.simulate.crystals import Scatterer, lfp_and_fp
-from xrdfit.simulate.scenario import Scenario
+from xrdfit.simulate.departures import AS_MODELLED, Departures
+from xrdfit.simulate.scenario import PhaseCourse, Scenario
 
 # Intervals a scan is divided into, over which the pattern changes linearly in time.
 _SWEEP_INTERVALS = 8
@@ -24,7 +27,8 @@ class State:
     Attributes
     ----------
     values : (n_parameters,) of the model.
-    fraction, scale : (n_phases,) mole fraction, and irradiated volume in the unit that gives counts.
+    fraction, scale : mole fraction, and irradiated volume in the unit that gives counts; of all phases but a foreign
+        one.
     area : (m,) counts deg of all lines, in the pattern and beside it.
     """
 
@@ -40,75 +44,123 @@ class CellInTime:
 
     Attributes
     ----------
+    model : LFP, FP and the phases that the departures put beside them. scatterers : of LFP and FP.
     lines : all lines that are felt in the pattern. counts : factor on all counts.
     counts_per_volume : intensity of a unit of irradiated volume (n V / Z, one formula unit being irradiated in all).
+    foreign_area : counts deg with which a foreign phase's strongest line is as high as that of pure LFP.
     """
 
     scenario: Scenario
+    departures: Departures
     model: PatternModel
     scatterers: tuple[Scatterer, ...]
     lines: LineChoice
     two_theta: NDArray[np.float64]
     counts: float
     counts_per_volume: float
+    foreign_area: float = 0.0
 
     @classmethod
-    def of(cls, scenario: Scenario, instrument: Instrument, *, counts: float) -> CellInTime:
-        two_theta = scenario.two_theta
+    def of(
+        cls, scenario: Scenario, instrument: Instrument, *, counts: float, departures: Departures = AS_MODELLED
+    ) -> CellInTime:
+        """The cell whose counts follow from the height of the strongest line of pure LFP.
+
+        Raises
+        ------
+        InputError
+            If the departures change a line that is not there.
+        """
         phases = lfp_and_fp()
-        scatterers = tuple(Scatterer.of(phase, instrument, two_theta) for phase in phases)
-        lines = LineChoice(
-            hkl=np.concatenate([scatterer.hkl for scatterer in scatterers]),
-            phase=np.repeat(np.arange(len(phases)), [len(scatterer.hkl) for scatterer in scatterers]),
-        )
-        unit = cls(
-            scenario=scenario,
-            model=PatternModel.of(instrument, phases, Background(terms=len(scenario.background))),
+        scatterers = tuple(Scatterer.of(phase, instrument, scenario.two_theta) for phase in phases)
+        hkl = [scatterer.hkl for scatterer in scatterers]
+        background = Background(terms=len(scenario.background))
+        pure = cls(
+            scenario=replace(scenario, begin=0.0),
+            departures=AS_MODELLED,
+            model=PatternModel.of(instrument, phases, background),
             scatterers=scatterers,
-            lines=lines,
-            two_theta=two_theta,
+            lines=_all_lines(hkl),
+            two_theta=scenario.two_theta,
             counts=1.0,
             counts_per_volume=1.0,
         )
-        begin = unit.state(0.0)
-        net = unit.expected(begin) - unit.expected(replace(begin, area=np.zeros_like(begin.area)))
-        return replace(unit, counts=counts, counts_per_volume=scenario.peak_counts / float(net.max()))
+        height = pure.height(pure.state(0.0))
+        departures.check_line(phases, hkl)
+        beside = phases_beside(departures, phases[0])
+        hkl += [FOREIGN_HKL if phase.name == "foreign" else hkl[0] for phase in beside]
+        cell = replace(
+            pure,
+            scenario=scenario,
+            departures=departures,
+            model=PatternModel.of(instrument, (*phases, *beside), background),
+            lines=_all_lines(hkl),
+            counts=counts,
+            counts_per_volume=scenario.peak_counts / height,
+        )
+        if not departures.foreign:
+            return cell
+        state = cell.state(float(scenario.knots_s[-1]))
+        alone = np.zeros_like(state.area)
+        alone[-FOREIGN_AREA.size :] = FOREIGN_AREA
+        return replace(cell, foreign_area=counts * scenario.peak_counts / cell.height(replace(state, area=alone)))
 
-    def state(self, time_s: float) -> State:
-        """Parameters, fractions and line areas at this time."""
-        scenario = self.scenario
+    @property
+    def n_grains(self) -> int:
+        """Lines of LFP and FP."""
+        return sum(len(scatterer.hkl) for scatterer in self.scatterers)
+
+    def state(self, time_s: float, grains: NDArray[np.float64] | float = 1.0) -> State:
+        """Parameters, fractions and line areas at this time.
+
+        grains : (m,) factors on the intensities of the lines of LFP and FP.
+        """
+        scenario, departures = self.scenario, self.departures
+        progress = time_s / float(scenario.knots_s[-1])
         depth = scenario.depth(time_s)
         charged = float(scenario.fp_fraction(time_s))
-        fraction = np.array([1.0 - charged, charged])
-        named = {"sample_displacement": float(scenario.displacement(time_s))}
-        scales, areas = [], []
+        unit = self.counts * self.counts_per_volume * departures.amount(progress)
+        named = {"sample_displacement": float(scenario.displacement(time_s)) + departures.jump_mm(progress)}
+        fractions, scales, areas, cells = [1.0 - charged, charged], [], [], []
         for phase, course, moles, scatterer in zip(
-            self.model.phases, (scenario.lfp, scenario.fp), fraction, self.scatterers, strict=True
+            self.model.phases[:2], (scenario.lfp, scenario.fp), fractions, self.scatterers, strict=True
         ):
             lengths = course.cell_at(depth)
             cell = UnitCell(*lengths.tolist())
-            named |= {f"{phase.name}_{axis}": float(length) for axis, length in zip("abc", lengths, strict=True)}
-            named[f"{phase.name}_lorentz_size"] = course.lorentz_size
-            named[f"{phase.name}_lorentz_strain"] = course.lorentz_strain
-            scale = self.counts * self.counts_per_volume * scatterer.volume_of(float(moles), cell)
+            scale = unit * scatterer.volume_of(moles, cell)
+            named |= _named(phase.name, lengths, course)
+            cells.append(lengths)
             scales.append(scale)
-            areas.append(scale * scatterer.per_volume(cell))
+            areas.append(scale * scatterer.per_volume(cell) * departures.intensity(phase, scatterer.hkl, progress))
+        named["FP_lorentz_strain"] *= departures.fp_strain(progress)
+        areas = np.split(np.concatenate(areas) * grains, [areas[0].size])
+        share = departures.solid_solution
+        if share:
+            fractions, scales = divided(*fractions, share=share), divided(*scales, share=share)
+            areas = divided(*areas, share=share)
+            for phase, lengths in zip(self.model.phases[2:], cells_between(*cells), strict=False):
+                named |= _named(phase.name, lengths, scenario.lfp)
+        if departures.foreign:
+            named |= _named("foreign", FOREIGN_CELL.lengths_angles[:3], scenario.lfp)
+            height = departures.foreign_height(progress) * departures.amount(progress)
+            areas.append(height * self.foreign_area * FOREIGN_AREA)
         named |= {f"background_c{term}": self.counts * value for term, value in enumerate(scenario.background)}
         values = self.model.table.defaults()
         for name, value in named.items():
             values[self.model.table.index(name)] = value
-        return State(values=values, fraction=fraction, scale=np.array(scales), area=np.concatenate(areas))
+        return State(values=values, fraction=np.array(fractions), scale=np.array(scales), area=np.concatenate(areas))
 
-    def pattern(self, time_s: float) -> NDArray[np.float64]:
+    def pattern(self, time_s: float, grains: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
         """(n_points,) expected counts if all points were measured at this time."""
-        return self.expected(self.state(time_s))
+        return self.expected(self.state(time_s, grains))
 
-    def swept(self, start_s: float, end_s: float) -> NDArray[np.float64]:
+    def swept(self, start_s: float, end_s: float, grains: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
         """(n_points,) expected counts of a scan whose points, from low to high angle, follow each other in time."""
         knots = self.scenario.knots_s
+        knots = np.append(knots, np.array(self.departures.kinks) * knots[-1])
         inside = knots[(knots > start_s) & (knots < end_s)]
         node = np.union1d(np.linspace(start_s, end_s, _SWEEP_INTERVALS + 1), inside)
-        patterns = np.array([self.pattern(time) for time in node])
+        patterns = np.array([self.pattern(time, grains) for time in node])
         n = self.two_theta.size
         time = start_s + (end_s - start_s) * (np.arange(n) + 0.5) / n
         below = np.clip(np.searchsorted(node, time, side="right") - 1, 0, node.size - 2)
@@ -126,3 +178,18 @@ class CellInTime:
         work.area[:] = state.area
         calculate(problem, self.model.table.slots(state.values), work, False)
         return work.model
+
+    def height(self, state: State) -> float:
+        """Of the strongest line above the background, counts."""
+        return float((self.expected(state) - self.expected(replace(state, area=np.zeros_like(state.area)))).max())
+
+
+def _all_lines(hkl: Sequence[NDArray[np.int32]]) -> LineChoice:
+    """Lines hkl (m, 3) of each phase as one list."""
+    return LineChoice(hkl=np.concatenate(hkl), phase=np.repeat(np.arange(len(hkl)), [len(lines) for lines in hkl]))
+
+
+def _named(phase: str, lengths: NDArray[np.float64], course: PhaseCourse) -> dict[str, float]:
+    """Parameters of a phase by name: a, b, c in Å and the widths of this course."""
+    named = {f"{phase}_{axis}": float(length) for axis, length in zip("abc", lengths, strict=True)}
+    return named | {f"{phase}_lorentz_size": course.lorentz_size, f"{phase}_lorentz_strain": course.lorentz_strain}

@@ -1,9 +1,10 @@
-"""What happens in a simulated cell: a full cycle of LiFePO4, in two built-in versions."""
+"""What happens in a simulated cell: a full cycle of LiFePO4, in two built-in versions, and parts of it."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import numpy as np
@@ -48,7 +49,8 @@ class Scenario:
     Attributes
     ----------
     lfp, fp : the lithiated and the delithiated phase.
-    charged, discharged : mole fraction of FP at the end of charge and at the end of discharge; it begins at 0.
+    begin, charged, discharged : mole fraction of FP before the charge, at the end of charge, at the end of discharge.
+        Where two that follow each other are equal, there is no charge, or no discharge, between them.
     full_charge_hours : 20 for C/20: the time that the conversion of everything would take.
     rest_hours : before the charge, after it, after the discharge.
     displacement_mm : of the sample, at the beginning and at the end; linear in time.
@@ -62,6 +64,7 @@ class Scenario:
     fp: PhaseCourse
     charged: float
     discharged: float
+    begin: float = 0.0
     full_charge_hours: float = 20.0
     rest_hours: tuple[float, float, float] = (3.0, 1.0, 1.0)
     displacement_mm: tuple[float, float] = (0.030, 0.040)
@@ -80,18 +83,20 @@ class Scenario:
     def knots_s(self) -> NDArray[np.float64]:
         """(6,) s: beginning, charge begins, charge ends, discharge begins, discharge ends, end."""
         before, between, after = self.rest_hours
-        charge = self.full_charge_hours * self.charged
+        charge = self.full_charge_hours * (self.charged - self.begin)
         discharge = self.full_charge_hours * (self.charged - self.discharged)
         return np.cumsum([0.0, before, charge, between, discharge, after]) * 3600.0
 
     def fp_fraction(self, time_s: ArrayLike) -> NDArray[np.float64]:
         """Mole fraction of FP at these times."""
-        course = [0.0, 0.0, self.charged, self.charged, self.discharged, self.discharged]
+        course = [self.begin, self.begin, self.charged, self.charged, self.discharged, self.discharged]
         return np.interp(np.asarray(time_s, dtype=np.float64), self.knots_s, course)
 
     def depth(self, time_s: ArrayLike) -> NDArray[np.float64]:
         """Share of the charge that is done, or of the discharge that is still to come, at these times."""
-        return np.interp(np.asarray(time_s, dtype=np.float64), self.knots_s, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+        top = 1.0 if self.charged > self.begin else 0.0
+        end = 0.0 if self.discharged < self.charged else top
+        return np.interp(np.asarray(time_s, dtype=np.float64), self.knots_s, [0.0, 0.0, top, top, end, end])
 
     def displacement(self, time_s: ArrayLike) -> NDArray[np.float64]:
         """Sample displacement in mm at these times."""
@@ -123,6 +128,37 @@ DISTORTED = Scenario(
     discharged=0.14,
 )
 
+
+def charge_only(scenario: Scenario) -> Scenario:
+    """The charge of this scenario between two short rests: fractions that never turn back."""
+    name = f"{scenario.name}, charge only"
+    return replace(scenario, name=name, discharged=scenario.charged, rest_hours=(0.5, 0.0, 0.5))
+
+
+def single_phase(name: str, *, hours: float = 84.0) -> Scenario:
+    """The well-behaved cell at rest for this long, with ``"LFP"`` or ``"FP"`` alone.
+
+    Raises
+    ------
+    InputError
+        For another phase.
+    """
+    fractions = {"LFP": 0.0, "FP": 1.0}
+    if name not in fractions:
+        raise _unknown("phase", name, fractions)
+    fraction = fractions[name]
+    return replace(
+        WELL_BEHAVED,
+        name=f"{name} alone",
+        begin=fraction,
+        charged=fraction,
+        discharged=fraction,
+        rest_hours=(hours, 0.0, 0.0),
+    )
+
+
+CHARGE_ONLY = charge_only(WELL_BEHAVED)
+
 SCENARIOS = {scenario.name: scenario for scenario in (WELL_BEHAVED, DISTORTED)}
 
 
@@ -136,13 +172,17 @@ def find_scenario(name: str) -> Scenario:
     """
     if name in SCENARIOS:
         return SCENARIOS[name]
-    near = get_close_matches(name, SCENARIOS, n=1)
-    raise InputError(
+    raise _unknown("scenario", name, SCENARIOS)
+
+
+def _unknown(kind: str, name: str, known: Collection[str]) -> InputError:
+    near = get_close_matches(name, known, n=1)
+    return InputError(
         Problem(
             code="E171",
-            what="unknown scenario",
-            where="scenario",
-            found=f"found {name!r} against {' or '.join(SCENARIOS)}",
+            what=f"unknown {kind}",
+            where=kind,
+            found=f"found {name!r} against {' or '.join(known)}",
             todo=f"did you mean {near[0]}?" if near else "choose one of them",
         )
     )

@@ -12,6 +12,7 @@ from xrdfit.crystal import Phase
 from xrdfit.data import Pattern, ScanTimes
 from xrdfit.errors import InputError, Problem
 from xrdfit.model import Background, Instrument, LineChoice, PatternModel
+from xrdfit.simulate.departures import AS_MODELLED, Departures
 from xrdfit.simulate.pattern import CellInTime
 from xrdfit.simulate.recipe_text import recipe_text
 from xrdfit.simulate.scenario import LAB_INSTRUMENT, Scenario
@@ -31,18 +32,23 @@ class SimulatedStack:
     counts : (n_scans, n_points) what the detector counted. expected : (n_scans, n_points) what it would on average.
     truth : by column name, (n_scans,): every parameter of the model and ``<P>_fraction`` (mole fraction), ``<P>_scale``
         (irradiated volume), ``time_s``. Values are those at the scan's mid-time. The cell and widths of a phase whose
-        fraction is 0 are those it would appear with.
+        fraction is 0 are those it would appear with. Phases `beside` have their columns, too, but a foreign one, whose
+        make-up is not known, has no fraction and no scale.
     units : of the truth's columns.
     lines, line_area : all lines that are felt in the patterns, and their areas (n_scans, m) at mid-time in counts deg.
+        The index of a phase counts on from `phases` to `beside`.
     phases : with the literature's cells, as a user would start from; the true cells differ.
+    beside : phases that the departures put there, and that the recipe and `model` know nothing of.
     """
 
     scenario: Scenario
+    departures: Departures
     seed: int
     counts_factor: float
     sweep: bool
     instrument: Instrument
     phases: tuple[Phase, ...]
+    beside: tuple[Phase, ...]
     background: Background
     two_theta: NDArray[np.float64]
     expected: NDArray[np.float64]
@@ -73,7 +79,7 @@ class SimulatedStack:
 
     @property
     def model(self) -> PatternModel:
-        """The model that the stack obeys."""
+        """The model of two phases that the stack obeys where it does not depart from it."""
         return PatternModel.of(self.instrument, self.phases, self.background)
 
     def areas(self, scan: int, lines: LineChoice) -> NDArray[np.float64]:
@@ -95,48 +101,59 @@ class SimulatedStack:
 
 
 def simulate_stack(
-    scenario: Scenario, *, seed: int, n_scans: int = DEFAULT_SCANS, counts: float = 1.0, sweep: bool = False
+    scenario: Scenario,
+    *,
+    seed: int,
+    n_scans: int = DEFAULT_SCANS,
+    counts: float = 1.0,
+    sweep: bool = False,
+    departures: Departures = AS_MODELLED,
 ) -> SimulatedStack:
-    """Measure a cycle in `n_scans` scans that follow each other without a pause.
+    """Measure a cell in `n_scans` scans that follow each other without a pause.
 
     Parameters
     ----------
-    seed : of the counting statistics; the same seed gives the same counts.
-    n_scans : into which the whole cycle is divided: a scan takes its duration over `n_scans`.
+    seed : of the counting statistics and of what else is random; the same seed gives the same counts.
+    n_scans : into which the whole record is divided: a scan takes its duration over `n_scans`.
     counts : measuring time of a step against the reference case: factor on all counts.
     sweep : whether each point sees the cell as it is when that point is measured (from low to high angle). If not,
         the whole scan sees it as it is at its mid-time.
+    departures : from two phases whose powders stay the same throughout.
 
     Raises
     ------
     InputError
-        For a negative seed, less than one scan, or a factor that is not positive.
+        For a negative seed, less than one scan, a factor that is not positive, or a departure from a missing line.
     """
     _check(seed=seed, n_scans=n_scans, counts=counts)
     edges = np.linspace(0.0, scenario.knots_s[-1], n_scans + 1)
     times = ScanTimes(start_s=edges[:-1], end_s=edges[1:], origin=ORIGIN)
-    cell = CellInTime.of(scenario, LAB_INSTRUMENT, counts=counts)
+    cell = CellInTime.of(scenario, LAB_INSTRUMENT, counts=counts, departures=departures)
     middle = 0.5 * (times.start_s + times.end_s)
+    grains = departures.grains(seed=seed, n_scans=n_scans, n_lines=cell.n_grains)
+    states = [cell.state(time, grain) for time, grain in zip(middle, grains, strict=True)]
     if sweep:
-        expected = np.array([cell.swept(*span) for span in zip(times.start_s, times.end_s, strict=True)])
+        spans = zip(times.start_s, times.end_s, grains, strict=True)
+        expected = np.array([cell.swept(*span) for span in spans])
     else:
-        expected = np.array([cell.pattern(time) for time in middle])
-    states = [cell.state(time) for time in middle]
+        expected = np.array([cell.expected(state) for state in states])
     columns = {"time_s": middle}
     units = {"time_s": "s"}
     for row, spec in enumerate(cell.model.table):
         columns[spec.name] = np.array([state.values[row] for state in states])
         units[spec.name] = spec.unit
-    for number, phase in enumerate(cell.model.phases):
+    for number, phase in enumerate(cell.model.phases[: states[0].fraction.size]):
         columns[f"{phase.name}_fraction"] = np.array([state.fraction[number] for state in states])
         columns[f"{phase.name}_scale"] = np.array([state.scale[number] for state in states])
     return SimulatedStack(
         scenario=scenario,
+        departures=departures,
         seed=seed,
         counts_factor=counts,
         sweep=sweep,
         instrument=LAB_INSTRUMENT,
-        phases=cell.model.phases,
+        phases=cell.model.phases[:2],
+        beside=cell.model.phases[2:],
         background=cell.model.background,
         two_theta=cell.two_theta,
         expected=expected,

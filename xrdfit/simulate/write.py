@@ -24,6 +24,7 @@ def write_simulated(path: str | Path, simulated: SimulatedStack) -> Path:
             "seed": simulated.seed,
             "counts_factor": simulated.counts_factor,
             "sweep": int(simulated.sweep),
+            "departures": simulated.departures.words or "none",
             "instant": "values are those at the mid-time of each scan",
         },
     )

@@ -15,6 +15,7 @@ from xrdfit.simulate import (
     default_free,
     pooled_bound,
     simulate_stack,
+    single_phase,
 )
 
 CELLS = tuple(f"{phase}_{axis}" for phase in ("LFP", "FP") for axis in "abc")
@@ -100,6 +101,13 @@ def test_an_absent_phase_has_no_bound() -> None:
     assert np.isnan(bound["FP_a"][:3]).all()
     assert np.isfinite(bound["FP_a"][3:]).all()
     assert np.isfinite(bound["LFP_a"]).all()
+
+
+def test_a_cell_that_never_holds_a_phase_has_no_pooled_bound_for_it() -> None:
+    stack = simulate_stack(single_phase("FP"), seed=0, n_scans=2)
+    pooled = pooled_bound(stack, cramer_rao_scan_by_scan(stack))
+    assert np.isnan(pooled["LFP_a"])
+    assert pooled["FP_a"] > 0.0
 
 
 def test_both_scenarios_pooled_give_the_bound_of_the_reference_case() -> None:

@@ -1,8 +1,22 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from xrdfit.errors import InputError
-from xrdfit.simulate import DISTORTED, SCENARIOS, WELL_BEHAVED, Scenario, find_scenario, simulate_stack
+from xrdfit.simulate import (
+    CHARGE_ONLY,
+    DISTORTED,
+    LAB_INSTRUMENT,
+    SCENARIOS,
+    WELL_BEHAVED,
+    Scenario,
+    charge_only,
+    find_scenario,
+    simulate_stack,
+    single_phase,
+)
+from xrdfit.simulate.pattern import CellInTime
 
 both = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=str)
 
@@ -73,3 +87,50 @@ def test_displacement_drifts_linearly_from_30_to_40_micrometres(scenario: Scenar
 def test_an_unknown_scenario_is_answered_with_the_nearest_name() -> None:
     with pytest.raises(InputError, match="did you mean distorted"):
         find_scenario("distort")
+
+
+def test_a_charge_on_its_own_never_turns_back() -> None:
+    for scenario in (CHARGE_ONLY, charge_only(DISTORTED)):
+        truth = simulate_stack(scenario, seed=0, n_scans=20).truth
+        assert (np.diff(truth["FP_fraction"]) >= 0.0).all()
+        assert scenario.fp_fraction(scenario.knots_s[[0, -1]]).tolist() == [0.0, scenario.charged]
+        assert scenario.knots_s[-1] == pytest.approx((20.0 * scenario.charged + 1.0) * 3600.0)
+    # Nothing undoes the charge, so that b and c go on shrinking to the very end of the last scan.
+    assert (np.diff(truth["LFP_b"]) <= 0.0).all()
+    assert charge_only(DISTORTED).depth(charge_only(DISTORTED).knots_s[-1]) == 1.0
+
+
+@pytest.mark.parametrize(("name", "fraction"), [("LFP", 0.0), ("FP", 1.0)])
+@pytest.mark.parametrize("sweep", [False, True])
+def test_a_single_phase_is_alone_in_every_scan(name: str, fraction: float, sweep: bool) -> None:
+    scenario = single_phase(name)
+    stack = simulate_stack(scenario, seed=0, n_scans=4, sweep=sweep)
+    assert stack.times.end_s[-1] == 84.0 * 3600.0
+    assert (stack.truth["FP_fraction"] == fraction).all()
+    assert (scenario.fp_fraction(np.linspace(0.0, scenario.knots_s[-1], 501)) == fraction).all()
+    other = stack.lines.phase == (1 if name == "LFP" else 0)
+    assert not stack.line_area[:, other].any()
+    assert stack.line_area[:, ~other].any()
+    for axis in "abc":
+        assert np.ptp(stack.truth[f"{name}_{axis}"]) == 0.0
+
+
+def test_fp_alone_counts_as_much_as_fp_at_the_end_of_a_full_charge() -> None:
+    full = replace(WELL_BEHAVED, charged=1.0, fp=replace(WELL_BEHAVED.fp, shrinkage=(0.0, 0.0, 0.0)))
+    charged = CellInTime.of(full, LAB_INSTRUMENT, counts=1.0).state(full.knots_s[2])
+    alone = CellInTime.of(single_phase("FP"), LAB_INSTRUMENT, counts=1.0).state(0.0)
+    np.testing.assert_allclose(alone.area, charged.area, rtol=1e-9)
+
+
+def test_a_swept_cycle_of_22_scans_reads_low_angles_earlier_than_high_ones() -> None:
+    swept, still = (simulate_stack(WELL_BEHAVED, seed=0, n_scans=22, sweep=sweep) for sweep in (True, False))
+    scan = int(np.abs(still.truth["time_s"] - 0.5 * WELL_BEHAVED.knots_s[[1, 2]].sum()).argmin())
+    change = swept.expected[scan] - still.expected[scan]
+    # LFP (101) at 20.76 deg has lost less than at mid-time, LFP (410) at 37.89 deg more.
+    assert change[int(np.abs(still.two_theta - 20.76).argmin())] > 30.0
+    assert change[int(np.abs(still.two_theta - 37.89).argmin())] < -10.0
+
+
+def test_an_unknown_single_phase_is_refused() -> None:
+    with pytest.raises(InputError, match=r"E171 unknown phase.*LFP or FP"):
+        single_phase("NMC")

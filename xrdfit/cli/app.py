@@ -100,12 +100,27 @@ def simulate(
     scans: Annotated[int, typer.Option(help="Number of scans in the cycle.")] = 42,
     counts: Annotated[float, typer.Option(help="Factor on the reference counting time.")] = 1.0,
     sweep: Annotated[bool, typer.Option(help="The cell changes while a scan is measured.")] = False,
+    departures: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="NAME=NUMBER", help="A broken assumption, such as texture=0.3; repeatable."),
+    ] = None,
     fresh: Fresh = False,
 ) -> None:
     """Write a stack with known truth (/entry/truth) and, beside it, the recipe that refines it."""
     from xrdfit.cli.simulate import run_simulate
 
-    _do(lambda: run_simulate(output, scenario, seed=seed, n_scans=scans, counts=counts, sweep=sweep, fresh=fresh))
+    _do(
+        lambda: run_simulate(
+            output,
+            scenario,
+            seed=seed,
+            n_scans=scans,
+            counts=counts,
+            sweep=sweep,
+            departures=departures or (),
+            fresh=fresh,
+        )
+    )
 
 
 @app.command("import")

@@ -1,0 +1,132 @@
+"""Composition of one phase from its cell by Vegard's law, axis by axis, and whether the axes agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtrc
+
+from xrdfit.crystal import CELL_NAMES, SpaceGroup, UnitCell
+
+# Axes disagree if chance makes them differ so much in fewer than one scan in a thousand.
+_CHANCE = 0.001
+_LENGTHS = ("a", "b", "c")
+# End members closer than this part of a length do not tell compositions apart.
+_LEAST_DIFFERENCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    """x between two end members in n scans, 0 at the delithiated, 1 at the lithiated one; NaN where not measured.
+
+    Attributes
+    ----------
+    axes : names of the m free cell lengths that the end members differ in.
+    x, esd : (n, m) from each of them.
+    x_volume, x_volume_esd : (n,) from the volume, which is made of the axes and adds no evidence of its own.
+    chi2, dof : (n,) of the axes about their common x, with their full covariance; dof is one less than the axes
+        measured in a scan.
+    p_value : (n,) chance of such a chi2 in an undistorted cell.
+    disagree : (n,) axes disagree: the cell is strained, or the fit is wrong. A mean over the axes would hide it.
+    """
+
+    axes: tuple[str, ...]
+    x: NDArray[np.float64]
+    esd: NDArray[np.float64]
+    x_volume: NDArray[np.float64]
+    x_volume_esd: NDArray[np.float64]
+    chi2: NDArray[np.float64]
+    dof: NDArray[np.int64]
+    p_value: NDArray[np.float64]
+    disagree: NDArray[np.bool_]
+
+
+def vegard(
+    values: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    *,
+    group: SpaceGroup,
+    lithiated: UnitCell,
+    delithiated: UnitCell,
+) -> Composition:
+    """x = (a - a_delithiated) / (a_lithiated - a_delithiated) for every free cell length, and likewise for the volume.
+
+    Parameters
+    ----------
+    values : (n, k) free cell parameters of the phase, Å and deg, in the order of ``group.free_parameters``.
+    covariance : (n, k, k) of them; one without a positive variance (held, fixed) counts as not measured.
+    group : whose symmetry the cell obeys.
+    lithiated, delithiated : the end members, taken as exact.
+    """
+    variance = np.diagonal(covariance, axis1=1, axis2=2)
+    measured = np.isfinite(values) & (variance > 0.0)
+    rich, poor = lithiated.lengths_angles, delithiated.lengths_angles
+    chosen = [
+        (column, CELL_NAMES.index(name))
+        for column, name in enumerate(group.free_parameters)
+        if name in _LENGTHS
+        and abs(rich[CELL_NAMES.index(name)] / poor[CELL_NAMES.index(name)] - 1.0) > _LEAST_DIFFERENCE
+    ]
+    columns, rows = [column for column, _ in chosen], [row for _, row in chosen]
+    difference = rich[rows] - poor[rows]
+    x = np.where(measured[:, columns], (values[:, columns] - poor[rows]) / difference, np.nan)
+    x_covariance = covariance[:, columns][:, :, columns] / np.outer(difference, difference)
+    esd = np.sqrt(np.where(measured[:, columns], np.diagonal(x_covariance, axis1=1, axis2=2), np.nan))
+    x_volume, x_volume_esd = _from_volume(values, covariance, measured, group, lithiated.volume, delithiated.volume)
+    chi2, dof = _disagreement(x, x_covariance)
+    p_value = np.where(dof > 0, chdtrc(np.maximum(dof, 1), chi2), np.nan)
+    return Composition(
+        axes=tuple(CELL_NAMES[row] for row in rows),
+        x=x,
+        esd=esd,
+        x_volume=x_volume,
+        x_volume_esd=x_volume_esd,
+        chi2=chi2,
+        dof=dof,
+        p_value=p_value,
+        disagree=p_value < _CHANCE,
+    )
+
+
+def _from_volume(
+    values: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    measured: NDArray[np.bool_],
+    group: SpaceGroup,
+    rich: float,
+    poor: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x, esd = np.full(values.shape[0], np.nan), np.full(values.shape[0], np.nan)
+    if abs(rich / poor - 1.0) > _LEAST_DIFFERENCE:
+        tie, constant = group.cell_tie
+        for scan in np.flatnonzero(measured.all(axis=1)):
+            cell = UnitCell(*(float(v) for v in constant + tie @ values[scan]))
+            gradient = _volume_gradient(cell) @ tie
+            x[scan] = (cell.volume - poor) / (rich - poor)
+            esd[scan] = np.sqrt(gradient @ covariance[scan] @ gradient) / abs(rich - poor)
+    return x, esd
+
+
+def _volume_gradient(cell: UnitCell) -> NDArray[np.float64]:
+    """(6,) derivative of the volume (Å^3) by a, b, c (Å) and alpha, beta, gamma (deg)."""
+    cos, sin = np.cos(np.radians(cell.lengths_angles[3:])), np.sin(np.radians(cell.lengths_angles[3:]))
+    box = cell.a * cell.b * cell.c
+    others = cos[[1, 2, 0]] * cos[[2, 0, 1]]
+    by_angle = box**2 / cell.volume * sin * (cos - others)
+    return np.concatenate([cell.volume / cell.lengths_angles[:3], np.radians(by_angle)])
+
+
+def _disagreement(
+    x: NDArray[np.float64], covariance: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """chi2 (n,) of the measured axes about their best common x, and its degrees of freedom."""
+    chi2, dof = np.full(x.shape[0], np.nan), np.zeros(x.shape[0], dtype=np.int64)
+    for scan, own in enumerate(np.isfinite(x)):
+        if own.sum() > 1:
+            weight = np.linalg.inv(covariance[scan][np.ix_(own, own)])
+            apart = x[scan, own] - (weight @ x[scan, own]).sum() / weight.sum()
+            chi2[scan] = apart @ weight @ apart
+            dof[scan] = own.sum() - 1
+    return chi2, dof

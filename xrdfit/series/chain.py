@@ -45,12 +45,12 @@ def list_lines(
 ) -> LineChoice:
     """Every line that is in the pattern of some scan; values (n_parameters,) of each scan."""
     chosen = np.unique(np.linspace(0, len(prepared) - 1, _LISTED).round().astype(int))
-    seen: dict[tuple[int, int, int, int], float] = {}
+    seen: dict[tuple[int, ...], float] = {}
     for i in chosen:
         lines = model.choose_lines(values[i], prepared[i].points.two_theta, present)
         place = model.place(values[i], lines).position[:, 0]
-        for phase, (h, k, l), where in zip(lines.phase.tolist(), lines.hkl.tolist(), place, strict=True):
-            seen.setdefault((phase, h, k, l), float(where))
+        for phase, hkl, where in zip(lines.phase.tolist(), lines.hkl.tolist(), place, strict=True):
+            seen.setdefault((phase, *hkl), float(where))
     order = sorted(seen, key=lambda line: (line[0], seen[line], line))
     return LineChoice(
         hkl=np.array([line[1:] for line in order], dtype=np.int32).reshape(-1, 3),
@@ -176,7 +176,7 @@ def first_state(
 ) -> SeriesState:
     """Where a joint fit begins.
 
-    values : (n_parameters,) of each scan as the sequential pass left them. totals : (N, P) sum of each phase's line areas.
+    values : (n_parameters,) of each scan as the sequential pass left them. totals : (N, P) sum of each phase's areas.
     shared_values : (n_parameters,) for what belongs to the series.
     """
     layout = chain.layout

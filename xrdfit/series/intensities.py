@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,29 +18,16 @@ _MARCH_LIMITS = (0.1, 10.0)
 _STEP = 1e-6
 
 
-class IntensityModel(Protocol):
-    """Relative intensities (m,) of all lines as a function of a few variables of the series.
-
-    ``start``, ``lower``, ``upper`` (n,) of the variables; ``gauge`` (n_gauges, n): sums of variables that are 1 by
-    convention, because a phase's scale would take up any other value.
-    """
-
-    names: tuple[str, ...]
-    start: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    gauge: NDArray[np.float64]
-
-    def relative(self, variables: NDArray[np.float64]) -> NDArray[np.float64]: ...
-
-    def derivative(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(m, n)."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractedIntensities:
-    """Every line's intensity is a variable of its own, non-negative; those of a phase sum to 1."""
+    """Every line's intensity is a variable of its own, non-negative; those of a phase sum to 1.
+
+    Attributes
+    ----------
+    names, start, lower, upper : (n,) of the variables.
+    gauge : (n_gauges, n) sums of variables that are 1 by convention, because a phase's scale would take up any other
+        value.
+    """
 
     names: tuple[str, ...]
     start: NDArray[np.float64]
@@ -60,24 +46,26 @@ class ExtractedIntensities:
             total = float(start[own].sum())
             start[own] = start[own] / total if total > 0.0 else 1.0 / max(int(own.sum()), 1)
         labels = tuple(
-            f"{phases[phase].name} intensity ({h} {k} {l})"
-            for phase, (h, k, l) in zip(lines.phase.tolist(), lines.hkl.tolist(), strict=True)
+            f"{phases[phase].name} intensity ({hkl[0]} {hkl[1]} {hkl[2]})"
+            for phase, hkl in zip(lines.phase.tolist(), lines.hkl.tolist(), strict=True)
         )
         return cls(names=labels, start=start, lower=np.zeros(m), upper=np.full(m, np.inf), gauge=gauge)
 
     def relative(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(m,) relative intensities of all lines."""
         return variables
 
     def derivative(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(m, n) of `relative` with respect to the variables."""
         return np.eye(variables.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StructureIntensities:
-    """Intensities of each phase's structure; a phase with an axis of preferred orientation adds March's r as a variable.
+    """Intensities of each phase's structure; an axis of preferred orientation adds March's r as a variable.
 
-    ``base`` (m,) without orientation, those of a phase summing to 1; ``oriented`` per variable: the lines it acts on and
-    for each of them, over the equivalent reflections, the squared cosine between reflection and axis.
+    ``base`` (m,) without orientation, those of a phase summing to 1; ``oriented`` per variable: the lines it acts on
+    and for each of them, over the equivalent reflections, the squared cosine between reflection and axis.
     """
 
     names: tuple[str, ...]
@@ -126,6 +114,9 @@ class StructureIntensities:
             step[j] = _STEP
             columns[:, j] = (self.relative(variables + step) - self.relative(variables - step)) / (2.0 * _STEP)
         return columns
+
+
+IntensityModel = ExtractedIntensities | StructureIntensities
 
 
 def calculated_intensities(phase: Phase, wanted: NDArray[np.int32], instrument: Instrument) -> NDArray[np.float64]:

@@ -49,7 +49,7 @@ class JointErrors:
 
 def joint_errors(chain: Chain, solution: JointSolution, settings: RefineSettings) -> JointErrors:
     """Covariance and agreement of a joint fit at its solution."""
-    layout, blocks = chain.layout, solution.blocks
+    blocks = solution.blocks
     local, neighbour, response, shared, blind, blind_shared = invert_block_arrow(
         blocks.diagonal, blocks.below, blocks.border, blocks.corner, solution.free, solution.free_shared
     )

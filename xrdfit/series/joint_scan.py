@@ -69,37 +69,41 @@ class JointScan:
         self.position = position
         self.prepared = prepared
         problem = layout.model.problem(prepared.points, prepared.noise, layout.lines)
-        n = problem.two_theta.size
-        table = layout.model.table
         if like is not None and np.array_equal(like.problem.two_theta, problem.two_theta):
             # Scans on one grid share what depends on the grid alone, buffers included.
-            problem = problem._replace(
-                two_theta=like.problem.two_theta,
-                chebyshev=like.problem.chebyshev,
-                hkl=like.problem.hkl,
-                phase=like.problem.phase,
-            )
-            self.work, self.row_of_slot, self.used_slots = like.work, like.row_of_slot, like.used_slots
+            problem = problem._replace(two_theta=like.problem.two_theta, chebyshev=like.problem.chebyshev)
+            work, self.row_of_slot, self.used_slots = like.work, like.row_of_slot, like.used_slots
         else:
-            in_use = np.abs(table.slot_mapping[:, layout.rows]).sum(axis=1) > 0.0
+            in_use = np.abs(layout.model.table.slot_mapping[:, layout.rows]).sum(axis=1) > 0.0
             self.row_of_slot = np.where(in_use, np.cumsum(in_use) - 1, -1).astype(np.int64)
             self.used_slots = np.flatnonzero(in_use)
             n_rows = layout.n_local + layout.n_shared + (0 if clock is None else 2 * layout.n_phases)
-            self.work: BlockWork = make_block_work(problem, self.used_slots.size, n_rows)
+            work = make_block_work(problem, self.used_slots.size, n_rows)
+        self.work: BlockWork = work
         self.problem: Problem = problem
-        self.share = np.ones((1, n)) if clock is None else sweep_share(clock, prepared.points.used)
+        self.geometry = np.ones(layout.n_lines)
+        self.share = np.ones((1, problem.two_theta.size)) if clock is None else sweep_share(clock, prepared.points.used)
         if clock is not None and like is not None and np.array_equal(like.share, self.share):
             self.share = like.share
 
+    def settle_geometry(self, state: SeriesState) -> None:
+        """Take the geometry factors of the lines from the cells in `state`; they stay until the next call.
+
+        They answer so little to what a fit still changes in a cell that their derivatives would tell nothing.
+        """
+        values = state.values(self.layout, self.position)
+        self.geometry = geometry_factor(self.layout.model, self.layout.lines, values)
+
     def pattern(self, state: SeriesState) -> float:
         """Fill the workspace with the scan's pattern; returns its quasi-deviance."""
-        slots, relative, _ = self._at(state)
+        slots, relative = self._at(state)
         return float(series_pattern(self.problem, slots, relative, self._scales(state), self.share, self.work))
 
     def block(self, state: SeriesState) -> float:
         """Fill ``work.gram`` and ``work.right``, rows as in `xrdfit.kernels.series_block.series_block`."""
         layout = self.layout
-        slots, relative, geometry = self._at(state)
+        slots, relative = self._at(state)
+        geometry = self.geometry
         columns = layout.model.table.slot_mapping[np.ix_(self.used_slots, layout.rows)]
         mapping = columns * layout.factors(self.position)
         shared = layout.intensities.relative(state.shared[layout.intensity]) * geometry
@@ -122,11 +126,11 @@ class JointScan:
             )
         )
 
-    def _at(self, state: SeriesState) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def _at(self, state: SeriesState) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The kernels' parameter vector and the relative intensities of the lines."""
         layout = self.layout
         values = state.values(layout, self.position)
-        geometry = geometry_factor(layout.model, layout.lines, values)
-        return layout.model.table.slots(values), state.relative(layout, self.position) * geometry, geometry
+        return layout.model.table.slots(values), state.relative(layout, self.position) * self.geometry
 
     def _scales(self, state: SeriesState) -> NDArray[np.float64]:
         """(3, P) of the scan before, the scan itself and the scan after; a missing neighbour has no share."""

@@ -1,4 +1,4 @@
-"""The series as one experiment: one fit of all scans, begun from the sequential pass, and what it says of every scan."""
+"""The series as one experiment: all scans in one fit, begun from the sequential pass."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from xrdfit.series.presence import Z_PRESENT
 from xrdfit.series.scopes import JointScopes, settle_joint_scopes
 from xrdfit.series.selection import DETERMINED
 from xrdfit.series.sequential import SequentialSeries
-from xrdfit.series.state import ScanRecord, Status
+from xrdfit.series.state import Status
 
 # With shared intensities a phase this many standard deviations above nothing has a cell of its own.
 Z_CELL_JOINT = 8.0
@@ -95,6 +95,15 @@ class JointSeries:
     @property
     def model(self) -> PatternModel:
         return self.sequential.fitter.model
+
+    @property
+    def usual_quality(self) -> tuple[float, float]:
+        """Median GoF and R_wp of the scans."""
+        fits = self.fits.values()
+        return (
+            float(np.median([fit.agreement.gof for fit in fits])),
+            float(np.median([fit.agreement.r_wp for fit in fits])),
+        )
 
     def run(self) -> bool:
         """Refine all scans; False if not one could be fitted."""
@@ -247,6 +256,8 @@ class JointSeries:
             if not (layout.lines.phase == phase).any():
                 free[:, layout.local.size + phase] = False
         free_shared = np.full(layout.n_shared, shared)
+        for scan in chain.scans:
+            scan.settle_geometry(start)
         return minimise_joint(make_problem(chain, self.settings, free=free, free_shared=free_shared), start)
 
     def _fit_alone(
@@ -258,7 +269,7 @@ class JointSeries:
         main: Chain,
         solution: JointSolution,
     ) -> None:
-        """A scan that must not bend what the others share: fitted with that, from where its neighbours would have it."""
+        """A scan that must not bend what the others share: fitted with that, begun where its neighbours are."""
         chain = self._chain([index], scopes, lines, intensities, linked=False)
         place = float(chain.times[0])
         nearest = int(np.argmin(np.abs(main.times - place)))
@@ -308,8 +319,7 @@ class JointSeries:
 
     def _poor(self, indices: Sequence[int]) -> list[int]:
         """Of these scans, those that the model meets much worse than the series."""
-        gof = float(np.median([fit.agreement.gof for fit in self.fits.values()]))
-        r_wp = float(np.median([fit.agreement.r_wp for fit in self.fits.values()]))
+        gof, r_wp = self.usual_quality
         return [
             i
             for i in indices

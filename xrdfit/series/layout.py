@@ -17,9 +17,9 @@ from xrdfit.series.intensities import IntensityModel
 class Layout:
     """The variables of a series of N scans with m lines and P phases.
 
-    Local variables of a scan, in this order: `local` rows of the parameter table, P scales, then (if `deviations`) the m
-    relative deviations of its lines. Shared variables: `series` rows of the table, the coefficients of the drifts, the
-    intensity variables.
+    Local variables of a scan, in this order: `local` rows of the parameter table, P scales, then (if `deviations`) the
+    m relative deviations of its lines. Shared variables: `series` rows of the table, the coefficients of the drifts,
+    the intensity variables.
 
     Attributes
     ----------

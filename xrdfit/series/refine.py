@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -12,13 +13,20 @@ from xrdfit.data import ScanResult, SeriesResult
 from xrdfit.errors import InputError, NoResultError, Problem
 from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
-from xrdfit.series.columns import column_units, finished_scan, series_columns
+from xrdfit.series.columns import column_units, scan_row, series_columns
+from xrdfit.series.joint_series import JointSeries
+from xrdfit.series.joint_summary import joint_summary
+from xrdfit.series.notes import joint_notes, sequential_notes
 from xrdfit.series.scanfit import ScanFitter
 from xrdfit.series.scopes import settle_scopes
-from xrdfit.series.sequential import FinalScan, Progress, SequentialSeries
+from xrdfit.series.sequential import Progress, SequentialSeries
+from xrdfit.series.summary import ScanSummary, sequential_summary
 
 if TYPE_CHECKING:
     from xrdfit.recipe import Job
+
+# Notes on the run, and columns beyond those of single scans.
+_Refined = tuple[list[str], dict[str, NDArray]]
 
 # Median GoF above which the reader is told of misfit.
 _MISFIT = 1.5
@@ -37,7 +45,7 @@ def refine_series(
     writer: ScanWriter | None = None,
     progress: Progress | None = None,
 ) -> SeriesResult:
-    """Refine the scans of a job (all by default) one after the other.
+    """Refine the scans of a job (all by default), together or one after the other as its settings say.
 
     Parameters
     ----------
@@ -64,64 +72,77 @@ def refine_series(
             )
         )
     model = PatternModel.of(job.instrument, job.phases, job.background)
-    start = start_values(model.table, job.settings.overrides)
-    scopes = settle_scopes(model, job.settings, n_scans=len(chosen))
-    rows: dict[int, dict[str, float | str]] = {}
-    messages: dict[int, str] = {}
-
-    def keep(index: int, final: FinalScan) -> None:
-        rows[index], result = finished_scan(model, final)
-        if final.record.message:
-            messages[index] = final.record.message
-        if writer is not None and result is not None:
-            writer.write_scan(index, result)
-
-    series = SequentialSeries(
-        fitter=ScanFitter(model=model, settings=job.settings, scopes=scopes, yardstick=start),
-        stack=job.stack,
-        scans=chosen,
-        start=start,
-        on_final=keep,
-        progress=progress,
-    )
-    if not series.run():
-        reasons = sorted(set(messages.values()))
-        raise NoResultError(f"not one of {len(chosen)} scans could be fitted: {'; '.join(reasons[:5])}")
-    columns = series_columns(job.stack, chosen, rows)
+    refined = _refine_jointly if job.settings.mode == "series" else _refine_one_by_one
+    finished = _Finished(model=model, writer=writer)
+    notes, extra = refined(job, model, chosen, finished, progress)
+    columns = series_columns(job.stack, chosen, finished.rows) | extra
     return SeriesResult(
         columns=columns,
         units=column_units(model, list(columns)),
         phases=tuple(phase.label() for phase in job.phases),
-        messages=tuple(f"scan {index}: {messages[index]}" for index in sorted(messages)),
-        notes=tuple(_notes(series, model, columns)),
+        messages=tuple(f"scan {index}: {finished.messages[index]}" for index in sorted(finished.messages)),
+        notes=(*notes, *_misfit(columns)),
     )
 
 
-def _notes(series: SequentialSeries, model: PatternModel, columns: Mapping[str, NDArray]) -> list[str]:
-    """What the run settled by itself and the reader must know."""
-    notes = [
-        f"esds: marginal covariance, intensities and background included; scaling: {series.settings.esd_scaling}",
-        "fractions: not determined in sequential mode; apparent_share is a ratio of free Le Bail sums, not a fraction",
-    ]
-    assert series.seen is not None
-    for spec, value, once in zip(model.table, series.seen.start, series.fitter.scopes.series, strict=True):
-        if once:
-            notes.append(f"{spec.name} = {value:.6g} {spec.unit}: refined once, on the best scans, and held")
-    if series.fitter.scopes.series.any():
-        notes.append("esds do not include the error of what was refined once; sizes feel it, cells hardly")
-    for number in series.unproven:
-        notes.append(f"{model.phases[number].name}: not established in any scan (see docs: Le Bail); taken as absent")
+@dataclass(slots=True)
+class _Finished:
+    """What is kept of finished scans: a row and a message each; the rest goes to the writer at once."""
+
+    model: PatternModel
+    writer: ScanWriter | None
+    rows: dict[int, dict[str, float | str]] = field(default_factory=dict)
+    messages: dict[int, str] = field(default_factory=dict)
+
+    def add(self, index: int, summary: ScanSummary) -> None:
+        self.rows[index] = scan_row(self.model, summary)
+        if summary.message:
+            self.messages[index] = summary.message
+        if self.writer is not None and summary.result is not None:
+            self.writer.write_scan(index, summary.result)
+
+    def nothing_fitted(self) -> NoResultError:
+        reasons = sorted(set(self.messages.values()))
+        return NoResultError(f"not one of {len(self.rows)} scans could be fitted: {'; '.join(reasons[:5])}")
+
+
+def _sequential(
+    job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None
+) -> SequentialSeries:
+    start = start_values(model.table, job.settings.overrides)
+    scopes = settle_scopes(model, job.settings, n_scans=len(scans))
+    return SequentialSeries(
+        fitter=ScanFitter(model=model, settings=job.settings, scopes=scopes, yardstick=start),
+        stack=job.stack,
+        scans=scans,
+        start=start,
+        on_final=lambda index, final: finished.add(index, sequential_summary(model, final)),
+        progress=progress,
+    )
+
+
+def _refine_one_by_one(
+    job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None
+) -> _Refined:
+    series = _sequential(job, model, scans, finished, progress)
+    if not series.run():
+        raise finished.nothing_fitted()
+    return sequential_notes(series), {}
+
+
+def _refine_jointly(
+    job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None
+) -> _Refined:
+    series = JointSeries(sequential=_sequential(job, model, scans, finished, progress), settings=job.settings)
+    if not series.run():
+        raise finished.nothing_fitted()
+    for index in scans:
+        finished.add(index, joint_summary(model, series, index))
+    return joint_notes(series), {}
+
+
+def _misfit(columns: Mapping[str, NDArray]) -> list[str]:
     quality = float(np.nanmedian(columns["gof"]))
-    if quality > _MISFIT:
-        notes.append(f"median GoF {quality:.1f}: the model does not describe the patterns to within their noise")
-    free = [n for n in ("zero_shift", "sample_displacement", "transparency") if _moves(series, model, n)]
-    if len(free) > 1:
-        notes.append(f"{' and '.join(free)} are refined together: nearly collinear over a short range")
-    if model.instrument.profile is None:
-        notes.append("instrument resolution unknown: u, v, w refined; sizes and strains are not sample properties")
-    return notes
-
-
-def _moves(series: SequentialSeries, model: PatternModel, name: str) -> bool:
-    scopes = series.fitter.scopes
-    return name in model.table.names and bool((scopes.scan | scopes.series)[model.table.index(name)])
+    if quality <= _MISFIT:
+        return []
+    return [f"median GoF {quality:.1f}: the model does not describe the patterns to within their noise"]

@@ -84,9 +84,9 @@ class SequentialSeries:
         return any(record.usable for record in self.records.values())
 
     def explore(self, *, passes: int) -> list[int]:
-        """The first pass of so many: a record of every scan, and the evidence; the order of the scans, empty if none fits.
+        """The first pass of so many: a record of every scan, and the evidence.
 
-        Where no scan can be fitted, all are finished.
+        Returns the order of the scans; empty if none can be fitted: all are finished then.
         """
         # Where a fit begins and what it holds is found by the compiled driver, whatever driver has the last word: two
         # drivers then end in one optimum of several.

@@ -1,0 +1,130 @@
+"""What a joint fit says of each scan, in the form that tables and files are made from."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult
+from xrdfit.model import PatternModel
+from xrdfit.series.joint_complaints import joint_complaints
+from xrdfit.series.joint_series import JointScanFit, JointSeries
+from xrdfit.series.presence import Z_UPPER
+from xrdfit.series.state import Status
+from xrdfit.series.summary import ScanSummary, cell_volume, nothing_fitted, on_full_grid
+
+
+def joint_summary(model: PatternModel, series: JointSeries, index: int) -> ScanSummary:
+    """A scan of a jointly refined series."""
+    n_phases = len(model.phases)
+    if index not in series.fits:
+        record = series.sequential.records[index]
+        outcome = Outcome.NO_DATA if record.outcome == Outcome.NO_DATA else Outcome.FAILED
+        return nothing_fitted(outcome, record.message, n_phases)
+    fit = series.fits[index]
+    covariance = parameter_covariance(fit)
+    messages = joint_complaints(series, fit)
+    outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
+    scales = fit.scales
+    esd = np.sqrt(np.maximum(np.diag(fit.covariance)[fit.chain.layout.scale], 0.0))
+    seen = np.array([(fit.chain.layout.lines.phase == phase).any() for phase in range(n_phases)])
+    shown = np.maximum(scales, 0.0)
+    total = float(shown.sum())
+    nan = np.full(n_phases, np.nan)
+    return ScanSummary(
+        outcome=outcome,
+        message="; ".join(messages),
+        result=_scan_result(model, fit, covariance, outcome, "; ".join(messages)),
+        status=fit.status,
+        volume=tuple(cell_volume(model, phase, fit.values, covariance) for phase in model.phases),
+        scale=tuple(zip(scales.tolist(), esd.tolist(), strict=True)),
+        scale_upper95=tuple(np.where(seen, shown + Z_UPPER * esd, nan).tolist()),
+        presence_z=tuple(np.where(seen, fit.z, nan).tolist()),
+        apparent_share=tuple((shown / total if total > 0.0 else nan).tolist()),
+    )
+
+
+def parameter_covariance(fit: JointScanFit) -> NDArray[np.float64]:
+    """(n_parameters, n_parameters) of a scan; zero for what did not move, NaN for what is not determined."""
+    layout, errors = fit.chain.layout, fit.errors
+    table = layout.model.table
+    by_local = np.zeros((len(table), layout.n_local))
+    by_local[layout.local, np.arange(layout.local.size)] = 1.0
+    by_shared = np.zeros((len(table), layout.n_shared))
+    rows, factors = layout.rows[layout.local.size :], layout.factors(fit.position)[layout.local.size :]
+    by_shared[rows, np.arange(rows.size)] = factors
+    # cov(x_s, shared) = -response shared.
+    through = by_shared - by_local @ errors.response[fit.position]
+    covariance = by_local @ errors.local[fit.position] @ by_local.T + through @ errors.shared @ through.T
+    blind = (by_local[:, errors.blind[fit.position]] != 0.0).any(axis=1)
+    blind |= (by_shared[:, errors.blind_shared] != 0.0).any(axis=1)
+    covariance[blind, :] = np.nan
+    covariance[:, blind] = np.nan
+    return covariance
+
+
+def _scan_result(
+    model: PatternModel, fit: JointScanFit, covariance: NDArray[np.float64], outcome: Outcome, message: str
+) -> ScanResult:
+    layout = fit.chain.layout
+    scan = fit.chain.scans[fit.position]
+    scan.pattern(fit.solution.state)
+    pattern, used = fit.prepared.pattern, fit.prepared.points.used
+    with np.errstate(invalid="ignore"):
+        esd = np.sqrt(np.diag(covariance))
+    measured = np.flatnonzero(np.isfinite(esd) & (esd > 0.0))
+    names = model.table.names
+    own = np.array([row for row in measured if row in layout.local], dtype=np.int64)
+    return ScanResult(
+        outcome=outcome,
+        message=message,
+        values=dict(zip(names, fit.values.tolist(), strict=True)),
+        esd={names[row]: float(esd[row]) for row in measured},
+        names=tuple(names[row] for row in own),
+        covariance=covariance[np.ix_(own, own)],
+        lines=tuple(_lines(model, fit, phase) for phase in range(len(model.phases))),
+        curves=Curves(
+            two_theta=pattern.two_theta,
+            observed=pattern.intensity,
+            sigma=on_full_grid(used, 1.0 / np.sqrt(scan.work.weight)),
+            calculated=on_full_grid(used, scan.work.model),
+            background=on_full_grid(used, scan.work.background),
+            used=used,
+        ),
+        r_p=fit.agreement.r_p,
+        r_wp=fit.agreement.r_wp,
+        r_wp_background_subtracted=fit.agreement.r_wp_background_subtracted,
+        r_exp=fit.agreement.r_exp,
+        gof=fit.agreement.gof,
+        durbin_watson=fit.agreement.durbin_watson,
+        nfev=fit.solution.iterations,
+    )
+
+
+def _lines(model: PatternModel, fit: JointScanFit, phase: int) -> PhaseLines:
+    """Areas: shared intensity times the scan's scale; their esds through scale, deviations and intensities together."""
+    layout, state = fit.chain.layout, fit.solution.state
+    work = fit.chain.scans[fit.position].work
+    own = np.flatnonzero(layout.lines.phase == phase)
+    there = fit.status[phase] != Status.ABSENT
+    scale = max(float(fit.scales[phase]), 0.0) if there else 0.0
+    relative = state.relative(layout, fit.position)[own]
+    by_local = np.zeros((own.size, layout.n_local))
+    by_local[:, layout.local.size + phase] = relative
+    by_shared = np.zeros((own.size, layout.n_shared))
+    by_shared[:, layout.intensity] = scale * layout.intensities.derivative(state.shared[layout.intensity])[own]
+    if layout.deviations:
+        shared = layout.intensities.relative(state.shared[layout.intensity])[own]
+        by_local[np.arange(own.size), layout.deviation.start + own] = scale * shared
+        by_shared[:, layout.intensity] *= (1.0 + state.local[fit.position, layout.deviation][own])[:, None]
+    errors = fit.errors
+    through = by_shared - by_local @ errors.response[fit.position]
+    variance = np.einsum("ij,jk,ik->i", by_local, errors.local[fit.position], by_local)
+    variance += np.einsum("ij,jk,ik->i", through, errors.shared, through)
+    return PhaseLines(
+        phase=model.phases[phase].name,
+        hkl=layout.lines.hkl[own],
+        two_theta=work.position[own, 0].copy(),
+        area=scale * relative,
+        area_esd=np.where((variance > 0.0) & there, np.sqrt(np.maximum(variance, 0.0)), np.nan),
+    )

@@ -1,0 +1,73 @@
+"""What a run settled by itself and the reader must know."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xrdfit.model import PatternModel
+from xrdfit.series.joint_series import JointSeries
+from xrdfit.series.sequential import SequentialSeries
+
+# Parameters that shift all lines in nearly the same way.
+_COLLINEAR = ("zero_shift", "sample_displacement", "transparency")
+
+
+def sequential_notes(series: SequentialSeries) -> list[str]:
+    """Of scans refined one after the other."""
+    model, scopes = series.fitter.model, series.fitter.scopes
+    notes = [
+        f"esds: marginal covariance, intensities and background included; scaling: {series.settings.esd_scaling}",
+        "fractions: not determined in sequential mode; apparent_share is a ratio of free Le Bail sums, not a fraction",
+    ]
+    assert series.seen is not None
+    for spec, value, once in zip(model.table, series.seen.start, scopes.series, strict=True):
+        if once:
+            notes.append(f"{spec.name} = {value:.6g} {spec.unit}: refined once, on the best scans, and held")
+    if scopes.series.any():
+        notes.append("esds do not include the error of what was refined once; sizes feel it, cells hardly")
+    free = [name for name in _COLLINEAR if name in model.table.names]
+    free = [name for name in free if (scopes.scan | scopes.series)[model.table.index(name)]]
+    return notes + _of_both(series, model, free)
+
+
+def joint_notes(series: JointSeries) -> list[str]:
+    """Of scans refined together."""
+    assert series.chain is not None and series.errors is not None and series.main is not None
+    layout, errors, solution = series.chain.layout, series.errors, series.main
+    model = layout.model
+    notes = [
+        f"{len(series.chain.scans)} scans refined together: {solution.iterations} iterations, intensities: "
+        f"{series.settings.intensities}",
+        "esds: marginal covariance of the whole series, what the scans share included; scaling: "
+        f"{series.settings.esd_scaling}",
+    ]
+    variance = np.diag(errors.shared)
+    for i, row in enumerate(layout.series):
+        spec, value = model.table.specs[row], solution.state.shared[i]
+        if errors.blind_shared[i]:
+            word = "not determined by the series"
+        elif not solution.free_shared[i]:
+            word = "at its limit"
+        else:
+            word = f"esd {np.sqrt(variance[i]):.2g}"
+        notes.append(f"{spec.name} = {value:.6g} {spec.unit}: one value for the series, {word}")
+    for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
+        spec = model.table.specs[row]
+        course = basis @ solution.state.shared[where]
+        notes.append(
+            f"{spec.name}: drifts with {basis.shape[1]} coefficients, {course[0]:.4g} to {course[-1]:.4g} {spec.unit}"
+        )
+    moving = {model.table.names[row] for row in layout.rows}
+    return notes + series.notes + _of_both(series.sequential, model, [name for name in _COLLINEAR if name in moving])
+
+
+def _of_both(series: SequentialSeries, model: PatternModel, shifting: list[str]) -> list[str]:
+    notes = [
+        f"{model.phases[number].name}: not established in any scan (see docs: Le Bail); taken as absent"
+        for number in series.unproven
+    ]
+    if len(shifting) > 1:
+        notes.append(f"{' and '.join(shifting)} are refined together: nearly collinear over a short range")
+    if model.instrument.profile is None:
+        notes.append("instrument resolution unknown: u, v, w refined; sizes and strains are not sample properties")
+    return notes

@@ -7,10 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from xrdfit.crystal import Phase, UnitCell, atoms_in_formula
 from xrdfit.data import ScanResult, ScanStack
 from xrdfit.model import PatternModel
+from xrdfit.series.composition import vegard
 from xrdfit.series.state import Status
-from xrdfit.series.summary import ScanSummary
+from xrdfit.series.summary import CellFit, ScanSummary
+
+# Relative step of the difference quotient of the volume.
+_STEP = 1e-6
 
 
 def scan_row(model: PatternModel, summary: ScanSummary) -> dict[str, float | str]:
@@ -23,8 +28,8 @@ def scan_row(model: PatternModel, summary: ScanSummary) -> dict[str, float | str
         row[f"{phase.name}_present"] = np.nan if result is None else float(status != Status.ABSENT)
         for name in phase.group.free_parameters:
             row |= _pair(f"{phase.name}_{name}", result if measured else None)
-        volume = summary.volume[number] if measured else (np.nan, np.nan)
-        row[f"{phase.name}_volume"], row[f"{phase.name}_volume_esd"] = volume
+        cell = summary.cell[number]
+        row[f"{phase.name}_volume"], row[f"{phase.name}_volume_esd"] = cell_volume(phase, cell)
         scale = summary.scale[number] if status != Status.ABSENT else (np.nan, np.nan)
         row[f"{phase.name}_scale"], row[f"{phase.name}_scale_esd"] = scale
         for name in ("fraction", "fraction_esd", "fraction_upper95"):
@@ -32,7 +37,9 @@ def scan_row(model: PatternModel, summary: ScanSummary) -> dict[str, float | str
         row[f"{phase.name}_apparent_share"] = summary.apparent_share[number]
         row[f"{phase.name}_scale_upper95"] = summary.scale_upper95[number] if status == Status.ABSENT else np.nan
         row[f"{phase.name}_presence_z"] = summary.presence_z[number]
+        row |= _composition(phase, cell, end_members(model.phases))
         row |= _pair(f"{phase.name}_lorentz_size", result if measured else None)
+    row["amount"], row["amount_esd"] = np.nan, np.nan
     row |= _pair("sample_displacement", result)
     row["r_wp"] = np.nan if result is None else result.r_wp
     row["r_exp"] = np.nan if result is None else result.r_exp
@@ -40,6 +47,55 @@ def scan_row(model: PatternModel, summary: ScanSummary) -> dict[str, float | str
     row["durbin_watson"] = np.nan if result is None else result.durbin_watson
     row["nfev"] = np.nan if result is None else float(result.nfev)
     row["outcome"] = str(summary.outcome)
+    return row
+
+
+def cell_volume(phase: Phase, cell: CellFit | None) -> tuple[float, float]:
+    """Volume (Å^3) of a refined cell and its esd, NaN without one or where the data do not determine it."""
+    if cell is None:
+        return np.nan, np.nan
+    tie, constant = phase.group.cell_tie
+
+    def volume(free: NDArray[np.float64]) -> float:
+        return UnitCell(*(float(v) for v in constant + tie @ free)).volume
+
+    gradient = np.zeros(cell.values.size)
+    for i, value in enumerate(cell.values):
+        step = np.zeros(cell.values.size)
+        step[i] = _STEP * value
+        gradient[i] = (volume(cell.values + step) - volume(cell.values - step)) / (2.0 * step[i])
+    variance = float(gradient @ cell.covariance @ gradient)
+    return (volume(cell.values), float(np.sqrt(variance))) if variance > 0.0 else (np.nan, np.nan)
+
+
+def end_members(phases: Sequence[Phase]) -> tuple[UnitCell, UnitCell] | None:
+    """Reference cells of the lithiated and the delithiated phase, if the active phases are two of one symmetry.
+
+    Lithiated is the one with lithium in its formula, else the first.
+    """
+    active = [phase for phase in phases if phase.role == "active" and phase.reference_cell is not None]
+    if len(active) != 2 or active[0].group.name != active[1].group.name:
+        return None
+    rich, poor = active if "Li" not in atoms_in_formula(active[1].formula or "Fe") else active[::-1]
+    assert rich.reference_cell is not None and poor.reference_cell is not None
+    return rich.reference_cell, poor.reference_cell
+
+
+def _composition(phase: Phase, cell: CellFit | None, ends: tuple[UnitCell, UnitCell] | None) -> dict[str, float | str]:
+    """x by Vegard's law from each cell length and from the volume, and how much the axes disagree."""
+    lengths = [name for name in phase.group.free_parameters if name in ("a", "b", "c")]
+    keys = [f"{phase.name}_x_{name}" for name in (*lengths, "volume")]
+    row: dict[str, float | str] = {name: np.nan for key in keys for name in (key, f"{key}_esd")}
+    row[f"{phase.name}_x_disagreement"] = np.nan
+    if cell is None or ends is None or phase.role != "active":
+        return row
+    found = vegard(cell.values[None], cell.covariance[None], group=phase.group, lithiated=ends[0], delithiated=ends[1])
+    for axis, x, esd in zip(found.axes, found.x[0], found.esd[0], strict=True):
+        row[f"{phase.name}_x_{axis}"], row[f"{phase.name}_x_{axis}_esd"] = float(x), float(esd)
+    row[f"{phase.name}_x_volume"] = float(found.x_volume[0])
+    row[f"{phase.name}_x_volume_esd"] = float(found.x_volume_esd[0])
+    if found.dof[0] > 0:
+        row[f"{phase.name}_x_disagreement"] = float(np.sqrt(found.chi2[0] / found.dof[0]))
     return row
 
 

@@ -47,8 +47,13 @@ class JointErrors:
         return self.local[position] + response @ self.shared @ response.T
 
 
-def joint_errors(chain: Chain, solution: JointSolution, settings: RefineSettings) -> JointErrors:
-    """Covariance and agreement of a joint fit at its solution."""
+def joint_errors(
+    chain: Chain, solution: JointSolution, settings: RefineSettings, given: JointErrors | None = None
+) -> JointErrors:
+    """Covariance and agreement of a joint fit at its solution.
+
+    given : errors of the fit from which the shared variables were taken as they are.
+    """
     blocks = solution.blocks
     local, neighbour, response, shared, blind, blind_shared = invert_block_arrow(
         blocks.diagonal, blocks.below, blocks.border, blocks.corner, solution.free, solution.free_shared
@@ -66,18 +71,20 @@ def joint_errors(chain: Chain, solution: JointSolution, settings: RefineSettings
                 n_parameters=int(np.count_nonzero(solution.free[position]) + round(each_has)),
             )
         )
+    if given is not None:
+        response, shared, blind_shared = local @ blocks.border, given.shared, given.blind_shared
     factor = np.array(
         [
             esd_factor(fit, scaling=settings.esd_scaling, regime=scan.prepared.noise.regime)
             for fit, scan in zip(found, chain.scans, strict=True)
         ]
     )
-    factor_shared = float(np.sqrt(np.mean(factor**2))) if factor.size else 1.0
+    factor_shared = float(np.sqrt(np.mean(factor**2)))
     return JointErrors(
         local=local * factor[:, None, None] ** 2,
         neighbour=neighbour * (factor[1:] * factor[:-1])[: len(neighbour), None, None],
         response=response,
-        shared=shared * factor_shared**2,
+        shared=shared if given is not None else shared * factor_shared**2,
         blind=blind,
         blind_shared=blind_shared,
         factor=factor,

@@ -156,7 +156,7 @@ class JointSeries:
             decided = {i: self._decide(self.fits[i]) for i in usable}
             poor = self._poor(usable) if len(usable) > 2 else []
             for index in aside:
-                self._fit_alone(index, scopes, lines, intensities, chain, solution)
+                self._fit_alone(index, scopes, lines, intensities, chain, solution, errors)
             back = [i for i in aside if i in self.fits and not self._poor([i])]
             self.main, self.chain, self.errors = solution, chain, errors
             if (decided == status and not poor and not back) or round_ == _MAX_ROUNDS - 1:
@@ -268,6 +268,7 @@ class JointSeries:
         intensities: IntensityModel,
         main: Chain,
         solution: JointSolution,
+        errors: JointErrors,
     ) -> None:
         """A scan that must not bend what the others share: fitted with that, begun where its neighbours are."""
         chain = self._chain([index], scopes, lines, intensities, linked=False)
@@ -278,7 +279,7 @@ class JointSeries:
         status = {index: self.fits[main.indices[nearest]].status}
         for _ in range(2):
             alone = self._fit(chain, state, status, shared=False)
-            self._keep(chain, alone, joint_errors(chain, alone, self.settings), status, alone=True)
+            self._keep(chain, alone, joint_errors(chain, alone, self.settings, errors), status, alone=True)
             decided = {index: self._decide(self.fits[index])}
             if decided == status:
                 break

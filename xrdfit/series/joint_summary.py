@@ -11,7 +11,7 @@ from xrdfit.series.joint_complaints import joint_complaints
 from xrdfit.series.joint_series import JointScanFit, JointSeries
 from xrdfit.series.presence import Z_UPPER
 from xrdfit.series.state import Status
-from xrdfit.series.summary import ScanSummary, cell_volume, nothing_fitted, on_full_grid
+from xrdfit.series.summary import ScanSummary, cells_of, nothing_fitted, on_full_grid
 
 
 def joint_summary(model: PatternModel, series: JointSeries, index: int) -> ScanSummary:
@@ -36,7 +36,7 @@ def joint_summary(model: PatternModel, series: JointSeries, index: int) -> ScanS
         message="; ".join(messages),
         result=_scan_result(model, fit, covariance, outcome, "; ".join(messages)),
         status=fit.status,
-        volume=tuple(cell_volume(model, phase, fit.values, covariance) for phase in model.phases),
+        cell=cells_of(model, fit.status, fit.values, covariance),
         scale=tuple(zip(scales.tolist(), esd.tolist(), strict=True)),
         scale_upper95=tuple(np.where(seen, shown + Z_UPPER * esd, nan).tolist()),
         presence_z=tuple(np.where(seen, fit.z, nan).tolist()),

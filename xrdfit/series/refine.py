@@ -14,6 +14,7 @@ from xrdfit.errors import InputError, NoResultError, Problem
 from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
 from xrdfit.series.columns import column_units, scan_row, series_columns
+from xrdfit.series.joint_fractions import fill_fractions, fraction_notes, joint_fractions
 from xrdfit.series.joint_series import JointSeries
 from xrdfit.series.joint_summary import joint_summary
 from xrdfit.series.notes import joint_notes, sequential_notes
@@ -24,9 +25,6 @@ from xrdfit.series.summary import ScanSummary, sequential_summary
 
 if TYPE_CHECKING:
     from xrdfit.recipe import Job
-
-# Notes on the run, and columns beyond those of single scans.
-_Refined = tuple[list[str], dict[str, NDArray]]
 
 # Median GoF above which the reader is told of misfit.
 _MISFIT = 1.5
@@ -74,8 +72,8 @@ def refine_series(
     model = PatternModel.of(job.instrument, job.phases, job.background)
     refined = _refine_jointly if job.settings.mode == "series" else _refine_one_by_one
     finished = _Finished(model=model, writer=writer)
-    notes, extra = refined(job, model, chosen, finished, progress)
-    columns = series_columns(job.stack, chosen, finished.rows) | extra
+    notes = refined(job, model, chosen, finished, progress)
+    columns = series_columns(job.stack, chosen, finished.rows)
     return SeriesResult(
         columns=columns,
         units=column_units(model, list(columns)),
@@ -123,22 +121,25 @@ def _sequential(
 
 def _refine_one_by_one(
     job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None
-) -> _Refined:
+) -> list[str]:
     series = _sequential(job, model, scans, finished, progress)
     if not series.run():
         raise finished.nothing_fitted()
-    return sequential_notes(series), {}
+    return sequential_notes(series)
 
 
 def _refine_jointly(
     job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None
-) -> _Refined:
+) -> list[str]:
     series = JointSeries(sequential=_sequential(job, model, scans, finished, progress), settings=job.settings)
     if not series.run():
         raise finished.nothing_fitted()
     for index in scans:
         finished.add(index, joint_summary(model, series, index))
-    return joint_notes(series), {}
+    fractions = joint_fractions(series, scans)
+    if fractions is not None:
+        fill_fractions(finished.rows, series, scans, fractions)
+    return joint_notes(series) + fraction_notes(fractions)
 
 
 def _misfit(columns: Mapping[str, NDArray]) -> list[str]:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.crystal import Phase, UnitCell
 from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult
 from xrdfit.fit import ScanFit, area_covariance
 from xrdfit.model import PatternModel
 from xrdfit.series.sequential import FinalScan
 from xrdfit.series.state import Status
 
-# Relative step of the difference quotient of the volume.
-_STEP = 1e-6
 _NOTHING = (np.nan, np.nan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFit:
+    """A refined cell: its free parameters (k,) in the order of the phase's group, Å and deg, and their covariance."""
+
+    values: NDArray[np.float64]
+    covariance: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +33,7 @@ class ScanSummary:
     ----------
     result : the scan in full, None where nothing was fitted.
     status : of each phase.
-    volume : per phase, of the cell and its esd, Å^3; means something where the phase is refined.
+    cell : per phase, None where it is not refined.
     scale : per phase, value and esd. scale_upper95, presence_z, apparent_share : per phase.
     """
 
@@ -35,7 +41,7 @@ class ScanSummary:
     message: str
     result: ScanResult | None
     status: tuple[Status, ...]
-    volume: tuple[tuple[float, float], ...]
+    cell: tuple[CellFit | None, ...]
     scale: tuple[tuple[float, float], ...]
     scale_upper95: tuple[float, ...]
     presence_z: tuple[float, ...]
@@ -49,7 +55,7 @@ def nothing_fitted(outcome: Outcome, message: str, n_phases: int) -> ScanSummary
         message=message,
         result=None,
         status=(Status.ABSENT,) * n_phases,
-        volume=(_NOTHING,) * n_phases,
+        cell=(None,) * n_phases,
         scale=(_NOTHING,) * n_phases,
         scale_upper95=(np.nan,) * n_phases,
         presence_z=(np.nan,) * n_phases,
@@ -79,12 +85,7 @@ def sequential_summary(model: PatternModel, final: FinalScan) -> ScanSummary:
         message=record.message,
         result=_scan_result(model, final, fit, covariance),
         status=record.status,
-        volume=tuple(
-            cell_volume(model, phase, fit.values, fit.parameter_covariance)
-            if record.status[number] == Status.REFINED
-            else _NOTHING
-            for number, phase in enumerate(model.phases)
-        ),
+        cell=cells_of(model, record.status, fit.values, fit.parameter_covariance),
         scale=tuple(scale),
         scale_upper95=tuple(upper),
         presence_z=tuple(z),
@@ -99,28 +100,16 @@ def _areas(fit: ScanFit, covariance: NDArray[np.float64], n_phases: int) -> list
     return [(float(area[own].sum()), float(np.sqrt(covariance[np.ix_(own, own)].sum()))) for own in chosen]
 
 
-def cell_volume(
-    model: PatternModel, phase: Phase, values: NDArray[np.float64], covariance: NDArray[np.float64]
-) -> tuple[float, float]:
-    """Volume (Å^3) of a phase's refined cell and its esd.
-
-    values : (n_parameters,), covariance : (n_parameters, n_parameters) of all of them.
-    """
-    names = [f"{phase.name}_{name}" for name in phase.group.free_parameters]
-    index = [model.table.index(name) for name in names]
-    tie, constant = phase.group.cell_tie
-    free = values[index]
-
-    def volume(lengths: NDArray[np.float64]) -> float:
-        return UnitCell(*(float(v) for v in constant + tie @ lengths)).volume
-
-    gradient = np.zeros(len(names))
-    for i, value in enumerate(free):
-        step = np.zeros(len(names))
-        step[i] = _STEP * value
-        gradient[i] = (volume(free + step) - volume(free - step)) / (2.0 * step[i])
-    variance = float(gradient @ covariance[np.ix_(index, index)] @ gradient)
-    return (volume(free), float(np.sqrt(variance))) if variance > 0.0 else _NOTHING
+def cells_of(
+    model: PatternModel, status: Sequence[Status], values: NDArray[np.float64], covariance: NDArray[np.float64]
+) -> tuple[CellFit | None, ...]:
+    """The refined cells among values (n_parameters,) and covariance (n_parameters, n_parameters)."""
+    cells: list[CellFit | None] = []
+    for phase, state in zip(model.phases, status, strict=True):
+        index = [model.table.index(f"{phase.name}_{name}") for name in phase.group.free_parameters]
+        fit = CellFit(values=values[index], covariance=covariance[np.ix_(index, index)])
+        cells.append(fit if state == Status.REFINED else None)
+    return tuple(cells)
 
 
 def _scan_result(model: PatternModel, final: FinalScan, fit: ScanFit, covariance: NDArray[np.float64]) -> ScanResult:

@@ -57,6 +57,9 @@ class JointScan:
     read at once.
     """
 
+    row_of_slot: NDArray[np.int64]
+    used_slots: NDArray[np.int64]
+
     def __init__(
         self,
         layout: Layout,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,7 +151,7 @@ def simulate_stack(
         seed=seed,
         counts_factor=counts,
         sweep=sweep,
-        instrument=LAB_INSTRUMENT,
+        instrument=replace(LAB_INSTRUMENT, detector="point" if sweep else "area"),
         phases=cell.model.phases[:2],
         beside=cell.model.phases[2:],
         background=cell.model.background,

@@ -58,51 +58,59 @@ def list_lines(
     )
 
 
-def make_chain(
-    *,
-    model: PatternModel,
-    scopes: JointScopes,
-    lines: LineChoice,
-    intensities: IntensityModel,
-    deviations: bool,
-    indices: Sequence[int],
-    prepared: Mapping[int, PreparedScan],
-    times: ScanTimes | None,
-    series_times: NDArray[np.float64],
-    span: tuple[float, float],
-    linked: bool = True,
-) -> Chain:
-    """Put scans in a row.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesModel:
+    """The model of a series, ready to be set up for any of its scans.
 
-    Parameters
+    Attributes
     ----------
-    series_times : (n_stack,) mid-times of the whole stack. span : first and last of those over which drifts go.
-    linked : whether the scales of a sweeping scan are interpolated between neighbours.
+    prepared : the scans by index into the stack. times : of the stack, None if not known.
+    middle : (n_stack,) mid-times. span : first and last of those over which drifts go.
     """
-    middle = series_times[list(indices)]
-    drifts = tuple((row, drift_basis(np.append(middle, span), drift)[: middle.size]) for row, drift in scopes.drifts)
-    layout = Layout(
-        model=model,
-        lines=lines,
-        local=scopes.local,
-        series=scopes.series,
-        drifts=drifts,
-        intensities=intensities,
-        deviations=deviations,
-    )
-    swept = linked and model.instrument.detector == "point"
-    scans: list[JointScan] = []
-    for position, index in enumerate(indices):
-        clock = None
-        if swept:
-            clock = ScanClock(
-                start=index - 0.5 if times is None else float(times.start_s[index]),
-                end=index + 0.5 if times is None else float(times.end_s[index]),
-                before=float(middle[position - 1]) if position else None,
-                after=float(middle[position + 1]) if position + 1 < middle.size else None,
-            )
-        scans.append(JointScan(layout, position, prepared[index], clock, like=scans[-1] if scans else None))
-    return Chain(indices=tuple(indices), times=middle, layout=layout, scans=scans)
+
+    model: PatternModel
+    scopes: JointScopes
+    lines: LineChoice
+    intensities: IntensityModel
+    prepared: Mapping[int, PreparedScan]
+    times: ScanTimes | None
+    middle: NDArray[np.float64]
+    span: tuple[float, float]
+
+    def chain(self, indices: Sequence[int], *, deviations: bool = False, linked: bool = True) -> Chain:
+        """These scans in a row.
+
+        deviations : whether lines may deviate from the shared intensities. linked : whether the scales of a sweeping
+        scan are interpolated between neighbours.
+        """
+        middle = self.middle[list(indices)]
+        drifts = tuple(
+            (row, drift_basis(np.append(middle, self.span), drift)[: middle.size]) for row, drift in self.scopes.drifts
+        )
+        layout = Layout(
+            model=self.model,
+            lines=self.lines,
+            local=self.scopes.local,
+            series=self.scopes.series,
+            drifts=drifts,
+            intensities=self.intensities,
+            deviations=deviations,
+        )
+        swept = linked and self.model.instrument.detector == "point"
+        scans: list[JointScan] = []
+        for position, index in enumerate(indices):
+            clock = self._clock(index, middle, position) if swept else None
+            scans.append(JointScan(layout, position, self.prepared[index], clock, like=scans[-1] if scans else None))
+        return Chain(indices=tuple(indices), times=middle, layout=layout, scans=scans)
+
+    def _clock(self, index: int, middle: NDArray[np.float64], position: int) -> ScanClock:
+        # Without times, scans are taken to follow each other without a pause.
+        return ScanClock(
+            start=index - 0.5 if self.times is None else float(self.times.start_s[index]),
+            end=index + 0.5 if self.times is None else float(self.times.end_s[index]),
+            before=float(middle[position - 1]) if position else None,
+            after=float(middle[position + 1]) if position + 1 < middle.size else None,
+        )
 
 
 def make_problem(
@@ -163,8 +171,9 @@ def _priors(layout: Layout, settings: RefineSettings, spread: NDArray[np.float64
             if said is not None and said.prior is not None:
                 mean[i], weight[i] = said.prior[0], 1.0 / said.prior[1] ** 2
     if layout.deviations and spread is not None:
-        with np.errstate(divide="ignore"):
-            local_weight[layout.deviation] = 1.0 / spread[layout.lines.phase] ** 2
+        of_line = spread[layout.lines.phase]
+        # Lines whose phase has no spread do not move at all.
+        local_weight[layout.deviation] = np.divide(1.0, of_line**2, out=np.zeros(of_line.size), where=of_line > 0.0)
     return Priors(local=local, local_weight=local_weight, shared=shared, shared_weight=shared_weight)
 
 

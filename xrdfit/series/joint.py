@@ -16,6 +16,8 @@ from xrdfit.series.layout import Layout, SeriesState
 TOLERANCE = 1e-6
 _MAX_ITERATIONS = 60
 _FIRST_DAMPING = 1e-7
+# Times that a step is solved again because variables stop at their limits.
+_MAX_STOPPED = 10
 # How much firmer than the data the conventions hold that the intensities of a phase sum to 1.
 _GAUGE = 1e4
 
@@ -219,29 +221,56 @@ def _bounded_step(
     free_shared: NDArray[np.bool_],
     damping: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-    """The damped step; shared variables that it drives out of their limits stop there, and the rest is solved again."""
-    _, _, lower, upper = problem.limits
-    movable = free_shared.copy()
-    stopped = np.zeros(movable.size)
-    while True:
-        step, step_shared, n_blind = solve_block_arrow(
-            blocks.diagonal,
-            blocks.below,
-            blocks.border,
-            blocks.corner,
-            blocks.right - blocks.border @ stopped,
-            blocks.right_corner - blocks.corner @ stopped,
-            free,
-            movable,
-            damping,
-            float(np.min(damping, initial=np.inf)) if damping.size else 0.0,
-        )
-        target = state.shared + step_shared
-        outside = movable & ((target < lower) | (target > upper))
-        if not outside.any():
-            return step, step_shared + stopped, n_blind
-        stopped[outside] = np.clip(target[outside], lower[outside], upper[outside]) - state.shared[outside]
-        movable &= ~outside
+    """The damped step; variables that it drives out of their limits stop there, and the rest is solved again."""
+    lower, upper, shared_lower, shared_upper = problem.limits
+    free, free_shared = free.copy(), free_shared.copy()
+    stopped, stopped_shared = np.zeros(free.shape), np.zeros(free_shared.size)
+    for _ in range(_MAX_STOPPED):
+        step, step_shared, n_blind = _step(blocks, free, free_shared, stopped, stopped_shared, damping)
+        target, target_shared = state.local + step, state.shared + step_shared
+        outside = free & ((target < lower) | (target > upper))
+        outside_shared = free_shared & ((target_shared < shared_lower) | (target_shared > shared_upper))
+        if not outside.any() and not outside_shared.any():
+            break
+        stopped[outside] = (np.clip(target, lower, upper) - state.local)[outside]
+        stopped_shared[outside_shared] = (np.clip(target_shared, shared_lower, shared_upper) - state.shared)[
+            outside_shared
+        ]
+        free &= ~outside
+        free_shared &= ~outside_shared
+    return step + stopped, step_shared + stopped_shared, n_blind
+
+
+def _step(
+    blocks: Blocks,
+    free: NDArray[np.bool_],
+    free_shared: NDArray[np.bool_],
+    stopped: NDArray[np.float64],
+    stopped_shared: NDArray[np.float64],
+    damping: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """The damped step of what is free, when the rest makes the steps `stopped`."""
+    right = blocks.right - blocks.border @ stopped_shared
+    right_corner = blocks.right_corner - blocks.corner @ stopped_shared
+    if stopped.any():
+        right -= np.einsum("sij,sj->si", blocks.diagonal, stopped)
+        right_corner -= np.einsum("sib,si->b", blocks.border, stopped)
+        if len(blocks.below):
+            right[1:] -= np.einsum("sij,sj->si", blocks.below, stopped[:-1])
+            right[:-1] -= np.einsum("sji,sj->si", blocks.below, stopped[1:])
+    step, step_shared, n_blind = solve_block_arrow(
+        blocks.diagonal,
+        blocks.below,
+        blocks.border,
+        blocks.corner,
+        right,
+        right_corner,
+        free,
+        free_shared,
+        damping,
+        float(np.min(damping)),
+    )
+    return step, step_shared, n_blind
 
 
 def _movable(problem: JointProblem, state: SeriesState, blocks: Blocks) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from xrdfit.series.joint_series import JointScanFit, JointSeries
+from xrdfit.series.joint_scan_fit import JointScanFit
+from xrdfit.series.joint_series import JointSeries
 from xrdfit.series.state import Status
 
 

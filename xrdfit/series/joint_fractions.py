@@ -23,7 +23,6 @@ Rows = dict[int, dict[str, float | str]]
 def joint_fractions(series: JointSeries, scans: Sequence[int]) -> PhaseFractions | None:
     """Fractions of the active phases in these scans; None where intensities are free: scales then mean nothing."""
     settings, chain, errors = series.settings, series.chain, series.errors
-    assert chain is not None and errors is not None
     model = chain.layout.model
     active = [number for number, phase in enumerate(model.phases) if phase.role == "active"]
     if settings.intensities == "lebail" or not active:
@@ -77,7 +76,6 @@ def _from_structures(series: JointSeries, active: Sequence[int]) -> NDArray[np.f
 
     A scale is the area of all lines together, so that the scale over the calculated sum is the irradiated volume.
     """
-    assert series.chain is not None
     layout = series.chain.layout
     factors = []
     for number in active:

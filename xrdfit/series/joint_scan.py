@@ -53,8 +53,8 @@ class JointScan:
 
     Parameters
     ----------
-    position : of the scan in the chain. prepared : its pattern. share : see `sweep_share`; (1, n) if all points were
-    read at once.
+    position : of the scan in the chain. prepared : its pattern. clock : None if all points were read at once.
+    like : another scan of the chain, with which it shares what they have in common.
     """
 
     row_of_slot: NDArray[np.int64]
@@ -71,6 +71,7 @@ class JointScan:
         self.layout = layout
         self.position = position
         self.prepared = prepared
+        self.clock = clock
         problem = layout.model.problem(prepared.points, prepared.noise, layout.lines)
         if like is not None and np.array_equal(like.problem.two_theta, problem.two_theta):
             # Scans on one grid share what depends on the grid alone, buffers included.
@@ -88,6 +89,12 @@ class JointScan:
         self.share = np.ones((1, problem.two_theta.size)) if clock is None else sweep_share(clock, prepared.points.used)
         if clock is not None and like is not None and np.array_equal(like.share, self.share):
             self.share = like.share
+
+    def with_layout(self, layout: Layout, like: JointScan | None) -> JointScan:
+        """The same scan under another layout of the same lines; `like`: another scan under that layout."""
+        scan = JointScan(layout, self.position, self.prepared, self.clock, like)
+        scan.geometry = self.geometry
+        return scan
 
     def settle_geometry(self, state: SeriesState) -> None:
         """Take the geometry factors of the lines from the cells in `state`; they stay until the next call.

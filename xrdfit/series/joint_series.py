@@ -2,297 +2,258 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.data import Outcome, RefineSettings
-from xrdfit.fit import Agreement, PreparedScan
-from xrdfit.model import LineChoice, PatternModel
-from xrdfit.series.chain import Chain, first_state, list_lines, make_chain, make_problem, mid_times
-from xrdfit.series.intensities import ExtractedIntensities, IntensityModel, StructureIntensities
-from xrdfit.series.joint import JointSolution, minimise_joint
+from xrdfit.data import RefineSettings
+from xrdfit.model import PatternModel
+from xrdfit.series.chain import Chain, SeriesModel, first_state, make_problem
+from xrdfit.series.joint import JointProblem, JointSolution, minimise_joint
 from xrdfit.series.joint_errors import JointErrors, blur, joint_errors
+from xrdfit.series.joint_scan_fit import JointScanFit
+from xrdfit.series.joint_start import readable_scans, scan_values, series_model, series_values
 from xrdfit.series.layout import SeriesState
 from xrdfit.series.neighbours import between_neighbours
 from xrdfit.series.presence import Z_PRESENT
-from xrdfit.series.scopes import JointScopes, settle_joint_scopes
 from xrdfit.series.selection import DETERMINED
 from xrdfit.series.sequential import SequentialSeries
+from xrdfit.series.spread import SpreadTest, next_spread, spread_test, with_room_for_deviations
 from xrdfit.series.state import Status
 
 # With shared intensities a phase this many standard deviations above nothing has a cell of its own.
 Z_CELL_JOINT = 8.0
-# Rounds in which phases may still change between refined and held.
+# Rounds in which phases may still change between refined and held, and the spread of intensities settle.
 _MAX_ROUNDS = 6
+_MAX_SPREAD_ROUNDS = 12
+# The spread has settled when it changes by less than this part.
+_SETTLED = 0.02
+# Least spread that is tried where the score at zero finds one.
+_LEAST_SPREAD = 1e-3
 # A scan whose GoF and R_wp both exceed the series' by this factor is set aside: it must not bend what the others share.
 _POOR = 1.5
 
+Statuses = dict[int, tuple[Status, ...]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JointScanFit:
-    """What the joint fit says of one scan.
+class Regime:
+    """How far the lines of a scan may leave the shared intensities.
 
-    Attributes
-    ----------
-    state : position of the scan in its chain and the chain's solution and errors.
-    status : of each phase. z : scale of each phase over its esd.
+    ``spread`` (P,): standard deviation of their relative deviations, 0 for none; infinite: they are free, and the
+    scales and shared intensities, which would be without meaning, stay what they are. None: shared intensities.
     """
 
-    chain: Chain
-    position: int
-    solution: JointSolution
-    errors: JointErrors
-    status: tuple[Status, ...]
-    alone: bool
+    spread: NDArray[np.float64] | None = None
 
     @property
-    def prepared(self) -> PreparedScan:
-        return self.chain.scans[self.position].prepared
+    def deviations(self) -> bool:
+        return self.spread is not None
 
     @property
-    def values(self) -> NDArray[np.float64]:
-        """(n_parameters,) in the table's order."""
-        return self.solution.state.values(self.chain.layout, self.position)
-
-    @property
-    def scales(self) -> NDArray[np.float64]:
-        """(P,)."""
-        return self.solution.state.local[self.position, self.chain.layout.scale]
-
-    @property
-    def agreement(self) -> Agreement:
-        return self.errors.agreement[self.position]
-
-    @property
-    def covariance(self) -> NDArray[np.float64]:
-        """(n_local, n_local) marginal covariance of the scan's own variables."""
-        return self.errors.covariance(self.position)
-
-    @property
-    def z(self) -> NDArray[np.float64]:
-        """(P,) scale over esd."""
-        where = self.chain.layout.scale
-        variance = np.diag(self.covariance)[where]
-        return np.divide(self.scales, np.sqrt(variance), out=np.zeros_like(variance), where=variance > 0.0)
+    def free(self) -> bool:
+        return self.spread is not None and bool(np.isinf(self.spread).all())
 
 
 @dataclass(slots=True)
 class JointSeries:
-    """A series being refined jointly; `run` leaves `fits` of all scans that could be fitted."""
+    """A series being refined jointly; `run` leaves `fits` of all scans that could be fitted.
+
+    ``chain``, ``solution``, ``errors`` are those of the scans that were fitted together, ``spread`` what the test of
+    shared intensities found, ``regime`` what was used in the end.
+    """
 
     sequential: SequentialSeries
     settings: RefineSettings
     fits: dict[int, JointScanFit] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    main: JointSolution | None = None
-    chain: Chain | None = None
-    errors: JointErrors | None = None
-    _prepared: dict[int, PreparedScan] = field(default_factory=dict)
+    regime: Regime = field(default_factory=Regime)
+    spread: SpreadTest | None = None
+    _main: tuple[Chain, JointProblem, JointSolution, JointErrors] | None = None
+    _model: SeriesModel | None = None
 
     @property
     def model(self) -> PatternModel:
         return self.sequential.fitter.model
 
     @property
+    def chain(self) -> Chain:
+        return self._fitted[0]
+
+    @property
+    def solution(self) -> JointSolution:
+        return self._fitted[2]
+
+    @property
+    def errors(self) -> JointErrors:
+        return self._fitted[3]
+
+    @property
+    def _fitted(self) -> tuple[Chain, JointProblem, JointSolution, JointErrors]:
+        assert self._main is not None
+        return self._main
+
+    @property
     def usual_quality(self) -> tuple[float, float]:
         """Median GoF and R_wp of the scans."""
         fits = self.fits.values()
-        return (
-            float(np.median([fit.agreement.gof for fit in fits])),
-            float(np.median([fit.agreement.r_wp for fit in fits])),
-        )
+        gof = float(np.median([fit.agreement.gof for fit in fits]))
+        return gof, float(np.median([fit.agreement.r_wp for fit in fits]))
 
     def run(self) -> bool:
         """Refine all scans; False if not one could be fitted."""
         if not self.sequential.explore(passes=1):
             return False
         records = self.sequential.records
-        for index, record in records.items():
-            if record.outcome != Outcome.NO_DATA:
-                scan = self.sequential.prepare(index)
-                if isinstance(scan, PreparedScan):
-                    self._prepared[index] = scan
-        usable = [i for i in sorted(self._prepared) if records[i].usable]
-        lost = [i for i in sorted(self._prepared) if not records[i].usable]
+        prepared = readable_scans(self.sequential)
+        usable = [i for i in prepared if records[i].usable]
         if not usable:
             return False
-        unproven = self.sequential.unproven
-        absent = np.zeros(len(self.model.table), dtype=np.bool_)
-        for phase in unproven:
-            absent |= self.model.of_phase(phase)
-        scopes = settle_joint_scopes(self.model, self.settings, absent=absent)
-        present = [phase not in unproven for phase in range(len(self.model.phases))]
-        values = {i: self._start_values(i) for i in self._prepared}
-        lines = list_lines(self.model, [values[i] for i in usable], [self._prepared[i] for i in usable], present)
-        self._joint(usable, lost, scopes, lines, values)
+        values = {i: scan_values(self.sequential, i) for i in prepared}
+        self._model = series_model(self.sequential, self.settings, prepared, values)
+        totals = np.array([[sum(areas.values()) for areas in records[i].areas] for i in usable])
+        chain = self._model.chain(usable)
+        start = first_state(chain, [values[i] for i in usable], totals, series_values(self.sequential, usable, values))
+        found: Statuses = {i: records[i].status for i in usable}
+        aside = [i for i in prepared if i not in usable]
+        self._settle(usable, aside, dict(found), start)
+        if self.settings.intensities == "structure":
+            return True
+        self.spread = self._test_spread()
+        if self.settings.intensities == "lebail":
+            self._free_intensities(found)
+        elif self.settings.intensities == "hierarchical":
+            self._settle_spread(found)
         return True
 
-    def _joint(
-        self,
-        usable: list[int],
-        lost: list[int],
-        scopes: JointScopes,
-        lines: LineChoice,
-        values: dict[int, NDArray[np.float64]],
-    ) -> None:
+    def _settle(self, usable: list[int], aside: list[int], status: Statuses, start: SeriesState) -> None:
         """Fit, decide on phases and scans, and fit again until nothing changes."""
-        records = self.sequential.records
-        status = {i: records[i].status for i in usable}
-        aside = list(lost)
-        start: SeriesState | None = None
-        intensities = self._intensities(lines)
+        assert self._model is not None
         for round_ in range(_MAX_ROUNDS):
-            chain = self._chain(usable, scopes, lines, intensities, linked=True)
-            if start is None:
-                totals = np.array([[sum(areas.values()) for areas in records[i].areas] for i in usable])
-                start = first_state(chain, [values[i] for i in usable], totals, self._series_values(usable, values))
-            self._hold(chain, start, status)
-            solution = self._fit(chain, start, status)
-            errors = joint_errors(chain, solution, self.settings)
-            self._keep(chain, solution, errors, status, alone=False)
+            chain = self._model.chain(usable, deviations=self.regime.deviations)
+            self._fit_together(chain, start, status)
             decided = {i: self._decide(self.fits[i]) for i in usable}
             poor = self._poor(usable) if len(usable) > 2 else []
             for index in aside:
-                self._fit_alone(index, scopes, lines, intensities, chain, solution, errors)
-            back = [i for i in aside if i in self.fits and not self._poor([i])]
-            self.main, self.chain, self.errors = solution, chain, errors
+                self._fit_alone(index)
+            back = [i for i in aside if not self._poor([i])]
             if (decided == status and not poor and not back) or round_ == _MAX_ROUNDS - 1:
                 break
             status = decided | {i: self._decide(self.fits[i]) for i in back}
             aside = sorted((set(aside) | set(poor)) - set(back))
             usable = sorted((set(usable) - set(poor)) | set(back))
             status = {i: status[i] for i in usable}
-            start = SeriesState(
-                local=np.array([self.fits[i].solution.state.local[self.fits[i].position] for i in usable]),
-                shared=solution.state.shared.copy(),
-                fixed=np.tile(solution.state.fixed[0], (len(usable), 1)),
-            )
+            start = self._state_of(usable)
+        for index in aside:
+            self._fit_alone(index)
 
-    def _start_values(self, index: int) -> NDArray[np.float64]:
-        """Where a scan begins: as the first pass left it, or as its neighbours have it."""
-        record = self.sequential.records[index]
-        assert self.sequential.seen is not None
-        begin = record.values if record.usable else self.sequential.seen.start
-        values = begin.copy()
-        predicted = self.sequential.evidence.predicted(index, begin)
-        for phase, state in enumerate(record.status):
-            if state != Status.REFINED:
-                own = self.model.of_phase(phase)
-                values[own] = predicted[own]
-        return values
-
-    def _series_values(self, usable: Sequence[int], values: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """(n_parameters,) for what belongs to the series: the median over the scans in which a phase stands out."""
-        assert self.sequential.seen is not None
-        result = self.sequential.seen.start.copy()
-        records = self.sequential.records
-        for row in np.flatnonzero(self.sequential.fitter.scopes.scan):
-            owner = [phase for phase in range(len(self.model.phases)) if self.model.of_phase(phase)[row]]
-            good = [i for i in usable if not owner or records[i].status[owner[0]] == Status.REFINED]
-            if good:
-                weight = np.array([records[i].significance[owner[0]] if owner else 1.0 for i in good])
-                result[row] = _weighted_median(np.array([values[i][row] for i in good]), weight)
-        return result
-
-    def _intensities(self, lines: LineChoice) -> IntensityModel:
-        if self.settings.intensities == "structure":
-            return StructureIntensities.of(lines, self.model.phases, self.model.instrument)
-        first = np.zeros(lines.phase.size)
-        for phase in range(len(self.model.phases)):
-            reference = self.sequential.evidence.reference(-1, phase)
-            for line in np.flatnonzero(lines.phase == phase):
-                h, k, l = (int(index) for index in lines.hkl[line])  # noqa: E741
-                first[line] = reference.get((h, k, l), 0.0)
-        return ExtractedIntensities.of(lines, self.model.phases, first)
-
-    def _chain(
-        self,
-        indices: Sequence[int],
-        scopes: JointScopes,
-        lines: LineChoice,
-        intensities: IntensityModel,
-        *,
-        linked: bool,
-    ) -> Chain:
-        stack, scans = self.sequential.stack, self.sequential.scans
-        times = mid_times(stack.times, len(stack))
-        return make_chain(
-            model=self.model,
-            scopes=scopes,
-            lines=lines,
-            intensities=intensities,
-            deviations=False,
-            indices=indices,
-            prepared=self._prepared,
-            times=stack.times,
-            series_times=times,
-            span=(float(times[scans[0]]), float(times[scans[-1]])),
-            linked=linked,
+    def _state_of(self, indices: Sequence[int]) -> SeriesState:
+        """The state of these scans as they were last fitted."""
+        state = self.solution.state
+        return SeriesState(
+            local=np.array([self.fits[i].local for i in indices]),
+            shared=state.shared.copy(),
+            fixed=np.tile(state.fixed[0], (len(indices), 1)),
         )
 
-    def _hold(self, chain: Chain, state: SeriesState, status: Mapping[int, tuple[Status, ...]]) -> None:
-        """Put what a scan cannot say of a phase to what its neighbours say."""
+    def _test_spread(self) -> SpreadTest:
+        chain, problem, solution, errors = self._fitted
+        return spread_test(problem, chain, solution, errors, [self.fits[i].status for i in chain.indices])
+
+    def _settle_spread(self, found: Statuses) -> None:
+        """Let lines deviate as far as the series calls for (empirical Bayes)."""
+        assert self.spread is not None
+        spread = np.where(self.spread.z > 0.0, np.maximum(self.spread.spread, _LEAST_SPREAD), 0.0)
+        self._widen(Regime(spread=spread), found)
+        for _ in range(_MAX_SPREAD_ROUNDS):
+            chain, _, solution, errors = self._fitted
+            assert self.regime.spread is not None
+            spread = next_spread(chain, solution, errors, self.regime.spread)
+            spread = np.where(spread < _LEAST_SPREAD, 0.0, spread)
+            change = np.abs(spread - self.regime.spread)
+            if np.all(change <= _SETTLED * np.maximum(spread, _LEAST_SPREAD)):
+                break
+            self.regime = Regime(spread=spread)
+            indices = list(chain.indices)
+            aside = [i for i in self.fits if i not in chain.indices]
+            self._settle(indices, aside, {i: self.fits[i].status for i in indices}, self._state_of(indices))
+
+    def _free_intensities(self, found: Statuses) -> None:
+        """Every scan with intensities of its own (Le Bail), other parameters in their scopes."""
+        self._widen(Regime(spread=np.full(len(self.model.phases), np.inf)), found)
+
+    def _widen(self, regime: Regime, found: Statuses) -> None:
+        """Go over to lines that deviate; phases are as the sequential pass found them, which knew no shared lines."""
+        chain = self.chain
+        indices = list(chain.indices)
+        start = with_room_for_deviations(chain, self._state_of(indices))
+        aside = [i for i in self.fits if i not in chain.indices]
+        self.regime = regime
+        self._settle(indices, aside, {i: found.get(i, self.fits[i].status) for i in indices}, start)
+
+    def _fit_together(self, chain: Chain, start: SeriesState, status: Statuses) -> None:
+        self._hold(chain, start, status)
+        problem = self._problem(chain, start, status, shared=True)
+        solution = minimise_joint(problem, start)
+        errors = joint_errors(chain, solution, self.settings)
+        self._main = (chain, problem, solution, errors)
+        self._keep(chain, solution, errors, status, alone=False)
+
+    def _fit_alone(self, index: int) -> None:
+        """A scan that must not bend what the others share: fitted with that, begun where its neighbours are."""
+        assert self._model is not None
+        main = self.chain
+        chain = self._model.chain([index], deviations=self.regime.deviations, linked=False)
+        nearest = int(np.argmin(np.abs(main.times - chain.times[0])))
+        near = main.indices[nearest]
+        state, status = self._state_of([near]), {index: self.fits[near].status}
+        for _ in range(2):
+            solution = minimise_joint(self._problem(chain, state, status, shared=False), state)
+            errors = joint_errors(chain, solution, self.settings, self.errors)
+            self._keep(chain, solution, errors, status, alone=True)
+            decided = {index: self._decide(self.fits[index])}
+            if decided == status:
+                break
+            status, state = decided, solution.state
+
+    def _hold(self, chain: Chain, state: SeriesState, status: Statuses) -> None:
+        """Put what a scan cannot say of a phase to what its neighbours say; its lines do not deviate."""
         layout = chain.layout
         for phase in range(len(self.model.phases)):
-            own = self.model.of_phase(phase)[layout.local]
-            if own.any():
-                known = np.array([status[i][phase] == Status.REFINED for i in chain.indices])
-                columns = np.flatnonzero(own)
-                state.local[:, columns] = between_neighbours(chain.times, state.local[:, columns], known)
+            known = np.array([status[i][phase] == Status.REFINED for i in chain.indices])
+            own = np.flatnonzero(self.model.of_phase(phase)[layout.local])
+            if own.size:
+                state.local[:, own] = between_neighbours(chain.times, state.local[:, own], known)
+            if layout.deviations:
+                lines = layout.deviation.start + np.flatnonzero(layout.lines.phase == phase)
+                state.local[np.ix_(~known, lines)] = 0.0
 
-    def _fit(
-        self, chain: Chain, start: SeriesState, status: Mapping[int, tuple[Status, ...]], *, shared: bool = True
-    ) -> JointSolution:
+    def _problem(self, chain: Chain, start: SeriesState, status: Statuses, *, shared: bool) -> JointProblem:
         layout = chain.layout
         free = np.ones((len(chain.scans), layout.n_local), dtype=np.bool_)
         for phase in range(len(self.model.phases)):
             own = layout.of_phase(phase)
-            own[layout.scale] = False
+            scale = layout.local.size + phase
+            own[scale] = False
             held = np.array([status[i][phase] != Status.REFINED for i in chain.indices])
             free[np.ix_(held, own)] = False
-            if not (layout.lines.phase == phase).any():
-                free[:, layout.local.size + phase] = False
+            lines = layout.lines.phase == phase
+            if self.regime.free:
+                free[~held, scale] = False
+            elif self.regime.spread is not None and self.regime.spread[phase] == 0.0:
+                free[:, layout.deviation.start + np.flatnonzero(lines)] = False
+            if not lines.any():
+                free[:, scale] = False
         free_shared = np.full(layout.n_shared, shared)
+        if self.regime.free:
+            free_shared[layout.intensity] = False
         for scan in chain.scans:
             scan.settle_geometry(start)
-        return minimise_joint(make_problem(chain, self.settings, free=free, free_shared=free_shared), start)
-
-    def _fit_alone(
-        self,
-        index: int,
-        scopes: JointScopes,
-        lines: LineChoice,
-        intensities: IntensityModel,
-        main: Chain,
-        solution: JointSolution,
-        errors: JointErrors,
-    ) -> None:
-        """A scan that must not bend what the others share: fitted with that, begun where its neighbours are."""
-        chain = self._chain([index], scopes, lines, intensities, linked=False)
-        place = float(chain.times[0])
-        nearest = int(np.argmin(np.abs(main.times - place)))
-        local = solution.state.local[[nearest]].copy()
-        state = SeriesState(local=local, shared=solution.state.shared.copy(), fixed=solution.state.fixed[[nearest]])
-        status = {index: self.fits[main.indices[nearest]].status}
-        for _ in range(2):
-            alone = self._fit(chain, state, status, shared=False)
-            self._keep(chain, alone, joint_errors(chain, alone, self.settings, errors), status, alone=True)
-            decided = {index: self._decide(self.fits[index])}
-            if decided == status:
-                break
-            status, state = decided, alone.state
+        return make_problem(chain, self.settings, free=free, free_shared=free_shared, spread=self.regime.spread)
 
     def _keep(
-        self,
-        chain: Chain,
-        solution: JointSolution,
-        errors: JointErrors,
-        status: Mapping[int, tuple[Status, ...]],
-        *,
-        alone: bool,
+        self, chain: Chain, solution: JointSolution, errors: JointErrors, status: Statuses, *, alone: bool
     ) -> None:
         for position, index in enumerate(chain.indices):
             self.fits[index] = JointScanFit(
@@ -306,6 +267,8 @@ class JointSeries:
 
     def _decide(self, fit: JointScanFit) -> tuple[Status, ...]:
         """Of each phase: there with a cell of its own, there with a held cell, or not there."""
+        if self.regime.free:
+            return fit.status
         found = []
         for phase, z in enumerate(fit.z):
             readable = (
@@ -321,14 +284,5 @@ class JointSeries:
     def _poor(self, indices: Sequence[int]) -> list[int]:
         """Of these scans, those that the model meets much worse than the series."""
         gof, r_wp = self.usual_quality
-        return [
-            i
-            for i in indices
-            if self.fits[i].agreement.gof > _POOR * gof and self.fits[i].agreement.r_wp > _POOR * r_wp
-        ]
-
-
-def _weighted_median(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
-    order = np.argsort(values)
-    total = np.cumsum(weight[order])
-    return float(values[order][np.searchsorted(total, 0.5 * total[-1])])
+        fits = {i: self.fits[i].agreement for i in indices}
+        return [i for i, fit in fits.items() if fit.gof > _POOR * gof and fit.r_wp > _POOR * r_wp]

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult
 from xrdfit.model import PatternModel
 from xrdfit.series.joint_complaints import joint_complaints
-from xrdfit.series.joint_series import JointScanFit, JointSeries
+from xrdfit.series.joint_scan_fit import JointScanFit
+from xrdfit.series.joint_series import JointSeries
 from xrdfit.series.presence import Z_UPPER
 from xrdfit.series.state import Status
 from xrdfit.series.summary import ScanSummary, cells_of, nothing_fitted, on_full_grid
@@ -25,8 +26,7 @@ def joint_summary(model: PatternModel, series: JointSeries, index: int) -> ScanS
     covariance = parameter_covariance(fit)
     messages = joint_complaints(series, fit)
     outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
-    scales = fit.scales
-    esd = np.sqrt(np.maximum(np.diag(fit.covariance)[fit.chain.layout.scale], 0.0))
+    scales, esd = fit.totals() if series.regime.free else fit.scale_with_esd()
     seen = np.array([(fit.chain.layout.lines.phase == phase).any() for phase in range(n_phases)])
     shown = np.maximum(scales, 0.0)
     total = float(shown.sum())

@@ -32,8 +32,7 @@ def sequential_notes(series: SequentialSeries) -> list[str]:
 
 def joint_notes(series: JointSeries) -> list[str]:
     """Of scans refined together."""
-    assert series.chain is not None and series.errors is not None and series.main is not None
-    layout, errors, solution = series.chain.layout, series.errors, series.main
+    layout, errors, solution = series.chain.layout, series.errors, series.solution
     model = layout.model
     notes = [
         f"{len(series.chain.scans)} scans refined together: {solution.iterations} iterations, intensities: "
@@ -58,7 +57,7 @@ def joint_notes(series: JointSeries) -> list[str]:
             f"{spec.name}: drifts with {basis.shape[1]} coefficients, {course[0]:.4g} to {course[-1]:.4g} {spec.unit}"
         )
     moving = {model.table.names[row] for row in layout.rows}
-    return notes + series.notes + _of_both(series.sequential, model, [name for name in _COLLINEAR if name in moving])
+    return notes + _of_both(series.sequential, model, [name for name in _COLLINEAR if name in moving])
 
 
 def _of_both(series: SequentialSeries, model: PatternModel, shifting: list[str]) -> list[str]:

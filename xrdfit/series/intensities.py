@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.crystal import Phase, UnitCell, equivalent_reflections, generate_reflections, line_intensities
+from xrdfit.crystal import (
+    Phase,
+    UnitCell,
+    equivalent_reflections,
+    generate_reflections,
+    line_intensities,
+    structure_factors_squared,
+)
 from xrdfit.kernels import problem as slot
 from xrdfit.model import Instrument, LineChoice, PatternModel, lorentz_polarization
 
@@ -65,7 +72,8 @@ class StructureIntensities:
     """Intensities of each phase's structure; an axis of preferred orientation adds March's r as a variable.
 
     ``base`` (m,) without orientation, those of a phase summing to 1; ``oriented`` per variable: the lines it acts on
-    and for each of them, over the equivalent reflections, the squared cosine between reflection and axis.
+    and for each of them, over its reflections, the squared cosine between reflection and axis and the reflection's
+    part in the line.
     """
 
     names: tuple[str, ...]
@@ -74,7 +82,7 @@ class StructureIntensities:
     upper: NDArray[np.float64]
     gauge: NDArray[np.float64]
     base: NDArray[np.float64]
-    oriented: tuple[tuple[tuple[int, NDArray[np.float64]], ...], ...]
+    oriented: tuple[tuple[tuple[int, NDArray[np.float64], NDArray[np.float64]], ...], ...]
 
     @classmethod
     def of(cls, lines: LineChoice, phases: Sequence[Phase], instrument: Instrument) -> StructureIntensities:
@@ -87,7 +95,7 @@ class StructureIntensities:
                 base[own] = calculated / calculated.sum()
             if own.size and phase.march_dollase is not None:
                 names.append(f"{phase.name}_march_dollase")
-                oriented.append(tuple((int(line), _cosine_squared(phase, lines.hkl[line])) for line in own))
+                oriented.append(tuple((int(line), *_poles(phase, lines.hkl[line], instrument)) for line in own))
         n = len(names)
         return cls(
             names=tuple(names),
@@ -102,9 +110,9 @@ class StructureIntensities:
     def relative(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
         result = self.base.copy()
         for r, lines in zip(variables, self.oriented, strict=True):
-            for line, squared in lines:
+            for line, squared, part in lines:
                 # Dollase (1986), J. Appl. Cryst. 19, 267, doi:10.1107/S0021889886089458.
-                result[line] *= float(np.mean((r * r * squared + (1.0 - squared) / r) ** -1.5))
+                result[line] *= float(part @ (r * r * squared + (1.0 - squared) / r) ** -1.5)
         return result
 
     def derivative(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -130,13 +138,26 @@ def calculated_intensities(phase: Phase, wanted: NDArray[np.int32], instrument: 
     return intensity[rows] * _lp(instrument, listed.d_spacing[rows]) / phase.cell.volume**2
 
 
-def _cosine_squared(phase: Phase, hkl: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Between the phase's axis of orientation and every reflection equivalent to `hkl`."""
+def _poles(
+    phase: Phase, hkl: NDArray[np.int32], instrument: Instrument
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of every reflection of a line: the squared cosine to the phase's axis, and its part in the line's intensity."""
+    assert phase.structure is not None
     reciprocal = phase.cell.reciprocal_metric
-    h = equivalent_reflections(phase.group, hkl).astype(np.float64)
     axis = np.array(phase.march_dollase, dtype=np.float64)
-    norm = np.einsum("ij,jk,ik->i", h, reciprocal, h) * float(axis @ reciprocal @ axis)
-    return np.asarray((h @ reciprocal @ axis) ** 2 / norm)
+    d = float(phase.cell.d_spacing(hkl[None])[0])
+    listed = generate_reflections(phase.group, phase.cell, d_min=0.999 * d, d_max=1.001 * d)
+    members = listed.member_line == np.flatnonzero((listed.hkl == hkl).all(axis=1))[0]
+    strength = listed.member_multiplicity[members] * structure_factors_squared(
+        phase.structure, listed.member_hkl[members], np.full(members.sum(), d), wavelength=instrument.lines[0][0]
+    )
+    squared, part = [], []
+    for member, total in zip(listed.member_hkl[members], strength, strict=True):
+        h = equivalent_reflections(phase.group, member).astype(np.float64)
+        squared.append((h @ reciprocal @ axis) ** 2 * d**2 / float(axis @ reciprocal @ axis))
+        part.append(np.full(len(h), total / len(h)))
+    whole = np.concatenate(part)
+    return np.concatenate(squared), whole / max(float(whole.sum()), 1e-300)
 
 
 def _lp(instrument: Instrument, d_spacing: NDArray[np.float64]) -> NDArray[np.float64]:

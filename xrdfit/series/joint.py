@@ -12,10 +12,14 @@ from xrdfit.kernels.block_arrow import solve_block_arrow
 from xrdfit.series.joint_scan import JointScan
 from xrdfit.series.layout import Layout, SeriesState
 
-# Fall in the merit below which a series stands still: every variable is then within a thousandth of its esd.
-TOLERANCE = 1e-6
-_MAX_ITERATIONS = 60
+# Fall in the merit, of any one scan, below which a series stands still: its variables are then within a few thousandths
+# of their esds.
+TOLERANCE = 2e-6
+# The same where no step, however short, lowers the merit: near a limit, or between lines that hardly differ.
+_STALLED = 1e-2
+_MAX_ITERATIONS = 100
 _FIRST_DAMPING = 1e-7
+_LARGEST_DAMPING = 1e6
 # Times that a step is solved again because variables stop at their limits.
 _MAX_STOPPED = 10
 # How much firmer than the data the conventions hold that the intensities of a phase sum to 1.
@@ -185,9 +189,8 @@ def minimise_joint(problem: JointProblem, start: SeriesState) -> JointSolution:
     while iteration < _MAX_ITERATIONS:
         iteration += 1
         step, step_shared, n_blind = _bounded_step(problem, state, blocks, free, free_shared, damping)
-        promised = float((step * blocks.right).sum() + step_shared @ blocks.right_corner)
-        enough = max(TOLERANCE, 1e-14 * abs(blocks.total))
-        if promised < enough and damping.max(initial=0.0) <= _FIRST_DAMPING:
+        promised = np.append((step * blocks.right).sum(axis=1), step_shared @ blocks.right_corner)
+        if np.abs(promised).max() < TOLERANCE and damping.max() <= _FIRST_DAMPING:
             converged = True
             break
         trial = _moved(problem, state, step, step_shared)
@@ -198,9 +201,11 @@ def minimise_joint(problem: JointProblem, start: SeriesState) -> JointSolution:
             state, blocks = trial, tried
             free, free_shared = _movable(problem, state, blocks)
         else:
-            damping = np.maximum(damping, 1e-5) * 10.0
-            if damping.min(initial=1e9) > 1e6:
-                converged = promised < 1e3 * enough
+            # Those scans step shorter that have lost; if it is not they, it is what all share.
+            lost = ~(tried.merit <= blocks.merit)
+            damping = np.where(lost | (not lost.any()), np.maximum(damping, 1e-5) * 10.0, damping)
+            if damping.max() > _LARGEST_DAMPING:
+                converged = bool(np.abs(promised).max() < _STALLED)
                 break
     return JointSolution(
         state=state,

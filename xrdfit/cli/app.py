@@ -94,7 +94,7 @@ def refine(
 
 @app.command()
 def simulate(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Stack to write (.h5).")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Stack to write (.h5).")] = None,
     scenario: Annotated[str, typer.Option(help="well-behaved or distorted.")] = "well-behaved",
     seed: Annotated[int, typer.Option(help="Of the counting statistics.")] = 1,
     scans: Annotated[int, typer.Option(help="Number of scans in the cycle.")] = 42,
@@ -104,7 +104,11 @@ def simulate(
         list[str] | None,
         typer.Option("--with", metavar="NAME=NUMBER", help="A broken assumption, such as texture=0.3; repeatable."),
     ] = None,
+    bound: Annotated[
+        bool, typer.Option("--bound", help="Print the smallest errors that the counts allow; -o is then optional.")
+    ] = False,
     fresh: Fresh = False,
+    as_json: Json = False,
 ) -> None:
     """Write a stack with known truth (/entry/truth) and, beside it, the recipe that refines it."""
     from xrdfit.cli.simulate import run_simulate
@@ -118,7 +122,9 @@ def simulate(
             counts=counts,
             sweep=sweep,
             departures=departures or (),
+            bound=bound,
             fresh=fresh,
+            as_json=as_json,
         )
     )
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import BSpline
-from scipy.linalg import solve
 from scipy.ndimage import maximum_filter1d
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array, diags_array, vstack
+from scipy.sparse.linalg import spsolve
 
 from xrdfit.series.residual_map import ResidualMap, clear_of
 
@@ -135,14 +135,12 @@ def _without_misfit(
     spread = np.concatenate(
         [np.full(smooth.shape[0] + positions.size, np.inf), np.tile(_MISFIT * height, len(changes) - 1)]
     )
-    gram = (basis @ (basis * weight).T).toarray()
-    gram[np.diag_indices_from(gram)] += spread**-2.0
-    scale = np.sqrt(np.diag(gram))
-    scale[scale == 0.0] = 1.0
-    gram /= np.outer(scale, scale)
-    # Lines on top of each other, or beyond the data, share what they explain.
-    gram[np.diag_indices_from(gram)] += 1e-7
-    amount = solve(gram, (basis @ (weight * residual)) / scale, assume_a="pos") / scale
+    gram = basis @ (basis * weight).T
+    diagonal = gram.diagonal() + spread**-2.0
+    diagonal[diagonal == 0.0] = 1.0
+    # Lines on top of each other share what they explain.
+    gram = gram + diags_array(spread**-2.0 + 1e-7 * diagonal)
+    amount = spsolve(gram.tocsc(), basis @ (weight * residual))
     return residual - basis.T @ amount
 
 

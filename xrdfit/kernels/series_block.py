@@ -1,7 +1,8 @@
 """One scan of a joint series fit: its pattern, how well it is met, and its share of the normal equations.
 
 The pattern is ``background + sum_p scale_p(t) sum_k relative_pk profile_pk``: relative intensities that many scans have
-in common, and a scale that each point takes between the scan's own and its neighbours' in time (`share`).
+in common, and a scale that each point takes between the scan's own and its neighbours' in time (`share`). A phase whose
+lines deviate in a scan has areas of its own there, ``course_p(t) sum_k area_pk profile_pk``.
 """
 
 from __future__ import annotations
@@ -119,22 +120,27 @@ def series_pattern(
     relative: NDArray[np.float64],
     scales: NDArray[np.float64],
     share: NDArray[np.float64],
+    deviates: NDArray[np.bool_],
+    course: NDArray[np.float64],
     work: BlockWork,
 ) -> float:
     """Fill the workspace with the pattern of a scan; returns its quasi-deviance.
 
     Parameters
     ----------
-    relative : (m,) intensities of the lines in units of their phase's scale.
+    relative : (m,) intensities of the lines in units of their phase's scale; areas where the phase deviates.
     scales : (3, n_phases) of the scan before, the scan itself and the scan after.
     share : (3, n) how far each point belongs to each of them; columns sum to 1. (1, n): to the scan itself alone.
+    deviates : (n_phases,) whether a phase has areas of its own. course : (n_phases, n) how these go with time.
     """
     place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
     line_profiles(problem, work.position, work.gauss, work.lorentz, work.profiles)
     background(problem, slots, work.background)
     swept = share.shape[0] == 3
     for phase in range(problem.n_phases):
-        if swept:
+        if deviates[phase]:
+            work.envelope[phase] = course[phase]
+        elif swept:
             for i in range(work.model.size):
                 work.envelope[phase, i] = (
                     scales[BEFORE, phase] * share[BEFORE, i]
@@ -221,23 +227,25 @@ def series_block(
     by_intensity: NDArray[np.float64],
     scales: NDArray[np.float64],
     share: NDArray[np.float64],
+    deviates: NDArray[np.bool_],
+    course: NDArray[np.float64],
     by_deviation: NDArray[np.float64],
     n_local: int,
     work: BlockWork,
 ) -> float:
     """Normal matrix and right side of one scan in ``work.gram`` and ``work.right``; returns the quasi-deviance.
 
-    Rows in this order: `n_local` parameters of the scan; its scales (n_phases); relative deviations of its lines from
-    the shared intensities (m, or none); the scales of the scan before and of the scan after (n_phases each,
+    Rows in this order: `n_local` parameters of the scan; its scales (n_phases); what sets its lines apart from the
+    shared intensities (m, or none): see `by_deviation`; the scales of the scan before and of the scan after (n_phases each,
     only if swept); the series' parameters; the intensity variables.
 
     Parameters
     ----------
     mapping : (n_used_slots, n_local + n_series) derivative of the slots in use with respect to the parameters.
     by_intensity : (m, n_intensity) derivative of `relative` with respect to the intensity variables.
-    by_deviation : (m,) derivative of `relative` with respect to the line's own deviation; empty without deviations.
+    by_deviation : (m,) derivative of `relative` with respect to the line's own variable: 1 for an area. Empty: none.
     """
-    merit = series_pattern(problem, slots, relative, scales, share, work)
+    merit = series_pattern(problem, slots, relative, scales, share, deviates, course, work)
     _slot_derivatives(problem, slots, row_of_slot, relative, work)
     rows = work.rows
     rows[:, :] = 0.0
@@ -255,6 +263,8 @@ def series_block(
             if mapping[used, column] != 0.0:
                 add_scaled(mapping[used, column], work.by_used_slot[used], rows[row])
     for phase in range(n_phases):
+        if deviates[phase]:
+            continue
         if swept:
             _add_product(share[OWN], work.phase_pattern[phase], rows[first_scale + phase])
             _add_product(share[BEFORE], work.phase_pattern[phase], rows[first_neighbour + phase])

@@ -119,12 +119,8 @@ def make_problem(
     *,
     free: NDArray[np.bool_],
     free_shared: NDArray[np.bool_],
-    spread: NDArray[np.float64] | None = None,
 ) -> JointProblem:
-    """What is to be minimised over a chain.
-
-    free : (N, n_local). free_shared : (n_shared,). spread : (P,) standard deviation of the lines' deviations.
-    """
+    """What is to be minimised over a chain; free (N, n_local), free_shared (n_shared,)."""
     layout = chain.layout
     longest, longest_shared = _longest(chain)
     return JointProblem(
@@ -135,7 +131,7 @@ def make_problem(
         limits=layout.limits(settings.overrides),
         longest=longest,
         longest_shared=longest_shared,
-        priors=_priors(layout, settings, spread),
+        priors=_priors(layout, settings),
     )
 
 
@@ -162,7 +158,7 @@ def _longest(chain: Chain) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return longest, shared
 
 
-def _priors(layout: Layout, settings: RefineSettings, spread: NDArray[np.float64] | None) -> Priors:
+def _priors(layout: Layout, settings: RefineSettings) -> Priors:
     local, local_weight = np.zeros(layout.n_local), np.zeros(layout.n_local)
     shared, shared_weight = np.zeros(layout.n_shared), np.zeros(layout.n_shared)
     for rows, mean, weight in ((layout.local, local, local_weight), (layout.series, shared, shared_weight)):
@@ -170,10 +166,6 @@ def _priors(layout: Layout, settings: RefineSettings, spread: NDArray[np.float64
             said = settings.overrides.get(layout.model.table.names[row])
             if said is not None and said.prior is not None:
                 mean[i], weight[i] = said.prior[0], 1.0 / said.prior[1] ** 2
-    if layout.deviations and spread is not None:
-        of_line = spread[layout.lines.phase]
-        # Lines whose phase has no spread do not move at all.
-        local_weight[layout.deviation] = np.divide(1.0, of_line**2, out=np.zeros(of_line.size), where=of_line > 0.0)
     return Priors(local=local, local_weight=local_weight, shared=shared, shared_weight=shared_weight)
 
 

@@ -20,6 +20,8 @@ _STALLED = 1e-2
 _MAX_ITERATIONS = 100
 _FIRST_DAMPING = 1e-7
 _LARGEST_DAMPING = 1e6
+# Part of the fall that a step promises below which the next is damped more.
+_LEAST_KEPT = 0.25
 # Times that a step is solved again because variables stop at their limits.
 _MAX_STOPPED = 10
 # How much firmer than the data the conventions hold that the intensities of a phase sum to 1.
@@ -93,6 +95,7 @@ class JointSolution:
 def merit_of(problem: JointProblem, state: SeriesState) -> tuple[NDArray[np.float64], float]:
     """Quasi-deviance of every scan, its priors included, and what the shared variables' priors add."""
     merit = np.array([scan.pattern(state) for scan in problem.scans])
+    merit += [scan.bind(state, None) for scan in problem.scans]
     merit += ((state.local - problem.priors.local) ** 2) @ problem.priors.local_weight
     return merit, _merit_shared(problem, state)
 
@@ -119,6 +122,7 @@ def assemble(problem: JointProblem, state: SeriesState) -> Blocks:
         corner += gram[edge:, edge:]
         right[s] += gradient[:size]
         right_corner += gradient[edge:]
+        merit[s] += scan.bind(state, (diagonal[s], border[s], corner, right[s], right_corner))
         if swept:
             for neighbour, first in ((s - 1, size), (s + 1, size + n_phases)):
                 if not 0 <= neighbour < n:
@@ -182,29 +186,35 @@ def minimise_joint(problem: JointProblem, start: SeriesState) -> JointSolution:
     state = start
     blocks = assemble(problem, state)
     damping = np.full(len(problem.scans), _FIRST_DAMPING)
-    converged = False
+    converged = refused = False
     iteration = 0
     n_blind = 0
     free, free_shared = _movable(problem, state, blocks)
     while iteration < _MAX_ITERATIONS:
         iteration += 1
         step, step_shared, n_blind = _bounded_step(problem, state, blocks, free, free_shared, damping)
-        promised = np.append((step * blocks.right).sum(axis=1), step_shared @ blocks.right_corner)
-        if np.abs(promised).max() < TOLERANCE and damping.max() <= _FIRST_DAMPING:
-            converged = True
-            break
+        promised = _promised(blocks, step, step_shared)
+        if np.abs(promised).max() < TOLERANCE:
+            # A damped step promises little anywhere: only a free one tells.
+            *whole, n_blind = _bounded_step(problem, state, blocks, free, free_shared, np.zeros(damping.size))
+            if np.abs(_promised(blocks, *whole)).max() < TOLERANCE:
+                converged = True
+                break
         trial = _moved(problem, state, step, step_shared)
         tried = assemble(problem, trial)
         if np.isfinite(tried.total) and tried.total < blocks.total + 1e-13 * abs(blocks.total):
             worse = tried.merit > blocks.merit + np.maximum(1.0, 0.1 * np.abs(blocks.merit - tried.merit))
+            # Steps that keep little of what they promise overshoot, forth and back across a valley.
+            worse |= blocks.total - tried.total < _LEAST_KEPT * promised.sum() and promised.sum() > TOLERANCE
             damping = np.where(worse, np.maximum(damping, 1e-5) * 10.0, np.where(damping > 1e-9, damping * 0.1, 0.0))
-            state, blocks = trial, tried
+            state, blocks, refused = trial, tried, False
             free, free_shared = _movable(problem, state, blocks)
         else:
             # Those scans step shorter that have lost; if it is not they, it is what all share.
             lost = ~(tried.merit <= blocks.merit)
-            damping = np.where(lost | (not lost.any()), np.maximum(damping, 1e-5) * 10.0, damping)
-            if damping.max() > _LARGEST_DAMPING:
+            damping = np.where(lost | refused | (not lost.any()), np.maximum(damping, 1e-5) * 10.0, damping)
+            refused = True
+            if damping.min() > _LARGEST_DAMPING:
                 converged = bool(np.abs(promised).max() < _STALLED)
                 break
     return JointSolution(
@@ -216,6 +226,11 @@ def minimise_joint(problem: JointProblem, start: SeriesState) -> JointSolution:
         iterations=iteration,
         n_blind=n_blind,
     )
+
+
+def _promised(blocks: Blocks, step: NDArray[np.float64], step_shared: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N + 1,) by how much a step should lower the merit: each scan's part, and that of what they share."""
+    return np.append((step * blocks.right).sum(axis=1), step_shared @ blocks.right_corner)
 
 
 def _bounded_step(

@@ -101,7 +101,7 @@ def blur(chain: Chain, position: int, solution: JointSolution, covariance: NDArr
     scan.pattern(solution.state)
     work = scan.work
     lines = layout.lines.phase == phase
-    intensity = solution.state.relative(layout, position)[lines]
+    intensity = scan.relative(solution.state)[lines]
     cell = np.flatnonzero((table.where("cell") & layout.model.of_phase(phase))[layout.local])
     if not cell.size or not intensity.sum() > 0.0:
         return np.inf

@@ -13,6 +13,12 @@ from xrdfit.kernels.series_block import AFTER, BEFORE, OWN, BlockWork, make_bloc
 from xrdfit.series.intensities import geometry_factor
 from xrdfit.series.layout import Layout, SeriesState
 
+# Diagonal block, border, corner and right sides to add to; None if only the merit is asked for.
+Binding = tuple[NDArray[np.float64], ...] | None
+
+# Share of its phase's intensity below which a line is not held any tighter.
+_LEAST_SHARE = 1e-3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanClock:
@@ -86,6 +92,9 @@ class JointScan:
         self.work: BlockWork = work
         self.problem: Problem = problem
         self.geometry = np.ones(layout.n_lines)
+        self.deviates = np.zeros(layout.n_phases, dtype=np.bool_)
+        self.course = np.ones((layout.n_phases, problem.two_theta.size))
+        self.weight = np.zeros(layout.n_lines)
         self.share = np.ones((1, problem.two_theta.size)) if clock is None else sweep_share(clock, prepared.points.used)
         if clock is not None and like is not None and np.array_equal(like.share, self.share):
             self.share = like.share
@@ -93,54 +102,112 @@ class JointScan:
     def with_layout(self, layout: Layout, like: JointScan | None) -> JointScan:
         """The same scan under another layout of the same lines; `like`: another scan under that layout."""
         scan = JointScan(layout, self.position, self.prepared, self.clock, like)
-        scan.geometry = self.geometry
+        scan.geometry, scan.deviates, scan.course = self.geometry, self.deviates, self.course
         return scan
 
-    def settle_geometry(self, state: SeriesState) -> None:
-        """Take the geometry factors of the lines from the cells in `state`; they stay until the next call.
+    def settle(self, state: SeriesState, deviates: NDArray[np.bool_], spread: NDArray[np.float64] | None) -> None:
+        """Take what a fit does not differentiate from where it begins; it stays until the next call.
 
-        They answer so little to what a fit still changes in a cell that their derivatives would tell nothing.
+        The geometry factors of the lines, which hardly answer to what a fit still changes in a cell; how the areas of
+        a phase that deviates go with time; and the standard deviation of those areas.
+
+        Parameters
+        ----------
+        deviates : (P,) phases whose lines have areas of their own. spread : (P,) relative standard deviation of these
+        about the shared intensities, None or infinite where nothing holds them.
         """
-        values = state.values(self.layout, self.position)
-        self.geometry = geometry_factor(self.layout.model, self.layout.lines, values)
+        layout = self.layout
+        self.geometry = geometry_factor(layout.model, layout.lines, state.values(layout, self.position))
+        self.deviates = deviates
+        scales = self._scales(state)
+        weights = scales if self.share.shape[0] == 3 else scales[[OWN]]
+        own = np.where(scales[OWN] > 0.0, scales[OWN], 1.0)
+        self.course = np.where(scales[OWN][:, None] > 0.0, (weights / own).T @ self.share, 1.0)
+        self.weight = np.zeros(layout.n_lines)
+        if spread is not None and deviates.any():
+            share = layout.intensities.relative(state.shared[layout.intensity])
+            expected = scales[OWN][layout.lines.phase] * np.maximum(share, _LEAST_SHARE) * self.geometry
+            sigma = spread[layout.lines.phase] * expected
+            held = deviates[layout.lines.phase] & np.isfinite(sigma) & (sigma > 0.0)
+            self.weight[held] = 1.0 / sigma[held] ** 2
 
     def pattern(self, state: SeriesState) -> float:
         """Fill the workspace with the scan's pattern; returns its quasi-deviance."""
-        slots, relative = self._at(state)
-        return float(series_pattern(self.problem, slots, relative, self._scales(state), self.share, self.work))
+        slots = self.layout.model.table.slots(state.values(self.layout, self.position))
+        relative = self.relative(state)
+        scales = self._scales(state)
+        return float(
+            series_pattern(self.problem, slots, relative, scales, self.share, self.deviates, self.course, self.work)
+        )
 
     def block(self, state: SeriesState) -> float:
         """Fill ``work.gram`` and ``work.right``, rows as in `xrdfit.kernels.series_block.series_block`."""
         layout = self.layout
-        slots, relative = self._at(state)
-        geometry = self.geometry
         columns = layout.model.table.slot_mapping[np.ix_(self.used_slots, layout.rows)]
         mapping = columns * layout.factors(self.position)
-        shared = layout.intensities.relative(state.shared[layout.intensity]) * geometry
-        by_intensity = layout.intensities.derivative(state.shared[layout.intensity]) * geometry[:, None]
-        if layout.deviations:
-            by_intensity *= (1.0 + state.local[self.position, layout.deviation])[:, None]
+        own = self.deviates[layout.lines.phase]
+        relative = self.relative(state)
+        by_intensity = layout.intensities.derivative(state.shared[layout.intensity]) * self.geometry[:, None]
+        by_intensity[own] = 0.0
         return float(
             series_block(
                 self.problem,
-                slots,
+                layout.model.table.slots(state.values(layout, self.position)),
                 self.row_of_slot,
                 np.ascontiguousarray(mapping),
                 relative,
                 by_intensity,
                 self._scales(state),
                 self.share,
-                shared if layout.deviations else np.empty(0),
+                self.deviates,
+                self.course,
+                np.where(own, 1.0, relative) if layout.deviations else np.empty(0),
                 layout.local.size,
                 self.work,
             )
         )
 
-    def _at(self, state: SeriesState) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The kernels' parameter vector and the relative intensities of the lines."""
+    def relative(self, state: SeriesState) -> NDArray[np.float64]:
+        """(m,) intensities in units of the scan's scale; areas where a phase deviates."""
         layout = self.layout
-        values = state.values(layout, self.position)
-        return layout.model.table.slots(values), state.relative(layout, self.position) * self.geometry
+        shared = layout.intensities.relative(state.shared[layout.intensity]) * self.geometry
+        if not layout.deviations:
+            return shared
+        own = self.deviates[layout.lines.phase]
+        return np.where(own, state.local[self.position, layout.deviation], shared)
+
+    def areas(self, state: SeriesState) -> NDArray[np.float64]:
+        """(m,) areas of the scan's lines."""
+        layout = self.layout
+        scale = np.where(self.deviates, 1.0, state.local[self.position, layout.scale])
+        return scale[layout.lines.phase] * self.relative(state)
+
+    def bind(self, state: SeriesState, block: Binding) -> float:
+        """Add what holds the areas of deviating lines to the shared intensities; returns its part of the merit."""
+        layout = self.layout
+        lines = np.flatnonzero(self.weight)
+        if not lines.size:
+            return 0.0
+        phase, weight, geometry = layout.lines.phase[lines], self.weight[lines], self.geometry[lines]
+        variables = state.shared[layout.intensity]
+        scale = state.local[self.position, layout.scale][phase]
+        share = layout.intensities.relative(variables)[lines] * geometry
+        apart = state.local[self.position, layout.deviation.start + lines] - scale * share
+        if block is None:
+            return float(weight @ apart**2)
+        # Derivatives of `apart` with respect to the scan's own variables, and to those of the intensities.
+        own = np.zeros((lines.size, layout.n_local))
+        own[np.arange(lines.size), layout.deviation.start + lines] = 1.0
+        own[np.arange(lines.size), layout.local.size + phase] = -share
+        shared = np.zeros((lines.size, layout.n_shared))
+        shared[:, layout.intensity] = -layout.intensities.derivative(variables)[lines] * (scale * geometry)[:, None]
+        diagonal, border, corner, right, right_corner = block
+        diagonal += (own * weight[:, None]).T @ own
+        border += (own * weight[:, None]).T @ shared
+        corner += (shared * weight[:, None]).T @ shared
+        right -= own.T @ (weight * apart)
+        right_corner -= shared.T @ (weight * apart)
+        return float(weight @ apart**2)
 
     def _scales(self, state: SeriesState) -> NDArray[np.float64]:
         """(3, P) of the scan before, the scan itself and the scan after; a missing neighbour has no share."""

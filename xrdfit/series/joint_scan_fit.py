@@ -63,18 +63,14 @@ class JointScanFit:
 
     def totals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(P,) intensity of all lines of each phase together, and its esd; the scale where no line deviates."""
-        layout, state = self.chain.layout, self.solution.state
+        layout = self.chain.layout
         by_local = np.zeros((layout.n_phases, layout.n_local))
-        relative = state.relative(layout, self.position)
-        shared = layout.intensities.relative(state.shared[layout.intensity])
-        total = np.zeros(layout.n_phases)
-        for phase, scale in enumerate(self.scales):
-            own = np.flatnonzero(layout.lines.phase == phase)
-            part = float(relative[own].sum()) if layout.deviations else 1.0
-            total[phase] = scale * part
-            by_local[phase, layout.local.size + phase] = part
-            if layout.deviations:
-                by_local[phase, layout.deviation.start + own] = scale * shared[own]
+        for phase, deviates in enumerate(self.chain.scans[self.position].deviates):
+            if deviates:
+                by_local[phase, layout.deviation.start + np.flatnonzero(layout.lines.phase == phase)] = 1.0
+            else:
+                by_local[phase, layout.local.size + phase] = 1.0
+        total = by_local @ self.local
         variance = np.einsum("ij,jk,ik->i", by_local, self.covariance, by_local)
         return total, np.sqrt(np.maximum(variance, 0.0))
 

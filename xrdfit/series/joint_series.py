@@ -218,39 +218,49 @@ class JointSeries:
             status, state = decided, solution.state
 
     def _hold(self, chain: Chain, state: SeriesState, status: Statuses) -> None:
-        """Put what a scan cannot say of a phase to what its neighbours say; its lines do not deviate."""
+        """Put what a scan cannot say of a phase to what its neighbours say."""
         layout = chain.layout
         for phase in range(len(self.model.phases)):
             known = np.array([status[i][phase] == Status.REFINED for i in chain.indices])
             own = np.flatnonzero(self.model.of_phase(phase)[layout.local])
             if own.size:
                 state.local[:, own] = between_neighbours(chain.times, state.local[:, own], known)
-            if layout.deviations:
-                lines = layout.deviation.start + np.flatnonzero(layout.lines.phase == phase)
-                state.local[np.ix_(~known, lines)] = 0.0
 
     def _problem(self, chain: Chain, start: SeriesState, status: Statuses, *, shared: bool) -> JointProblem:
-        layout = chain.layout
+        layout, spread = chain.layout, self.regime.spread
+        refined = np.array([[state == Status.REFINED for state in status[i]] for i in chain.indices])
+        deviates = refined & (np.zeros(layout.n_phases) if spread is None else spread > 0.0).astype(np.bool_)
         free = np.ones((len(chain.scans), layout.n_local), dtype=np.bool_)
-        for phase in range(len(self.model.phases)):
-            own = layout.of_phase(phase)
+        for phase in range(layout.n_phases):
             scale = layout.local.size + phase
+            own = layout.of_phase(phase)
             own[scale] = False
-            held = np.array([status[i][phase] != Status.REFINED for i in chain.indices])
-            free[np.ix_(held, own)] = False
+            free[np.ix_(~refined[:, phase], own)] = False
             lines = layout.lines.phase == phase
+            if layout.deviations:
+                free[np.ix_(~deviates[:, phase], layout.deviation.start + np.flatnonzero(lines))] = False
             if self.regime.free:
-                free[~held, scale] = False
-            elif self.regime.spread is not None and self.regime.spread[phase] == 0.0:
-                free[:, layout.deviation.start + np.flatnonzero(lines)] = False
+                free[deviates[:, phase], scale] = False
             if not lines.any():
                 free[:, scale] = False
         free_shared = np.full(layout.n_shared, shared)
         if self.regime.free:
             free_shared[layout.intensity] = False
-        for scan in chain.scans:
-            scan.settle_geometry(start)
-        return make_problem(chain, self.settings, free=free, free_shared=free_shared, spread=self.regime.spread)
+        for position, scan in enumerate(chain.scans):
+            scan.settle(start, deviates[position], spread)
+        if layout.deviations:
+            self._take_areas(chain, start)
+        return make_problem(chain, self.settings, free=free, free_shared=free_shared)
+
+    @staticmethod
+    def _take_areas(chain: Chain, state: SeriesState) -> None:
+        """Areas of lines that do not deviate are what the shared model says, in case they will."""
+        layout = chain.layout
+        for position, scan in enumerate(chain.scans):
+            held = ~scan.deviates[layout.lines.phase]
+            state.local[position, layout.deviation] = np.where(
+                held, scan.areas(state), state.local[position, layout.deviation]
+            )
 
     def _keep(
         self, chain: Chain, solution: JointSolution, errors: JointErrors, status: Statuses, *, alone: bool

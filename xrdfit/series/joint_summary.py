@@ -102,21 +102,19 @@ def _scan_result(
 
 
 def _lines(model: PatternModel, fit: JointScanFit, phase: int) -> PhaseLines:
-    """Areas: shared intensity times the scan's scale; their esds through scale, deviations and intensities together."""
-    layout, state = fit.chain.layout, fit.solution.state
-    work = fit.chain.scans[fit.position].work
+    """Areas: shared intensity times the scan's scale, or the scan's own; their esds from all variables together."""
+    layout, state, scan = fit.chain.layout, fit.solution.state, fit.chain.scans[fit.position]
+    work = scan.work
     own = np.flatnonzero(layout.lines.phase == phase)
     there = fit.status[phase] != Status.ABSENT
-    scale = max(float(fit.scales[phase]), 0.0) if there else 0.0
-    relative = state.relative(layout, fit.position)[own]
     by_local = np.zeros((own.size, layout.n_local))
-    by_local[:, layout.local.size + phase] = relative
     by_shared = np.zeros((own.size, layout.n_shared))
-    by_shared[:, layout.intensity] = scale * layout.intensities.derivative(state.shared[layout.intensity])[own]
-    if layout.deviations:
-        shared = layout.intensities.relative(state.shared[layout.intensity])[own]
-        by_local[np.arange(own.size), layout.deviation.start + own] = scale * shared
-        by_shared[:, layout.intensity] *= (1.0 + state.local[fit.position, layout.deviation][own])[:, None]
+    if scan.deviates[phase]:
+        by_local[np.arange(own.size), layout.deviation.start + own] = 1.0
+    else:
+        by_local[:, layout.local.size + phase] = scan.relative(state)[own]
+        slope = layout.intensities.derivative(state.shared[layout.intensity])[own] * scan.geometry[own, None]
+        by_shared[:, layout.intensity] = fit.scales[phase] * slope
     errors = fit.errors
     through = by_shared - by_local @ errors.response[fit.position]
     variance = np.einsum("ij,jk,ik->i", by_local, errors.local[fit.position], by_local)
@@ -125,6 +123,6 @@ def _lines(model: PatternModel, fit: JointScanFit, phase: int) -> PhaseLines:
         phase=model.phases[phase].name,
         hkl=layout.lines.hkl[own],
         two_theta=work.position[own, 0].copy(),
-        area=scale * relative,
+        area=np.maximum(scan.areas(state)[own], 0.0) if there else np.zeros(own.size),
         area_esd=np.where((variance > 0.0) & there, np.sqrt(np.maximum(variance, 0.0)), np.nan),
     )

@@ -17,9 +17,9 @@ from xrdfit.series.intensities import IntensityModel
 class Layout:
     """The variables of a series of N scans with m lines and P phases.
 
-    Local variables of a scan, in this order: `local` rows of the parameter table, P scales, then (if `deviations`) the
-    m relative deviations of its lines. Shared variables: `series` rows of the table, the coefficients of the drifts,
-    the intensity variables.
+    Local variables of a scan, in this order: `local` rows of the parameter table, P scales, then (if `deviations`) m
+    areas of lines that deviate from the shared intensities. Shared variables: `series` rows of the table, the
+    coefficients of the drifts, the intensity variables.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Layout:
 
     @property
     def deviation(self) -> slice:
-        """Of the local variables, the deviations."""
+        """Of the local variables, the areas of deviating lines."""
         first = self.local.size + self.n_phases
         return slice(first, first + (self.n_lines if self.deviations else 0))
 
@@ -119,7 +119,7 @@ class Layout:
                 said = overrides.get(spec.name, ParameterOverride())
                 low[i] = spec.lower if said.min is None else said.min
                 high[i] = spec.upper if said.max is None else said.max
-        lower[self.deviation] = -1.0
+        lower[self.deviation] = 0.0
         shared_lower[self.intensity] = self.intensities.lower
         shared_upper[self.intensity] = self.intensities.upper
         return lower, upper, shared_lower, shared_upper
@@ -144,8 +144,3 @@ class SeriesState:
         for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
             values[row] = float(basis[scan] @ self.shared[where])
         return values
-
-    def relative(self, layout: Layout, scan: int) -> NDArray[np.float64]:
-        """(m,) relative intensities of a scan's lines, before the geometry of its cell."""
-        relative = layout.intensities.relative(self.shared[layout.intensity])
-        return relative * (1.0 + self.local[scan, layout.deviation]) if layout.deviations else relative

@@ -59,8 +59,8 @@ def with_deviations(chain: Chain, deviations: bool) -> Chain:
 
 
 def with_room_for_deviations(chain: Chain, state: SeriesState) -> SeriesState:
-    """A state of the shared model as one of the model with deviations, all of them zero."""
-    room = np.zeros((len(state.local), chain.layout.n_lines))
+    """A state of the shared model as one of the model with deviations, its areas as the shared model has them."""
+    room = np.array([scan.areas(state) for scan in chain.scans])
     return SeriesState(np.hstack([state.local, room]), state.shared.copy(), state.fixed)
 
 
@@ -127,17 +127,21 @@ def next_spread(
 ) -> NDArray[np.float64]:
     """(P,) the spread that the deviations of a fit with `spread` call for: a fixed point of the marginal likelihood."""
     layout = chain.layout
-    where = layout.deviation
-    deviation = solution.state.local[:, where]
-    free = solution.free[:, where]
-    variance = np.diagonal(errors.local, axis1=1, axis2=2)[:, where] / errors.factor[:, None] ** 2
-    result = spread.copy()
-    for phase in range(layout.n_phases):
-        own = free & (layout.lines.phase == phase)[None, :]
-        if spread[phase] > 0.0 and own.any():
-            determined = 1.0 - variance[own] / spread[phase] ** 2
-            result[phase] = np.sqrt(np.sum(deviation[own] ** 2) / max(float(determined.sum()), 1e-9))
-    return result
+    squares, determined = np.zeros(layout.n_phases), np.zeros(layout.n_phases)
+    share = layout.intensities.relative(solution.state.shared[layout.intensity])
+    for position, scan in enumerate(chain.scans):
+        lines = np.flatnonzero((scan.weight > 0.0) & solution.free[position, layout.deviation])
+        phase = layout.lines.phase[lines]
+        scale = layout.local.size + phase
+        area = layout.deviation.start + lines
+        unit = share[lines] * scan.geometry[lines]
+        apart = solution.state.local[position, area] - solution.state.local[position, scale] * unit
+        local = errors.local[position] / errors.factor[position] ** 2
+        variance = local[area, area] - 2.0 * unit * local[area, scale] + unit**2 * local[scale, scale]
+        # In units of the spread: what a deviation is, and which part of it the data determine.
+        np.add.at(squares, phase, scan.weight[lines] * apart**2)
+        np.add.at(determined, phase, 1.0 - np.minimum(scan.weight[lines] * variance, 1.0))
+    return spread * np.sqrt(_ratio(squares, np.maximum(determined, 1e-9)))
 
 
 def _ratio(top: NDArray[np.float64], bottom: NDArray[np.float64]) -> NDArray[np.float64]:

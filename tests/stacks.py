@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests import scans, twins
-from xrdfit.crystal import Phase, UnitCell
+from xrdfit.crystal import Phase
 from xrdfit.data import RefineSettings, ScanTimes
 from xrdfit.fit import prepare_scan
 from xrdfit.model import Background, Instrument, LineChoice, PatternModel
@@ -60,12 +60,20 @@ class KnownStack:
     def counts(self, seed: int) -> Array:
         return np.random.default_rng(seed).poisson(self.expected).astype(np.float64)
 
-    def chain(self, data: Array | None = None, *, order: Sequence[int] | None = None) -> Chain:
-        """The scans in this order, the geometry of their lines as it truly is; without data, with what is expected."""
+    def chain(
+        self, data: Array | None = None, *, order: Sequence[int] | None = None, spread: Array | None = None
+    ) -> Chain:
+        """The scans in this order, settled at the truth; without data, with what is expected of them."""
         chain = self.unsettled(self.expected if data is None else data, order=order)
-        for scan, index in zip(chain.scans, chain.indices, strict=True):
-            scan.geometry = geometry(self.model, self.lines, self.truth.values(chain.layout, index))
+        truth = self.in_order(chain.indices)
+        for scan in chain.scans:
+            scan.settle(truth, np.full(len(self.model.phases), self.deviations), spread)
         return chain
+
+    def in_order(self, order: Sequence[int]) -> SeriesState:
+        """The truth of these scans."""
+        chosen = list(order)
+        return SeriesState(self.truth.local[chosen], self.truth.shared.copy(), self.truth.fixed[chosen])
 
     def unsettled(self, data: Array, *, order: Sequence[int] | None = None) -> Chain:
         prepared = {i: prepare_scan(scans.pattern(row, self.two_theta), self.settings) for i, row in enumerate(data)}
@@ -87,19 +95,23 @@ class KnownStack:
         """Everything free, whatever `changes` say otherwise."""
         layout = chain.layout
         free = np.ones((len(chain.scans), layout.n_local), dtype=bool)
-        spread = changes.pop("spread", None)
         made = make_problem(
             chain,
             changes.pop("settings", self.settings),
             free=changes.pop("free", free),
             free_shared=changes.pop("free_shared", np.ones(layout.n_shared, dtype=bool)),
-            spread=spread,
         )
         return replace(made, **changes)
 
-    def fit(self, data: Array, start: SeriesState | None = None, **changes: Any) -> tuple[Chain, JointSolution]:
-        chain = self.chain(data)
+    def fit(
+        self, data: Array, start: SeriesState | None = None, *, spread: Array | None = None, **changes: Any
+    ) -> tuple[Chain, JointSolution]:
+        chain = self.chain(data, spread=spread)
         return chain, minimise_joint(self.problem(chain, **changes), self.truth if start is None else start)
+
+
+def extracted(lines: LineChoice, model: PatternModel, first: Array | None = None) -> IntensityModel:
+    return ExtractedIntensities.of(lines, model.phases, np.ones(lines.phase.size) if first is None else first)
 
 
 def known_stack(
@@ -108,7 +120,7 @@ def known_stack(
     detector: str = "point",
     phases: Sequence[Phase] = (scans.LFP, scans.FP),
     settings: RefineSettings = SETTINGS,
-    make_intensities: Callable[[LineChoice, PatternModel, Array], IntensityModel] | None = None,
+    make_intensities: Callable[[LineChoice, PatternModel, Array], IntensityModel] = extracted,
     deviations: bool = False,
     times: ScanTimes | None = None,
     two_theta: Array = TWO_THETA,
@@ -127,12 +139,11 @@ def known_stack(
     values = scans.parameters(model, **true)
     lines = model.choose_lines(values, two_theta, [True] * len(phases))
     areas = rng.uniform(0.2, 1.0, lines.phase.size)
-    make = make_intensities or (lambda lines, model, first: ExtractedIntensities.of(lines, model.phases, first))
     known = KnownStack(
         model=model,
         settings=settings,
         lines=lines,
-        intensities=make(lines, model, areas),
+        intensities=make_intensities(lines, model, areas),
         times=times,
         two_theta=two_theta,
         deviations=deviations,
@@ -147,14 +158,15 @@ def known_stack(
     local[:, cells] *= 1.0 + 2e-4 * rng.uniform(-1.0, 1.0, (n_scans, cells.size))
     converted = np.linspace(0.2, 0.8, n_scans) if conversion is None else conversion
     local[:, layout.scale] = strength * np.column_stack([1.0 - converted, converted])[:, : len(phases)]
-    if deviations:
-        local[:, layout.deviation] = 0.1 * rng.standard_normal((n_scans, layout.n_lines))
     shared[: layout.series.size] = values[layout.series]
     for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
         shared[where] = 0.005 * rng.standard_normal(basis.shape[1])
         shared[where.start] += values[row]
     shared[layout.intensity] = layout.intensities.start
     truth = SeriesState(local, shared, np.tile(values, (n_scans, 1)))
+    if deviations:
+        areas = np.array([shared_areas(chain, truth, s) for s in range(n_scans)])
+        truth.local[:, layout.deviation] = areas * (1.0 + 0.1 * rng.standard_normal(areas.shape))
     expected = np.array([pattern(chain, truth, s) for s in range(n_scans)])
     return replace(known, truth=truth, expected=expected)
 
@@ -168,10 +180,11 @@ def geometry(model: PatternModel, lines: LineChoice, values: Array) -> Array:
         theta = np.arcsin(wavelength / 2.0 / twins.d_spacing(cell, hkl))
         return float((1.0 + np.cos(2.0 * theta) ** 2) / (np.sin(theta) ** 2 * np.cos(theta)))
 
-    for i, (phase, hkl) in enumerate(zip(lines.phase, lines.hkl, strict=True)):
-        here, first = twins.cell(model, named, int(phase)), model.phases[phase].cell.lengths_angles
-        volumes = [UnitCell(*map(float, cell)).volume for cell in (first, here)]
-        factor[i] = lp(here, hkl) / lp(np.array(first), hkl) * (volumes[0] / volumes[1]) ** 2
+    for number, phase in enumerate(model.phases):
+        here, first = twins.cell(model, named, number), np.array(phase.cell.lengths_angles)
+        diluted = np.linalg.det(twins.metric(first)) / np.linalg.det(twins.metric(here))
+        for i in np.flatnonzero(lines.phase == number):
+            factor[i] = diluted * lp(here, lines.hkl[i]) / lp(first, lines.hkl[i])
     return factor
 
 
@@ -188,20 +201,45 @@ def envelope(chain: Chain, state: SeriesState, position: int) -> Array:
     return np.array([np.interp(time, chain.times, row) for row in scales])
 
 
-def pattern(chain: Chain, state: SeriesState, position: int, geometry_at: SeriesState | None = None) -> Array:
-    """(n,) what a scan shows; the geometry of the lines taken at another state if one is given."""
+def shared_areas(chain: Chain, state: SeriesState, position: int) -> Array:
+    """(m,) areas of a scan's lines as the shared intensities have them."""
+    layout = chain.layout
+    scale = state.local[position, layout.scale][layout.lines.phase]
+    relative = layout.intensities.relative(state.shared[layout.intensity])
+    return scale * relative * geometry(layout.model, layout.lines, state.values(layout, position))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What a fit does not differentiate: geometry of the lines (m,), course in time of areas that deviate (P, n)."""
+
+    geometry: Array
+    course: Array
+
+    @classmethod
+    def at(cls, chain: Chain, state: SeriesState, position: int) -> Settled:
+        layout = chain.layout
+        scale = state.local[position, layout.scale]
+        return cls(
+            geometry=geometry(layout.model, layout.lines, state.values(layout, position)),
+            course=envelope(chain, state, position) / scale[:, None],
+        )
+
+
+def pattern(chain: Chain, state: SeriesState, position: int, settled: Settled | None = None) -> Array:
+    """(n,) what a scan shows; all its lines deviate if the layout lets them."""
     layout, scan = chain.layout, chain.scans[position]
     model, lines = layout.model, layout.lines
-    values = state.values(layout, position)
-    settled = state if geometry_at is None else geometry_at
-    relative = layout.intensities.relative(state.shared[layout.intensity])
+    settled = Settled.at(chain, state, position) if settled is None else settled
     if layout.deviations:
-        relative = relative * (1.0 + state.local[position, layout.deviation])
-    relative = relative * geometry(model, lines, settled.values(layout, position))
+        area, course = state.local[position, layout.deviation], settled.course
+    else:
+        area = layout.intensities.relative(state.shared[layout.intensity]) * settled.geometry
+        course = envelope(chain, state, position)
     x = scan.prepared.points.two_theta
-    named = scans.by_name(model, values)
-    profiles, scale = twins.profiles(model, named, lines, x), envelope(chain, state, position)
-    return twins.background(model, named, x) + (relative[:, None] * profiles * scale[lines.phase]).sum(axis=0)
+    named = scans.by_name(model, state.values(layout, position))
+    profiles = twins.profiles(model, named, lines, x)
+    return twins.background(model, named, x) + (area[:, None] * profiles * course[lines.phase]).sum(axis=0)
 
 
 def dense(blocks: Blocks) -> tuple[Array, Array]:
@@ -236,20 +274,20 @@ def steps(chain: Chain) -> Array:
     sizes = {"cell": 1e-4, "width": 1e-4, "strain": 1e-4, "position": 1e-4, "resolution": 1e-6, "background": 1.0}
     table = [sizes[spec.kind] for spec in layout.model.table]
     local = np.array([table[row] for row in layout.local])
-    local = np.concatenate([local, np.full(layout.n_phases, 10.0), np.full(layout.n_local - layout.scale.stop, 1e-2)])
+    local = np.concatenate([local, np.full(layout.n_phases, 10.0), np.full(layout.n_local - layout.scale.stop, 1.0)])
     first = layout.rows[layout.local.size :]
     shared = np.concatenate([np.array([table[row] for row in first]), np.full(layout.intensities.start.size, 1e-3)])
     return np.concatenate([np.tile(local, len(chain.scans)), shared])
 
 
-def differences(course: Callable[[Array], Array], at: Array, step: Array) -> Array:
-    """(n_variables, n_points) five-point difference quotients."""
+def differences(course: Callable[[Array], Array], at: Array, step: Array, which: Array | None = None) -> Array:
+    """(n_variables, n_points) five-point difference quotients with respect to all variables, or to those chosen."""
     rows = []
-    for i, size in enumerate(step):
+    for i in range(at.size) if which is None else which:
         near = []
         for by in (-2.0, -1.0, 1.0, 2.0):
             moved = at.copy()
-            moved[i] += by * size
+            moved[i] += by * step[i]
             near.append(course(moved))
-        rows.append((near[0] - 8.0 * near[1] + 8.0 * near[2] - near[3]) / (12.0 * size))
+        rows.append((near[0] - 8.0 * near[1] + 8.0 * near[2] - near[3]) / (12.0 * step[i]))
     return np.array(rows)

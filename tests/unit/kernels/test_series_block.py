@@ -35,16 +35,30 @@ class Given:
     relative: np.ndarray
     scales: np.ndarray
     share: np.ndarray
+    deviates: np.ndarray
+    course: np.ndarray
 
     @property
     def slots(self) -> np.ndarray:
         return self.scan.model.table.slots(self.scan.values)
 
+    @property
+    def envelope(self) -> np.ndarray:
+        """(2, n) scale of each phase at each point."""
+        swept = self.share.shape[0] == 3
+        scale = self.scales.T @ self.share if swept else np.repeat(self.scales[1][:, None], X.size, axis=1)
+        return np.where(self.deviates[:, None], self.course, scale)
+
     def work(self, n_rows: int = 1) -> BlockWork:
         return make_block_work(self.problem, self.slots.size, n_rows)
 
+    def pattern(self, work: BlockWork, **changed: np.ndarray) -> float:
+        """Fill the workspace, with some arguments changed."""
+        given = {"slots": self.slots, "relative": self.relative, "scales": self.scales} | changed
+        return series_pattern(self.problem, *given.values(), self.share, self.deviates, self.course, work)
 
-def random_block(seed: int, *, swept: bool) -> Given:
+
+def random_block(seed: int, *, swept: bool, deviates: tuple[bool, bool] = (False, False)) -> Given:
     rng = np.random.default_rng(seed)
     model = scans.two_phase_model()
     values = scans.parameters(model, **scans.TRUE, FP_lorentz_strain=0.1, LFP_gauss_strain=0.05)
@@ -56,18 +70,20 @@ def random_block(seed: int, *, swept: bool) -> Given:
         relative=rng.uniform(0.02, 1.0, scan.lines.phase.size),
         scales=rng.uniform(100.0, 600.0, (3, 2)),
         share=share_of(rng, X.size, swept=swept),
+        deviates=np.array(deviates),
+        course=rng.uniform(80.0, 500.0, (2, X.size)),
     )
 
 
+@pytest.mark.parametrize("deviates", [(False, False), (False, True), (True, True)])
 @pytest.mark.parametrize("swept", [False, True])
 @QUICK
 @given(SEED)
-def test_pattern_agrees_with_plain_numpy(swept: bool, seed: int) -> None:
-    block = random_block(seed, swept=swept)
+def test_pattern_agrees_with_plain_numpy(swept: bool, deviates: tuple[bool, bool], seed: int) -> None:
+    block = random_block(seed, swept=swept, deviates=deviates)
     scan, work = block.scan, block.work()
-    series_pattern(block.problem, block.slots, block.relative, block.scales, block.share, work)
-    named = scans.by_name(scan.model, scan.values)
-    scale = block.scales.T @ block.share if swept else np.repeat(block.scales[1][:, None], X.size, axis=1)
+    block.pattern(work)
+    named, scale = scans.by_name(scan.model, scan.values), block.envelope
     rows = twins.profiles(scan.model, named, scan.lines, X)
     expected = twins.background(scan.model, named, X)
     for line, phase in enumerate(scan.lines.phase):
@@ -81,11 +97,10 @@ def test_pattern_agrees_with_plain_numpy(swept: bool, seed: int) -> None:
 @QUICK
 @given(SEED)
 def test_sum_of_its_lines_profiles_under_its_scales_is_the_pattern_to_the_last_digits(seed: int) -> None:
-    block = random_block(seed, swept=True)
+    block = random_block(seed, swept=True, deviates=(True, False))
     work = block.work()
-    series_pattern(block.problem, block.slots, block.relative, block.scales, block.share, work)
-    scale = block.scales.T @ block.share
-    lines = (block.relative[:, None] * work.profiles * scale[block.scan.lines.phase]).sum(axis=0)
+    block.pattern(work)
+    lines = (block.relative[:, None] * work.profiles * block.envelope[block.scan.lines.phase]).sum(axis=0)
     np.testing.assert_allclose(work.model, work.background + lines, rtol=1e-12)
 
 
@@ -94,8 +109,8 @@ def test_neighbours_say_nothing_of_a_scan_that_was_read_at_once() -> None:
     other = block.scales.copy()
     other[[0, 2]] = 1e6
     one, two = block.work(), block.work()
-    series_pattern(block.problem, block.slots, block.relative, block.scales, block.share, one)
-    series_pattern(block.problem, block.slots, block.relative, other, block.share, two)
+    block.pattern(one)
+    block.pattern(two, scales=other)
     assert np.array_equal(one.model, two.model)
 
 
@@ -103,8 +118,16 @@ def test_line_without_intensity_and_phase_without_scale_leave_the_background_alo
     block = random_block(5, swept=True)
     work = block.work()
     for relative, scales in ((block.relative * 0.0, block.scales), (block.relative, block.scales * 0.0)):
-        series_pattern(block.problem, block.slots, relative, scales, block.share, work)
+        block.pattern(work, relative=relative, scales=scales)
         assert np.array_equal(work.model, work.background)
+
+
+def test_scales_say_nothing_of_a_phase_with_areas_of_its_own() -> None:
+    block = random_block(6, swept=True, deviates=(True, True))
+    one, two = block.work(), block.work()
+    block.pattern(one)
+    block.pattern(two, scales=7.0 * block.scales)
+    assert np.array_equal(one.model, two.model)
 
 
 def noise(regime: str, observed: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -241,29 +264,45 @@ def moved_pattern(block: Given, variables: Variables, step: np.ndarray) -> np.nd
         scales[0] += neighbours[:2]
         scales[2] += neighbours[2:]
     work = block.work()
-    series_pattern(block.problem, slots, relative, scales, block.share, work)
+    block.pattern(work, slots=slots, relative=relative, scales=scales)
     return work.model
 
 
-@pytest.mark.parametrize("deviations", [False, True])
-@pytest.mark.parametrize("swept", [False, True])
-@settings(max_examples=4, deadline=None)
-@given(SEED)
-def test_block_is_made_of_the_derivatives_of_the_pattern(swept: bool, deviations: bool, seed: int) -> None:
-    block = random_block(seed, swept=swept)
-    variables = random_variables(block, seed, deviations=deviations)
-    n_rows = variables.n_rows(swept=swept)
-    work = make_block_work(block.problem, variables.used.size, n_rows)
-    arguments = (variables.mapping, block.relative, variables.by_intensity, block.scales, block.share)
-    merit = series_block(
+def fill(block: Given, variables: Variables) -> tuple[float, BlockWork]:
+    """Merit and workspace of the block."""
+    work = make_block_work(block.problem, variables.used.size, variables.n_rows(swept=block.share.shape[0] == 3))
+    return fill_in(block, variables, work), work
+
+
+def fill_in(block: Given, variables: Variables, work: BlockWork) -> float:
+    return series_block(
         block.problem,
         block.slots,
         variables.row_of_slot,
-        *arguments,
+        variables.mapping,
+        block.relative,
+        variables.by_intensity,
+        block.scales,
+        block.share,
+        block.deviates,
+        block.course,
         variables.by_deviation,
         variables.n_local,
         work,
     )
+
+
+@pytest.mark.parametrize("deviates", [None, (False, False), (True, False)])
+@pytest.mark.parametrize("swept", [False, True])
+@settings(max_examples=4, deadline=None)
+@given(SEED)
+def test_block_is_made_of_the_derivatives_of_the_pattern(
+    swept: bool, deviates: tuple[bool, bool] | None, seed: int
+) -> None:
+    block = random_block(seed, swept=swept, deviates=deviates or (False, False))
+    variables = random_variables(block, seed, deviations=deviates is not None)
+    n_rows = variables.n_rows(swept=swept)
+    merit, work = fill(block, variables)
     numeric = np.empty((n_rows, X.size))
     for row in range(n_rows):
         near = []
@@ -289,11 +328,7 @@ def test_right_side_is_minus_half_the_slope_of_the_quasi_deviance() -> None:
     block = random_block(11, swept=True)
     variables = random_variables(block, 11, deviations=True)
     n_rows = variables.n_rows(swept=True)
-    work = make_block_work(block.problem, variables.used.size, n_rows)
-    arguments = (variables.mapping, block.relative, variables.by_intensity, block.scales, block.share)
-    series_block(
-        block.problem, block.slots, variables.row_of_slot, *arguments, variables.by_deviation, variables.n_local, work
-    )
+    _, work = fill(block, variables)
     for row in range(n_rows):
         merits = []
         for by in (-2.0, -1.0, 1.0, 2.0):
@@ -305,19 +340,15 @@ def test_right_side_is_minus_half_the_slope_of_the_quasi_deviance() -> None:
 
 
 def test_buffers_hold_nothing_of_the_scan_before() -> None:
-    one, two = random_block(1, swept=True), random_block(1, swept=True)
-    variables = random_variables(one, 1, deviations=True)
-    arguments = (variables.mapping, one.relative, variables.by_intensity, one.scales, one.share)
-    results = []
+    block = random_block(1, swept=True)
+    variables, results = random_variables(block, 1, deviations=True), []
     for disturbed in (False, True):
-        work = make_block_work(one.problem, variables.used.size, variables.n_rows(swept=True))
+        work = make_block_work(block.problem, variables.used.size, variables.n_rows(swept=True))
         if disturbed:
             for buffer in work:
                 buffer[...] = 1e9
             work.by_theta[...], work.by_slot[...] = 0.0, 0.0
-        series_block(
-            two.problem, two.slots, variables.row_of_slot, *arguments, variables.by_deviation, variables.n_local, work
-        )
+        fill_in(block, variables, work)
         results.append((work.gram.copy(), work.right.copy()))
     assert np.array_equal(results[0][0], results[1][0])
     assert np.array_equal(results[0][1], results[1][1])

@@ -1,0 +1,255 @@
+"""The joint series fit against known truth.
+
+    python benchmarks/joint_truth.py cells --seeds 20 --first-seed 3000
+    python benchmarks/joint_truth.py fractions       # conserved, drifting amount, charge only, sweeping scans
+    python benchmarks/joint_truth.py presence        # false alarms, and how little of a phase is found
+    python benchmarks/joint_truth.py scenario        # cells that shrink told from cells that do not
+    python benchmarks/joint_truth.py broken          # what is said when the model's assumptions do not hold
+    python benchmarks/joint_truth.py order           # scans in another order
+    python benchmarks/joint_truth.py cost            # seconds a scan in short and long series
+
+Errors of cells are those of scans with more than 10 % of the phase. z is error over esd.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import truth
+from joint_departures import broken, scenario
+from joint_presence import presence
+from numpy.typing import NDArray
+
+import xrdfit
+from xrdfit.cli.bound import joint_bound_of
+from xrdfit.data import Pattern, ScanTimes, SeriesResult
+from xrdfit.model.instrument import Detector
+from xrdfit.series.sequential import SequentialSeries
+from xrdfit.simulate import (
+    CHARGE_ONLY,
+    LEAST_FRACTION,
+    SCENARIOS,
+    WELL_BEHAVED,
+    Departures,
+    Scenario,
+    SimulatedStack,
+    pooled_bound,
+    simulate_stack,
+)
+
+DRIFTING = Departures(amount_drift=0.2)
+
+
+def cells(seeds: range, _: argparse.Namespace) -> None:
+    for name, course in SCENARIOS.items():
+        found = truth.CellScores()
+        bounds: dict[str, float] = {}
+        seconds = 0.0
+        for seed in seeds:
+            simulated = simulate_stack(course, seed=seed)
+            bounds = bounds or pooled_bound(simulated, joint_bound_of(simulated))
+            began = time.perf_counter()
+            columns = truth.refine(simulated).columns
+            seconds += time.perf_counter() - began
+            found.add(simulated, columns)
+        print(f"\n{name}: {_words(seeds)}, {seconds / len(seeds):.1f} s a series")
+        found.print(bounds)
+
+
+def _words(seeds: range) -> str:
+    return f"{len(seeds)} series (seeds {seeds.start} to {seeds.stop - 1})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FractionErrors:
+    """Of the fraction of FP: errors and z over all scans of all series; ``mean`` error on charge and discharge."""
+
+    error: NDArray[np.float64]
+    z: NDArray[np.float64]
+    mean: tuple[float, float]
+    results: tuple[SeriesResult, ...]
+    stacks: tuple[SimulatedStack, ...]
+
+    def __str__(self) -> str:
+        share = np.isfinite(self.error).mean()
+        return (
+            f"RMS error {truth.rms(self.error[np.isfinite(self.error)]):.4f}, RMS z "
+            f"{truth.rms(self.z[np.isfinite(self.z)]):.3f}, mean error on charge {self.mean[0]:+.4f}, on discharge "
+            f"{self.mean[1]:+.4f}; determined in {share:.0%} of scans"
+        )
+
+
+def _fractions(
+    course: Scenario,
+    seeds: range,
+    *,
+    n_scans: int = 42,
+    sweep: bool = False,
+    departures: Departures | None = None,
+    detector: Detector | None = None,
+) -> FractionErrors:
+    errors, scores, results, stacks = [], [], [], []
+    halves: tuple[list[float], list[float]] = ([], [])
+    for seed in seeds:
+        simulated = simulate_stack(
+            course, seed=seed, n_scans=n_scans, sweep=sweep, departures=departures or Departures()
+        )
+        result = truth.refine(simulated, detector=detector)
+        error = result.columns["FP_fraction"] - simulated.truth["FP_fraction"]
+        errors.append(error)
+        scores.append(error / result.columns["FP_fraction_esd"])
+        time_s, knots = simulated.truth["time_s"], course.knots_s
+        for half, first, last in zip(halves, (1, 3), (2, 4), strict=True):
+            half += error[(time_s > knots[first]) & (time_s < knots[last])].tolist()
+        results.append(result)
+        stacks.append(simulated)
+    return FractionErrors(
+        error=np.concatenate(errors),
+        z=np.concatenate(scores),
+        mean=(_mean(halves[0]), _mean(halves[1])),
+        results=tuple(results),
+        stacks=tuple(stacks),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def fractions(seeds: range, _: argparse.Namespace) -> None:
+    print(f"mole fraction of FP, {_words(seeds)} each")
+    for name, course in SCENARIOS.items():
+        print(f"  {name}: {_fractions(course, seeds)}")
+        drifting = _fractions(course, seeds, departures=DRIFTING)
+        print(f"  {name}, amount drifting by 20 %: {drifting}")
+        _print_notes(drifting.results[0], "amount")
+    record = _fractions(CHARGE_ONLY, seeds, departures=DRIFTING)
+    silent = not np.isfinite(record.error).any()
+    print(f"  charge only, amount drifting by 20 %: {'not determined, as it should be' if silent else record}")
+    _print_notes(record.results[0], "fractions")
+    for detector, words in (("point", "each point at its time"), ("area", "the sweep ignored")):
+        found = _fractions(WELL_BEHAVED, seeds, n_scans=22, sweep=True, detector=detector)
+        print(f"  C/20, 22 sweeping scans, {words}: {found}")
+        _print_cells(found)
+
+
+def _print_notes(result: SeriesResult, word: str) -> None:
+    for note in result.notes:
+        if word in note:
+            print(f"      {note}")
+
+
+def _print_cells(found: FractionErrors) -> None:
+    """Mean error of b and c on charge and discharge, where a sweep that is ignored pulls them apart."""
+    for name in ("LFP_b", "LFP_c", "FP_b", "FP_c"):
+        halves: dict[str, list[float]] = defaultdict(list)
+        scores: list[float] = []
+        for stack, result in zip(found.stacks, found.results, strict=True):
+            enough = stack.truth[f"{name[:-2]}_fraction"] > LEAST_FRACTION
+            error = np.where(enough, result.columns[name] - stack.truth[name], np.nan)
+            charge = stack.truth["time_s"] < stack.scenario.knots_s[2]
+            for half, where in (("charge", charge), ("discharge", ~charge)):
+                halves[half] += error[where & np.isfinite(error)].tolist()
+            scores += (error / result.columns[f"{name}_esd"])[np.isfinite(error)].tolist()
+        mean = ", ".join(f"on {half} {1e3 * _mean(values):+.2f}" for half, values in halves.items())
+        every = np.array([*halves["charge"], *halves["discharge"]])
+        print(f"      {name}: mean error {mean}; RMS {1e3 * truth.rms(every):.2f} (1e-3 Å), RMS z {_z(scores):.2f}")
+
+
+def _z(scores: Sequence[float]) -> float:
+    return truth.rms(np.array(scores))
+
+
+@dataclass(frozen=True, slots=True)
+class Reordered:
+    """A stack whose scans stand in another order, each with its own times."""
+
+    stack: SimulatedStack
+    order: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(self.stack.sources[i] for i in self.order)
+
+    @property
+    def times(self) -> ScanTimes:
+        times = self.stack.times
+        return replace(times, start_s=times.start_s[self.order], end_s=times.end_s[self.order])
+
+    def read(self, index: int) -> Pattern:
+        return self.stack.read(int(self.order[index]))
+
+
+def order(seeds: range, _: argparse.Namespace) -> None:
+    for name, course in SCENARIOS.items():
+        for seed in seeds:
+            simulated = simulate_stack(course, seed=seed)
+            job = truth.job_of(simulated)
+            straight = xrdfit.refine_series(job).columns
+            n = len(simulated)
+            orders = {"reversed": np.arange(n)[::-1], "shuffled": np.random.default_rng(seed).permutation(n)}
+            for word, chosen in orders.items():
+                columns = xrdfit.refine_series(replace(job, stack=Reordered(simulated, chosen))).columns
+                back = {key: column[np.argsort(chosen)] for key, column in columns.items()}
+                worst, column = _largest_difference(straight, back)
+                print(f"{name}, seed {seed}, {word}: at most {worst:.1e} esd apart ({column})")
+
+
+def _largest_difference(one: truth.Columns, other: truth.Columns) -> tuple[float, str]:
+    """Largest |difference| / esd of any column and which it is; infinite where only one has a value."""
+    worst, where = 0.0, "none"
+    for name, esd in one.items():
+        base = name.removesuffix("_esd")
+        if name == base or base not in one:
+            continue
+        if (np.isfinite(one[base]) != np.isfinite(other[base])).any():
+            return float("inf"), base
+        apart = float(np.nanmax(np.abs(one[base] - other[base]) / esd, initial=0.0))
+        if apart > worst:
+            worst, where = apart, base
+    return worst, where
+
+
+def cost(seeds: range, _: argparse.Namespace) -> None:
+    explore = SequentialSeries.explore
+    spent = [0.0]
+
+    def timed(series: SequentialSeries, *, passes: int) -> Any:
+        began = time.perf_counter()
+        done = explore(series, passes=passes)
+        spent[0] = time.perf_counter() - began
+        return done
+
+    SequentialSeries.explore = timed  # type: ignore[method-assign]
+    truth.refine(simulate_stack(WELL_BEHAVED, seed=seeds.start, n_scans=8))
+    print(f"{'scans':>6} {'in all':>8} {'first pass':>11} {'joint':>8}   (ms a scan; first pass: scan by scan)")
+    for n_scans in (42, 420, 4200):
+        job = truth.job_of(simulate_stack(WELL_BEHAVED, seed=seeds.start, n_scans=n_scans))
+        began = time.perf_counter()
+        xrdfit.refine_series(job)
+        total = time.perf_counter() - began
+        parts = [1e3 * part / n_scans for part in (total, spent[0], total - spent[0])]
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+        print(f"{n_scans:6} {parts[0]:8.1f} {parts[1]:11.1f} {parts[2]:8.1f}   at most {memory:.0f} MB so far")
+
+
+COMMANDS = {run.__name__: run for run in (cells, fractions, presence, scenario, broken, order, cost)}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=COMMANDS)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--scans", type=int, default=2000, help="presence: scans without the phase that are tested")
+    options = parser.parse_args()
+    COMMANDS[options.what](range(options.first_seed, options.first_seed + options.seeds), options)

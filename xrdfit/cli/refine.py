@@ -59,10 +59,11 @@ def run_refine(
     counts = Counter(str(outcome) for outcome in result.columns["outcome"])
     flagged = sum(count for outcome, count in counts.items() if outcome != "converged")
     if as_json:
-        print(json.dumps({"results": str(target), "outcomes": dict(counts), "messages": list(result.messages)}))
+        remarks = {"messages": list(result.messages), "warnings": list(result.warnings)}
+        print(json.dumps({"results": str(target), "outcomes": dict(counts)} | remarks))
     else:
         print_verdict(result, target)
-    return EXIT_FLAGGED if flagged else EXIT_CLEAN
+    return EXIT_FLAGGED if flagged or result.warnings else EXIT_CLEAN
 
 
 def default_output(recipe: Path) -> Path:
@@ -221,7 +222,8 @@ def _progress(quiet: bool) -> Progress:
 
 
 def _log(result: SeriesResult, seconds: float) -> str:
-    lines = [f"refined {len(result.columns['scan'])} scans in {seconds:.1f} s", *result.notes, *result.messages]
+    lines = [f"refined {len(result.columns['scan'])} scans in {seconds:.1f} s"]
+    lines += [*result.notes, *result.warnings, *result.messages]
     return "\n".join(lines) + "\n"
 
 
@@ -234,6 +236,8 @@ def print_verdict(result: SeriesResult | StoredResults, target: Path) -> None:
         print(f"  {phase.name}: present in {int((present == 1).sum())} scans")
     for note in result.notes:
         print(f"  {note}")
+    for warning in result.warnings:
+        print(f"  {warning}", file=sys.stderr)
     for message in result.messages[:20]:
         print(f"  {message}", file=sys.stderr)
     if len(result.messages) > 20:

@@ -92,7 +92,9 @@ class PhaseLabel:
 class SeriesResult:
     """A refined series: the columns of ``trajectories.csv``, in order.
 
-    Numbers are float64 with NaN for "not measured"; ``source`` and ``outcome`` are object arrays of str.
+    Numbers are float64 with NaN for "not measured"; ``source`` and ``outcome`` are object arrays of str. ``messages``
+    are about single scans, ``warnings`` about the series (``CODE what · where · found · what to do``), ``notes`` say
+    what was settled.
     """
 
     columns: Mapping[str, NDArray]
@@ -100,3 +102,4 @@ class SeriesResult:
     phases: tuple[PhaseLabel, ...]
     messages: tuple[str, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()

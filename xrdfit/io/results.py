@@ -32,6 +32,7 @@ class StoredResults:
     units: Mapping[str, str]
     phases: tuple[PhaseLabel, ...]
     messages: tuple[str, ...]
+    warnings: tuple[str, ...]
     notes: tuple[str, ...]
     recipe_text: str
     recipe_hash: str
@@ -103,6 +104,7 @@ def read_results(directory: str | Path) -> StoredResults:
             units={column_name(n): i.attrs["units"] for n, i in trajectories.items() if "units" in i.attrs},
             phases=tuple(_phase(name, group) for name, group in entry["phases"].items()),
             messages=tuple(entry["messages"].asstr()[()]),
+            warnings=tuple(entry["warnings"].asstr()[()]),
             notes=tuple(entry["notes"].asstr()[()]),
             recipe_text=process["recipe/data"].asstr()[()],
             recipe_hash=process["recipe/sha256"].asstr()[()],

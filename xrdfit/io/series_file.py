@@ -49,7 +49,7 @@ class SeriesFile:
     -----
     ``/entry/trajectories`` NXdata, the default figure; ``/entry/patterns`` NXdata, row = scan of the stack;
     ``/entry/lines/<phase>`` hkl, two_theta (deg), area and its esd; ``/entry/phases``; ``/entry/process`` with recipe
-    and versions; ``/entry/messages`` and ``/entry/notes``.
+    and versions; ``/entry/messages``, ``/entry/warnings`` and ``/entry/notes``.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class SeriesFile:
         """Write the trajectories and make the file durable under its final name."""
         write_trajectories(self._entry, series)
         write_phases(self._entry, series.phases)
-        for name, texts in (("messages", series.messages), ("notes", series.notes)):
+        for name, texts in (("messages", series.messages), ("warnings", series.warnings), ("notes", series.notes)):
             self._entry.create_dataset(name, data=list(texts), shape=(len(texts),), dtype=h5py.string_dtype())
         self._file.close()
         publish(self._partial, self._path)

@@ -236,8 +236,8 @@ def series_block(
     """Normal matrix and right side of one scan in ``work.gram`` and ``work.right``; returns the quasi-deviance.
 
     Rows in this order: `n_local` parameters of the scan; its scales (n_phases); what sets its lines apart from the
-    shared intensities (m, or none): see `by_deviation`; the scales of the scan before and of the scan after (n_phases each,
-    only if swept); the series' parameters; the intensity variables.
+    shared intensities (m, or none): see `by_deviation`; the scales of the scan before and of the scan after (n_phases
+    each, only if swept); the series' parameters; the intensity variables.
 
     Parameters
     ----------

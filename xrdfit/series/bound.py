@@ -115,7 +115,7 @@ def _bounds(
     free_shared = np.ones(layout.n_shared, dtype=np.bool_)
     free_shared[layout.intensity] = layout.intensities.start > 0.0
     for scan in chain.scans:
-        scan.settle_geometry(state)
+        scan.settle(state, np.zeros(layout.n_phases, dtype=np.bool_), None)
     blocks = assemble(make_problem(chain, settings, free=free, free_shared=free_shared), state)
     _fix_amounts(chain, blocks.corner, state.shared)
     local, _, response, shared, blind, blind_shared = invert_block_arrow(

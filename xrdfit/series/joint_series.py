@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import RefineSettings
 from xrdfit.model import PatternModel
-from xrdfit.series.chain import Chain, SeriesModel, first_state, make_problem
+from xrdfit.series.chain import Chain, SeriesModel, first_state, make_problem, mid_times
 from xrdfit.series.joint import JointProblem, JointSolution, minimise_joint
 from xrdfit.series.joint_errors import JointErrors, blur, joint_errors
 from xrdfit.series.joint_scan_fit import JointScanFit
@@ -25,6 +25,8 @@ from xrdfit.series.state import Status
 
 # With shared intensities a phase this many standard deviations above nothing has a cell of its own.
 Z_CELL_JOINT = 8.0
+# One that has a cell keeps it down to this part.
+_STAYS = 0.8
 # Rounds in which phases may still change between refined and held, and the spread of intensities settle.
 _MAX_ROUNDS = 6
 _MAX_SPREAD_ROUNDS = 12
@@ -70,6 +72,7 @@ class JointSeries:
     fits: dict[int, JointScanFit] = field(default_factory=dict)
     regime: Regime = field(default_factory=Regime)
     spread: SpreadTest | None = None
+    _vague: set[tuple[int, int]] = field(default_factory=set)
     _main: tuple[Chain, JointProblem, JointSolution, JointErrors] | None = None
     _model: SeriesModel | None = None
 
@@ -107,7 +110,7 @@ class JointSeries:
             return False
         records = self.sequential.records
         prepared = readable_scans(self.sequential)
-        usable = [i for i in prepared if records[i].usable]
+        usable = self._in_time(i for i in prepared if records[i].usable)
         if not usable:
             return False
         values = {i: scan_values(self.sequential, i) for i in prepared}
@@ -133,16 +136,17 @@ class JointSeries:
         for round_ in range(_MAX_ROUNDS):
             chain = self._model.chain(usable, deviations=self.regime.deviations)
             self._fit_together(chain, start, status)
-            decided = {i: self._decide(self.fits[i]) for i in usable}
+            decided = {i: self._decide(i) for i in usable}
             poor = self._poor(usable) if len(usable) > 2 else []
             for index in aside:
                 self._fit_alone(index)
             back = [i for i in aside if not self._poor([i])]
-            if (decided == status and not poor and not back) or round_ == _MAX_ROUNDS - 1:
+            if (_refined(decided) == _refined(status) and not poor and not back) or round_ == _MAX_ROUNDS - 1:
+                self._name(decided)
                 break
-            status = decided | {i: self._decide(self.fits[i]) for i in back}
+            status = decided | {i: self._decide(i) for i in back}
             aside = sorted((set(aside) | set(poor)) - set(back))
-            usable = sorted((set(usable) - set(poor)) | set(back))
+            usable = self._in_time((set(usable) - set(poor)) | set(back))
             status = {i: status[i] for i in usable}
             start = self._state_of(usable)
         for index in aside:
@@ -212,8 +216,9 @@ class JointSeries:
             solution = minimise_joint(self._problem(chain, state, status, shared=False), state)
             errors = joint_errors(chain, solution, self.settings, self.errors)
             self._keep(chain, solution, errors, status, alone=True)
-            decided = {index: self._decide(self.fits[index])}
-            if decided == status:
+            decided = {index: self._decide(index)}
+            if _refined(decided) == _refined(status):
+                self._name(decided)
                 break
             status, state = decided, solution.state
 
@@ -275,24 +280,41 @@ class JointSeries:
                 alone=alone,
             )
 
-    def _decide(self, fit: JointScanFit) -> tuple[Status, ...]:
+    def _decide(self, index: int) -> tuple[Status, ...]:
         """Of each phase: there with a cell of its own, there with a held cell, or not there."""
+        fit = self.fits[index]
         if self.regime.free:
             return fit.status
         found = []
         for phase, z in enumerate(fit.z):
-            readable = (
-                fit.status[phase] != Status.REFINED
-                or blur(fit.chain, fit.position, fit.solution, fit.covariance, phase) < DETERMINED
-            )
-            if z >= Z_CELL_JOINT and readable:
+            refined = fit.status[phase] == Status.REFINED
+            if refined and not blur(fit.chain, fit.position, fit.solution, fit.covariance, phase) < DETERMINED:
+                # Once found vague it stays held, or it would come and go for ever.
+                self._vague.add((index, phase))
+            enough = z >= (Z_CELL_JOINT if not refined else _STAYS * Z_CELL_JOINT)
+            if enough and (index, phase) not in self._vague:
                 found.append(Status.REFINED)
             else:
                 found.append(Status.HELD if z >= Z_PRESENT else Status.ABSENT)
         return tuple(found)
+
+    def _name(self, decided: Statuses) -> None:
+        """Which of the held phases are there makes no difference to the fit."""
+        for index, status in decided.items():
+            self.fits[index] = replace(self.fits[index], status=status)
+
+    def _in_time(self, indices: Iterable[int]) -> list[int]:
+        """Scans in the order in which they were measured, whatever their order in the stack."""
+        stack = self.sequential.stack
+        times = mid_times(stack.times, len(stack))
+        return sorted(indices, key=lambda i: (times[i], i))
 
     def _poor(self, indices: Sequence[int]) -> list[int]:
         """Of these scans, those that the model meets much worse than the series."""
         gof, r_wp = self.usual_quality
         fits = {i: self.fits[i].agreement for i in indices}
         return [i for i, fit in fits.items() if fit.gof > _POOR * gof and fit.r_wp > _POOR * r_wp]
+
+
+def _refined(status: Statuses) -> dict[int, tuple[bool, ...]]:
+    return {index: tuple(state == Status.REFINED for state in states) for index, states in status.items()}

@@ -13,6 +13,7 @@ from xrdfit.data import ScanResult, SeriesResult
 from xrdfit.errors import InputError, NoResultError, Problem
 from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
+from xrdfit.series.assumptions import correlation_notes, warnings_of
 from xrdfit.series.columns import column_units, scan_row, series_columns
 from xrdfit.series.joint_fractions import fill_fractions, fraction_notes, joint_fractions
 from xrdfit.series.joint_series import JointSeries
@@ -25,6 +26,9 @@ from xrdfit.series.summary import ScanSummary, sequential_summary
 
 if TYPE_CHECKING:
     from xrdfit.recipe import Job
+
+# Notes and warnings.
+_Remarks = tuple[list[str], list[str]]
 
 # Median GoF above which the reader is told of misfit.
 _MISFIT = 1.5
@@ -72,7 +76,7 @@ def refine_series(
     model = PatternModel.of(job.instrument, job.phases, job.background)
     refined = _refine_jointly if job.settings.mode == "series" else _refine_one_by_one
     finished = _Finished(model=model, writer=writer)
-    notes = refined(job, model, chosen, finished, progress)
+    notes, warnings = refined(job, model, chosen, finished, progress)
     columns = series_columns(job.stack, chosen, finished.rows)
     return SeriesResult(
         columns=columns,
@@ -80,6 +84,7 @@ def refine_series(
         phases=tuple(phase.label() for phase in job.phases),
         messages=tuple(f"scan {index}: {finished.messages[index]}" for index in sorted(finished.messages)),
         notes=(*notes, *_misfit(columns)),
+        warnings=tuple(warnings),
     )
 
 
@@ -121,16 +126,16 @@ def _sequential(
 
 def _refine_one_by_one(
     job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None
-) -> list[str]:
+) -> _Remarks:
     series = _sequential(job, model, scans, finished, progress)
     if not series.run():
         raise finished.nothing_fitted()
-    return sequential_notes(series)
+    return sequential_notes(series), []
 
 
 def _refine_jointly(
     job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None
-) -> list[str]:
+) -> _Remarks:
     series = JointSeries(sequential=_sequential(job, model, scans, finished, progress), settings=job.settings)
     if not series.run():
         raise finished.nothing_fitted()
@@ -139,7 +144,8 @@ def _refine_jointly(
     fractions = joint_fractions(series, scans)
     if fractions is not None:
         fill_fractions(finished.rows, series, scans, fractions)
-    return joint_notes(series) + fraction_notes(fractions)
+    notes = [*joint_notes(series), *fraction_notes(fractions), *correlation_notes(series)]
+    return notes, warnings_of(series)
 
 
 def _misfit(columns: Mapping[str, NDArray]) -> list[str]:

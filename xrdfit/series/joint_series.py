@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -205,22 +205,31 @@ class JointSeries:
         self._keep(chain, solution, errors, status, alone=False)
 
     def _fit_alone(self, index: int) -> None:
-        """A scan that must not bend what the others share: fitted with that, begun where its neighbours are."""
-        assert self._model is not None
+        """A scan that must not bend what the others share: fitted with that, from two starts; the better one stays."""
         main = self.chain
+        near = main.indices[int(np.argmin(np.abs(main.times - self._middle(index))))]
+        found = [self._alone_from(index, self._state_of([near]), self.fits[near].status)]
+        record = self.sequential.records[index]
+        if record.usable:
+            own = self._state_of([near])
+            layout = main.layout
+            own.local[0, : layout.local.size] = scan_values(self.sequential, index)[layout.local]
+            own.local[0, layout.scale] = [sum(areas.values()) for areas in record.areas]
+            found.append(self._alone_from(index, own, record.status))
+        self.fits[index] = min(found, key=lambda fit: float(fit.solution.blocks.total))
+
+    def _alone_from(self, index: int, state: SeriesState, status: tuple[Status, ...]) -> JointScanFit:
+        assert self._model is not None
         chain = self._model.chain([index], deviations=self.regime.deviations, linked=False)
-        nearest = int(np.argmin(np.abs(main.times - chain.times[0])))
-        near = main.indices[nearest]
-        state, status = self._state_of([near]), {index: self.fits[near].status}
         for _ in range(2):
-            solution = minimise_joint(self._problem(chain, state, status, shared=False), state)
+            solution = minimise_joint(self._problem(chain, state, {index: status}, shared=False), state)
             errors = joint_errors(chain, solution, self.settings, self.errors)
-            self._keep(chain, solution, errors, status, alone=True)
-            decided = {index: self._decide(index)}
-            if _refined(decided) == _refined(status):
-                self._name(decided)
-                break
+            self._keep(chain, solution, errors, {index: status}, alone=True)
+            decided = self._decide(index)
+            if _refined({index: decided}) == _refined({index: status}):
+                return replace(self.fits[index], status=decided)
             status, state = decided, solution.state
+        return self.fits[index]
 
     def _hold(self, chain: Chain, state: SeriesState, status: Statuses) -> None:
         """Put what a scan cannot say of a phase to what its neighbours say."""
@@ -305,9 +314,11 @@ class JointSeries:
 
     def _in_time(self, indices: Iterable[int]) -> list[int]:
         """Scans in the order in which they were measured, whatever their order in the stack."""
+        return sorted(indices, key=lambda i: (self._middle(i), i))
+
+    def _middle(self, index: int) -> float:
         stack = self.sequential.stack
-        times = mid_times(stack.times, len(stack))
-        return sorted(indices, key=lambda i: (times[i], i))
+        return float(mid_times(stack.times, len(stack))[index])
 
     def _poor(self, indices: Sequence[int]) -> list[int]:
         """Of these scans, those that the model meets much worse than the series."""

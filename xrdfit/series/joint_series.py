@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -27,6 +28,8 @@ from xrdfit.series.state import Status
 Z_CELL_JOINT = 8.0
 # One that has a cell keeps it down to this part.
 _STAYS = 0.8
+# A cell found vague so often in one scan stays held there, or it would come and go for ever.
+_OFTEN = 2
 # Rounds in which phases may still change between refined and held, and the spread of intensities settle.
 _MAX_ROUNDS = 6
 _MAX_SPREAD_ROUNDS = 12
@@ -72,7 +75,7 @@ class JointSeries:
     fits: dict[int, JointScanFit] = field(default_factory=dict)
     regime: Regime = field(default_factory=Regime)
     spread: SpreadTest | None = None
-    _vague: set[tuple[int, int]] = field(default_factory=set)
+    _vague: Counter[tuple[int, int]] = field(default_factory=Counter)
     _main: tuple[Chain, JointProblem, JointSolution, JointErrors] | None = None
     _model: SeriesModel | None = None
 
@@ -184,8 +187,18 @@ class JointSeries:
             self._settle(indices, aside, {i: self.fits[i].status for i in indices}, self._state_of(indices))
 
     def _free_intensities(self, found: Statuses) -> None:
-        """Every scan with intensities of its own (Le Bail), other parameters in their scopes."""
-        self._widen(Regime(spread=np.full(len(self.model.phases), np.inf)), found)
+        """Every scan with intensities of its own (Le Bail), other parameters in their scopes.
+
+        Free lines find something of any phase: what the shared intensities did not see stays out.
+        """
+        seen = {
+            i: tuple(
+                Status.ABSENT if shared == Status.ABSENT else own
+                for own, shared in zip(found[i], self.fits[i].status, strict=True)
+            )
+            for i in found
+        }
+        self._widen(Regime(spread=np.full(len(self.model.phases), np.inf)), seen)
 
     def _widen(self, regime: Regime, found: Statuses) -> None:
         """Go over to lines that deviate; phases are as the sequential pass found them, which knew no shared lines."""
@@ -194,6 +207,7 @@ class JointSeries:
         start = with_room_for_deviations(chain, self._state_of(indices))
         aside = [i for i in self.fits if i not in chain.indices]
         self.regime = regime
+        self._vague.clear()
         self._settle(indices, aside, {i: found.get(i, self.fits[i].status) for i in indices}, start)
 
     def _fit_together(self, chain: Chain, start: SeriesState, status: Statuses) -> None:
@@ -292,16 +306,15 @@ class JointSeries:
     def _decide(self, index: int) -> tuple[Status, ...]:
         """Of each phase: there with a cell of its own, there with a held cell, or not there."""
         fit = self.fits[index]
-        if self.regime.free:
-            return fit.status
         found = []
         for phase, z in enumerate(fit.z):
             refined = fit.status[phase] == Status.REFINED
-            if refined and not blur(fit.chain, fit.position, fit.solution, fit.covariance, phase) < DETERMINED:
-                # Once found vague it stays held, or it would come and go for ever.
-                self._vague.add((index, phase))
-            enough = z >= (Z_CELL_JOINT if not refined else _STAYS * Z_CELL_JOINT)
-            if enough and (index, phase) not in self._vague:
+            vague = refined and not blur(fit.chain, fit.position, fit.solution, fit.covariance, phase) < DETERMINED
+            self._vague[index, phase] += vague
+            enough = z >= (_STAYS * Z_CELL_JOINT if refined else Z_CELL_JOINT)
+            if self.regime.free and fit.status[phase] == Status.ABSENT:
+                found.append(Status.ABSENT)
+            elif enough and not vague and self._vague[index, phase] < _OFTEN:
                 found.append(Status.REFINED)
             else:
                 found.append(Status.HELD if z >= Z_PRESENT else Status.ABSENT)

@@ -28,6 +28,8 @@ from xrdfit.series.state import Status
 Z_CELL_JOINT = 8.0
 # One that has a cell keeps it down to this part.
 _STAYS = 0.8
+# A phase this strong is never held: a cell put wrong by force would push everything else out of place.
+_Z_BEYOND_DOUBT = 40.0
 # A cell found vague so often in one scan stays held there, or it would come and go for ever.
 _OFTEN = 2
 # Rounds in which phases may still change between refined and held, and the spread of intensities settle.
@@ -152,6 +154,7 @@ class JointSeries:
             usable = self._in_time((set(usable) - set(poor)) | set(back))
             status = {i: status[i] for i in usable}
             start = self._state_of(usable)
+            self._take_back(start, usable, status)
         for index in aside:
             self._fit_alone(index)
 
@@ -163,6 +166,17 @@ class JointSeries:
             shared=state.shared.copy(),
             fixed=np.tile(state.fixed[0], (len(indices), 1)),
         )
+
+    def _take_back(self, start: SeriesState, indices: Sequence[int], status: Statuses) -> None:
+        """A cell that becomes free begins where the sequential pass left it, if it had one there."""
+        layout = self.chain.layout
+        for position, index in enumerate(indices):
+            record = self.sequential.records[index]
+            for phase, state in enumerate(status[index]):
+                was_held = self.fits[index].status[phase] != Status.REFINED
+                if state == Status.REFINED and was_held and record.usable and record.status[phase] == Status.REFINED:
+                    own = np.flatnonzero(self.model.of_phase(phase)[layout.local])
+                    start.local[position, own] = record.values[layout.local[own]]
 
     def _test_spread(self) -> SpreadTest:
         chain, problem, solution, errors = self._fitted
@@ -241,8 +255,9 @@ class JointSeries:
             self._keep(chain, solution, errors, {index: status}, alone=True)
             decided = self._decide(index)
             if _refined({index: decided}) == _refined({index: status}):
-                return replace(self.fits[index], status=decided)
+                break
             status, state = decided, solution.state
+        self._name({index: decided})
         return self.fits[index]
 
     def _hold(self, chain: Chain, state: SeriesState, status: Statuses) -> None:
@@ -309,7 +324,11 @@ class JointSeries:
         found = []
         for phase, z in enumerate(fit.z):
             refined = fit.status[phase] == Status.REFINED
-            vague = refined and not blur(fit.chain, fit.position, fit.solution, fit.covariance, phase) < DETERMINED
+            vague = (
+                refined
+                and z < _Z_BEYOND_DOUBT
+                and not blur(fit.chain, fit.position, fit.solution, fit.covariance, phase) < DETERMINED
+            )
             self._vague[index, phase] += vague
             enough = z >= (_STAYS * Z_CELL_JOINT if refined else Z_CELL_JOINT)
             if self.regime.free and fit.status[phase] == Status.ABSENT:
@@ -321,9 +340,14 @@ class JointSeries:
         return tuple(found)
 
     def _name(self, decided: Statuses) -> None:
-        """Which of the held phases are there makes no difference to the fit."""
+        """Which of the held phases are there makes no difference to the fit; a cell that was held is not measured."""
         for index, status in decided.items():
-            self.fits[index] = replace(self.fits[index], status=status)
+            fit = self.fits[index]
+            known = tuple(
+                Status.HELD if said == Status.REFINED and was != Status.REFINED else said
+                for said, was in zip(status, fit.status, strict=True)
+            )
+            self.fits[index] = replace(fit, status=known)
 
     def _in_time(self, indices: Iterable[int]) -> list[int]:
         """Scans in the order in which they were measured, whatever their order in the stack."""

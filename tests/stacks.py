@@ -222,7 +222,7 @@ class Settled:
         scale = state.local[position, layout.scale]
         return cls(
             geometry=geometry(layout.model, layout.lines, state.values(layout, position)),
-            course=envelope(chain, state, position) / scale[:, None],
+            course=envelope(chain, state, position) / np.where(scale > 0.0, scale, 1.0)[:, None],
         )
 
 

@@ -8,7 +8,8 @@ import pytest
 from tests import scans, stacks
 from xrdfit.data import Drift, RefineSettings
 from xrdfit.series.intensities import IntensityModel, StructureIntensities
-from xrdfit.series.joint_scan import ScanClock, sweep_share
+from xrdfit.series.joint_scan import JointScan, ScanClock, sweep_share
+from xrdfit.series.layout import SeriesState
 
 ALL = np.ones(400, dtype=bool)
 HOUR = 3600.0
@@ -122,14 +123,14 @@ def test_pattern_answers_to_every_variable_as_its_block_says(case: str, detector
     layout, s = chain.layout, 2
     scan = chain.scans[s]
     scan.block(known.truth)
-    size = layout.n_local
+    size, settled = layout.n_local, stacks.Settled.at(chain, known.truth, s)
     # Its own variables, the scales of the scans before and after it, and what the stack shares.
     own = [np.arange(s * size, (s + 1) * size)]
     if detector == "point":
         own += [np.arange(size)[layout.scale] + t * size for t in (s - 1, s + 1)]
     which = np.concatenate([*own, np.arange(4 * size, 4 * size + layout.n_shared)])
     expected = stacks.differences(
-        lambda at: stacks.pattern(chain, stacks.state_of(at, known.truth), s, scan.geometry),
+        lambda at: stacks.pattern(chain, stacks.state_of(at, known.truth), s, settled),
         stacks.vector(known.truth),
         stacks.steps(chain),
         which,
@@ -162,35 +163,140 @@ def test_masked_point_leaves_the_rest_of_the_pattern_alone() -> None:
         np.testing.assert_allclose(chain.scans[s].work.model, known.expected[s, keep if s == 1 else slice(None)])
 
 
+NONE = np.zeros(2, dtype=bool)
+BOTH = np.ones(2, dtype=bool)
+
+
 def test_geometry_follows_the_cell_of_the_scan_when_it_is_settled_and_stays_until_then() -> None:
     known = stacks.known_stack(3)
     chain = known.chain()
     scan, state = chain.scans[1], known.truth.copy()
-    scan.settle_geometry(state)
+    scan.settle(state, NONE, None)
     settled = scan.geometry.copy()
     model, lines = known.model, known.lines
     np.testing.assert_allclose(settled, stacks.geometry(model, lines, state.values(chain.layout, 1)), rtol=1e-10)
     state.local[1, list(chain.layout.local).index(model.table.index("FP_a"))] *= 1.01
     scan.pattern(state)
     assert np.array_equal(scan.geometry, settled)
-    scan.settle_geometry(state)
+    scan.settle(state, NONE, None)
     assert np.array_equal(scan.geometry[lines.phase == 0], settled[lines.phase == 0])
     assert (scan.geometry[lines.phase == 1] < settled[lines.phase == 1]).any()
 
 
+def with_areas(known: stacks.KnownStack) -> tuple[stacks.KnownStack, SeriesState]:
+    """The same stack with room for deviations, and the same state in it: areas as the shared model has them."""
+    wide, chain, state = replace(known, deviations=True), known.chain(), known.truth
+    areas = np.array([stacks.shared_areas(chain, state, s) for s in range(len(state.local))])
+    widened = SeriesState(np.hstack([state.local, areas]), state.shared, state.fixed)
+    return replace(wide, truth=widened), widened
+
+
+@pytest.mark.parametrize("detector", ["area", "point"])
+@pytest.mark.parametrize("deviates", [(False, False), (True, False), (True, True)])
+def test_areas_that_do_not_deviate_show_the_pattern_of_the_shared_model(
+    detector: str, deviates: tuple[bool, bool]
+) -> None:
+    known = stacks.known_stack(3, detector=detector)
+    wide, state = with_areas(known)
+    for scan, s in zip(wide.unsettled(known.expected).scans, range(3), strict=True):
+        scan.settle(state, np.array(deviates), None)
+        scan.pattern(state)
+        # A sweep's own areas go with time as the scales did when they were settled.
+        np.testing.assert_allclose(scan.work.model, known.expected[s], rtol=1e-10)
+        np.testing.assert_allclose(scan.areas(state), state.local[s, wide.chain().layout.deviation], rtol=1e-10)
+
+
+def test_a_phase_that_deviates_does_not_answer_to_its_scale_nor_to_shared_intensities() -> None:
+    known, state = with_areas(stacks.known_stack(3))
+    scan = known.unsettled(known.expected).scans[1]
+    layout = scan.layout
+    scan.settle(state, np.array([True, False]), None)
+    scan.block(state)
+    n, n_phases = layout.n_local, layout.n_phases
+    rows = scan.work.rows
+    assert not rows[layout.scale][0].any() and rows[layout.scale][1].any()
+    for first in (n, n + n_phases):
+        assert not rows[first].any() and rows[first + 1].any()
+    intensities = rows[n + 2 * n_phases + layout.intensity.start :]
+    own = layout.lines.phase == 0
+    assert not intensities[own].any() and np.abs(intensities[~own]).max(axis=1).min() > 0.0
+    assert np.abs(rows[layout.deviation][own]).max(axis=1).min() > 0.0
+
+
 def test_the_same_scan_under_another_layout_shows_the_same_pattern() -> None:
     known = stacks.known_stack(3)
-    wide = replace(known, deviations=True).unsettled(known.expected).layout
-    state = known.truth
-    widened = type(state)(
-        np.concatenate([state.local, np.zeros((3, known.lines.phase.size))], axis=1), state.shared, state.fixed
-    )
+    wide, widened = with_areas(known)
+    layout = wide.unsettled(known.expected).layout
     for scan in known.chain().scans:
-        merit = scan.pattern(state)
+        merit = scan.pattern(known.truth)
         model = scan.work.model.copy()
-        other = scan.with_layout(wide, None)
+        other = scan.with_layout(layout, None)
         assert other.pattern(widened) == pytest.approx(merit, rel=1e-12, abs=1e-9)
         np.testing.assert_allclose(other.work.model, model, rtol=1e-13)
+
+
+def bound_scan(spread: tuple[float, float]) -> tuple[JointScan, SeriesState]:
+    known = stacks.known_stack(3, deviations=True)
+    scan = known.chain(spread=np.array(spread)).scans[1]
+    return scan, known.truth
+
+
+def test_spread_of_a_phase_is_how_far_its_areas_stray_from_the_shared_ones() -> None:
+    scan, state = bound_scan((0.1, 0.25))
+    layout = scan.layout
+    known = stacks.known_stack(3, deviations=True)
+    shared = stacks.shared_areas(known.chain(), state, 1)
+    sigma = np.array([0.1, 0.25])[layout.lines.phase] * shared
+    expected = np.sum(((state.local[1, layout.deviation] - shared) / sigma) ** 2)
+    assert scan.bind(state, None) == pytest.approx(expected, rel=1e-9)
+    assert expected > 1.0
+
+
+def test_what_nothing_holds_costs_nothing() -> None:
+    for spread in ((np.inf, np.inf), (0.0, 0.0)):
+        scan, state = bound_scan(spread)
+        assert scan.bind(state, None) == 0.0
+    known, state = with_areas(stacks.known_stack(3))
+    scan = known.chain(spread=np.full(2, 0.1)).scans[1]
+    assert scan.bind(state, None) == pytest.approx(0.0, abs=1e-15)
+
+
+def test_weak_line_strays_further_from_its_share_than_nothing() -> None:
+    # A line of which the shared model has nothing may still be there in one scan.
+    known = stacks.known_stack(3, deviations=True)
+    state = known.truth.copy()
+    layout = known.chain().layout
+    state.shared[layout.intensity.start + 2] = 0.0
+    scan = known.chain().scans[1]
+    scan.settle(state, BOTH, np.full(2, 0.1))
+    assert np.isfinite(scan.weight).all() and (scan.weight > 0.0).all()
+    assert scan.weight[2] > scan.weight[[0, 1, 3]].max()
+
+
+def test_holding_areas_to_the_shared_ones_is_an_observation_of_each() -> None:
+    scan, state = bound_scan((0.1, 0.25))
+    layout, m = scan.layout, scan.layout.n_lines
+    n, shared = layout.n_local, layout.n_shared
+    block = (np.zeros((n, n)), np.zeros((n, shared)), np.zeros((shared, shared)), np.zeros(n), np.zeros(shared))
+    assert scan.bind(state, block) == scan.bind(state, None)
+
+    def apart(at: np.ndarray) -> np.ndarray:
+        own, common = at[:n], at[n:]
+        scale = own[layout.scale][layout.lines.phase]
+        return own[layout.deviation] - scale * common[layout.intensity] * scan.geometry
+
+    here = np.concatenate([state.local[1], state.shared])
+    jacobian = stacks.differences(apart, here, np.full(n + shared, 1e-3))
+    matrix, right = (jacobian * scan.weight) @ jacobian.T, -jacobian @ (scan.weight * apart(here))
+    assert scan.weight.shape == (m,)
+    for found, expected in (
+        (block[0], matrix[:n, :n]),
+        (block[1], matrix[:n, n:]),
+        (block[2], matrix[n:, n:]),
+        (block[3], right[:n]),
+        (block[4], right[n:]),
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8 * np.abs(expected).max())
 
 
 def test_all_phases_of_a_model_are_there_even_if_one_has_no_lines() -> None:

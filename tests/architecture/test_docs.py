@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import runpy
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,9 +14,8 @@ from xrdfit.data import MemoryStack, Outcome, Pattern
 from xrdfit.model import Background, Instrument, PatternModel
 from xrdfit.recipe import load_recipe
 from xrdfit.recipe.schema import TABLES
-from xrdfit.series.columns import column_units, finished_scan, series_columns
-from xrdfit.series.sequential import FinalScan
-from xrdfit.series.state import Status
+from xrdfit.series.columns import column_units, scan_row, series_columns
+from xrdfit.series.summary import nothing_fitted
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -47,8 +45,7 @@ def columns_of_a_scan_without_fit() -> tuple[dict[str, np.ndarray], dict[str, st
     """Every column of ``trajectories.csv`` for one phase called P with the free cell parameter a."""
     phase = Phase(name="P", group=SpaceGroup.from_name("Fm-3m"), cell=UnitCell(4.05, 4.05, 4.05))
     model = PatternModel.of(Instrument.k_alpha("Cu"), (phase,), Background())
-    record = SimpleNamespace(status=(Status.ABSENT,), outcome=Outcome.NO_DATA)
-    row, _ = finished_scan(model, FinalScan(fitted=None, record=record, tests=()))
+    row = scan_row(model, nothing_fitted(Outcome.NO_DATA, "", 1))
     grid = np.linspace(20.0, 30.0, 5)
     pattern = Pattern(two_theta=grid, intensity=grid, sigma=None, mask=grid > 0.0, source="one")
     columns = series_columns(MemoryStack.of([pattern]), [0], {0: row})
@@ -57,10 +54,8 @@ def columns_of_a_scan_without_fit() -> tuple[dict[str, np.ndarray], dict[str, st
 
 def test_every_column_is_documented_in_order_with_its_unit() -> None:
     columns, units = columns_of_a_scan_without_fit()
-    real = [
-        name.replace("P_a", "<P>_<cell>") if name in ("P_a", "P_a_esd") else re.sub("^P_", "<P>_", name)
-        for name in columns
-    ]
+    named = {"P_a": "<P>_<cell>", "P_a_esd": "<P>_<cell>_esd", "P_x_a": "<P>_x_<axis>", "P_x_a_esd": "<P>_x_<axis>_esd"}
+    real = [named.get(name, re.sub("^P_", "<P>_", name)) for name in columns]
     rows = [row for row in table_rows("reference/files.md") if len(row) == 3 and not row[0].startswith("`/entry")]
     documented = {row[0].strip("`"): row[1] for row in rows}
     assert list(documented) == real

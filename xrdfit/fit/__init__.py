@@ -1,6 +1,7 @@
 """One scan: objective, Le Bail, the two drivers, statistics. The only home of lmfit."""
 
 from xrdfit.fit.compiled import refine_compiled
+from xrdfit.fit.expressions import TiedParameters
 from xrdfit.fit.lmfit_driver import make_minimizer, refine_with_lmfit
 from xrdfit.fit.objective import ScanObjective
 from xrdfit.fit.parameters import lmfit_parameters, start_values
@@ -24,6 +25,7 @@ __all__ = [
     "PreparedScan",
     "ScanFit",
     "ScanObjective",
+    "TiedParameters",
     "agreement",
     "area_covariance",
     "at_limit",

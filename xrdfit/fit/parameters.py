@@ -116,7 +116,24 @@ class Constraints:
 
     def values(self) -> NDArray[np.float64]:
         """All parameters as they stand, expressions evaluated."""
-        return np.array([float(self.parameters[name].value) for name in self.names])
+        result = np.full(len(self.names), np.nan)
+        for name, value in zip(self.tied, self.expressions(), strict=True):
+            result[self._where[name]] = value
+        for i, name in enumerate(self.names):
+            if name not in self.tied:
+                result[i] = float(self.parameters[name].value)
+        return result
+
+    def expressions(self) -> NDArray[np.float64]:
+        """(n_tied,) values of the tied parameters as the others stand; NaN if an expression cannot be evaluated."""
+        if not self.tied:
+            return np.empty(0)
+        try:
+            with np.errstate(all="ignore"):
+                self.parameters.update_constraints()
+                return np.array([float(self.parameters[name].value) for name in self.tied])
+        except Exception:  # lmfit passes on whatever an expression raises
+            return np.full(len(self.tied), np.nan)
 
     def variables(self) -> NDArray[np.float64]:
         return np.array([float(self.parameters[self.names[i]].value) for i in self.varied])
@@ -125,8 +142,6 @@ class Constraints:
         """Give the varied parameters these values; returns all of them."""
         for i, value in zip(self.varied, variables, strict=True):
             self.parameters[self.names[i]].value = value
-        if self.tied:
-            self.parameters.update_constraints()
         return self.values()
 
     def limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -155,10 +170,8 @@ class Constraints:
     def _tied_at(self, name: str, value: float) -> NDArray[np.float64]:
         """(n_parameters,) the tied parameters if the parameter `name` has this value, zero for all others."""
         self.parameters[name].value = value
-        self.parameters.update_constraints()
         found = np.zeros(len(self.names))
-        for tied in self.tied:
-            found[self._where[tied]] = float(self.parameters[tied].value)
+        found[[self._where[tied] for tied in self.tied]] = self.expressions()
         return found
 
 

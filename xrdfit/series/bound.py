@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import Pattern, RefineSettings, ScanTimes
-from xrdfit.fit import PreparedScan
+from xrdfit.fit import PreparedScan, TiedParameters
 from xrdfit.kernels.block_arrow import invert_block_arrow
 from xrdfit.model import LineChoice, NoiseModel, PatternModel, select_points
 from xrdfit.series.chain import Chain, SeriesModel, first_state, list_lines, make_problem, mid_times
@@ -70,15 +70,17 @@ def joint_bound(
         absent |= model.of_phase(phase) & ~somewhere[phase]
     intensities = ExtractedIntensities.of(lines, model.phases, area[:, seen].sum(axis=0))
     middle = mid_times(times, len(expected))
+    scopes = settle_joint_scopes(model, settings, absent=absent)
     series = SeriesModel(
         model=model,
-        scopes=settle_joint_scopes(model, settings, absent=absent),
+        scopes=scopes,
         lines=lines,
         intensities=replace(intensities, gauge=np.zeros((0, lines.phase.size))),
         prepared=dict(enumerate(prepared)),
         times=times,
         middle=middle,
         span=(float(middle[0]), float(middle[-1])),
+        tied=TiedParameters.of(model.table, settings.overrides, scopes.moving(len(model.table))),
     )
     chain = series.chain(range(len(expected)))
     state = first_state(chain, list(values), amounts, values.mean(axis=0))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import RefineSettings, ScanTimes
-from xrdfit.fit import PreparedScan, ScanObjective
+from xrdfit.fit import PreparedScan, ScanObjective, TiedParameters, start_values
 from xrdfit.model import LineChoice, PatternModel
 from xrdfit.series.drift import drift_basis
 from xrdfit.series.intensities import IntensityModel
@@ -66,6 +66,7 @@ class SeriesModel:
     ----------
     prepared : the scans by index into the stack. times : of the stack, None if not known.
     middle : (n_stack,) mid-times. span : first and last of those over which drifts go.
+    tied : parameters that the recipe's expressions tie to others, None if there are none.
     """
 
     model: PatternModel
@@ -76,6 +77,7 @@ class SeriesModel:
     times: ScanTimes | None
     middle: NDArray[np.float64]
     span: tuple[float, float]
+    tied: TiedParameters | None = None
 
     def chain(self, indices: Sequence[int], *, deviations: bool = False, linked: bool = True) -> Chain:
         """These scans in a row.
@@ -95,6 +97,7 @@ class SeriesModel:
             drifts=drifts,
             intensities=self.intensities,
             deviations=deviations,
+            tied=self.tied,
         )
         swept = linked and self.model.instrument.detector == "point"
         scans: list[JointScan] = []
@@ -122,7 +125,7 @@ def make_problem(
 ) -> JointProblem:
     """What is to be minimised over a chain; free (N, n_local), free_shared (n_shared,)."""
     layout = chain.layout
-    longest, longest_shared = _longest(chain)
+    longest, longest_shared = _longest(chain, start_values(layout.model.table, settings.overrides))
     return JointProblem(
         layout=layout,
         scans=chain.scans,
@@ -135,23 +138,24 @@ def make_problem(
     )
 
 
-def _longest(chain: Chain) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _longest(chain: Chain, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Steps that move no line by more than half its FWHM: beyond, positions and widths do not answer linearly."""
     layout = chain.layout
     model = layout.model
-    wanted = np.zeros(len(model.table), dtype=np.bool_)
-    wanted[layout.rows] = True
+    wanted = layout.touched
     longest = np.full(layout.n_local, np.inf)
     shared = np.full(layout.n_shared, np.inf)
     if not wanted.any() or not chain.scans:
         return longest, shared
     prepared = chain.scans[0].prepared
-    values = model.table.defaults()
+    derivative = np.eye(values.size)
+    if layout.tied is not None:
+        values, derivative = layout.tied.values(values), layout.tied.derivative(values)
     objective = ScanObjective(
         model, prepared.points, prepared.noise, values=values, present=[True] * len(model.phases), wanted=wanted
     )
     objective.start_weights(1.0 / prepared.variance)
-    steps = objective.longest_steps(values, np.eye(len(model.table)))
+    steps = objective.longest_steps(values, derivative)
     longest[: layout.local.size] = steps[layout.local]
     n = layout.rows.size - layout.local.size
     shared[:n] = steps[layout.rows[layout.local.size :]]

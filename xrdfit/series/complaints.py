@@ -21,6 +21,11 @@ def is_poor(fit: Agreement | ScanRecord, gof: float, r_wp: float) -> bool:
     return fit.gof > _POOR * gof and fit.r_wp > _POOR * r_wp
 
 
+def is_strong(record: ScanRecord, phase: int) -> bool:
+    """Whether a phase's lines gain so much that its cell should be readable."""
+    return record.significance[phase] > _STRONG * gain_threshold(len(record.areas[phase]))
+
+
 def complaints(model: PatternModel, best: Fitted, other: Fitted, usual: tuple[float, float]) -> list[str]:
     """Everything that a reader of the scan's numbers must know.
 

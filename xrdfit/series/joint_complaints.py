@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xrdfit.series.complaints import is_strong
 from xrdfit.series.joint_scan_fit import JointScanFit
 from xrdfit.series.joint_series import JointSeries
 from xrdfit.series.state import Status
@@ -20,6 +21,12 @@ def joint_complaints(series: JointSeries, fit: JointScanFit) -> list[str]:
         )
     if all(state == Status.ABSENT for state in fit.status):
         messages.append("no phase found")
+    record = series.sequential.records[fit.chain.indices[fit.position]]
+    for phase, state in enumerate(fit.status):
+        strong = record.usable and record.status[phase] == Status.REFINED and is_strong(record, phase)
+        if state != Status.REFINED and strong:
+            name = series.model.phases[phase].name
+            messages.append(f"{name} is strong when the scan is refined alone, but its cell is held: mistrust the others")
     layout, table = fit.chain.layout, fit.chain.layout.model.table
     free = fit.solution.free[fit.position]
     for i, row in enumerate(layout.local):

@@ -93,8 +93,32 @@ def joint_errors(
     )
 
 
+def parameter_covariance(
+    chain: Chain, position: int, solution: JointSolution, errors: JointErrors
+) -> NDArray[np.float64]:
+    """(n_parameters, n_parameters) of a scan, expressions included; zero for what did not move, NaN for the blind."""
+    layout = chain.layout
+    n_parameters, n_own = len(layout.model.table), layout.local.size
+    derivative = layout.derivative(solution.state.values(layout, position), position)
+    by_local = np.zeros((n_parameters, layout.n_local))
+    by_local[:, :n_own] = derivative[:, :n_own]
+    by_shared = np.zeros((n_parameters, layout.n_shared))
+    by_shared[:, : derivative.shape[1] - n_own] = derivative[:, n_own:]
+    # cov(x_s, shared) = -response shared.
+    through = by_shared - by_local @ errors.response[position]
+    covariance = by_local @ errors.local[position] @ by_local.T + through @ errors.shared @ through.T
+    blind = (by_local[:, errors.blind[position]] != 0.0).any(axis=1)
+    blind |= (by_shared[:, errors.blind_shared] != 0.0).any(axis=1)
+    covariance[blind, :] = np.nan
+    covariance[:, blind] = np.nan
+    return covariance
+
+
 def blur(chain: Chain, position: int, solution: JointSolution, covariance: NDArray[np.float64], phase: int) -> float:
-    """How far the error of a phase's cell in a scan moves its lines, in their FWHM: RMS weighted by intensity."""
+    """How far the error of a phase's cell in a scan moves its lines, in their FWHM: RMS weighted by intensity.
+
+    covariance : (n_parameters, n_parameters) of the scan. Infinite without intensity or with a cell that does not move.
+    """
     layout = chain.layout
     table = layout.model.table
     scan = chain.scans[position]
@@ -102,13 +126,14 @@ def blur(chain: Chain, position: int, solution: JointSolution, covariance: NDArr
     work = scan.work
     lines = layout.lines.phase == phase
     intensity = scan.relative(solution.state)[lines]
-    cell = np.flatnonzero((table.where("cell") & layout.model.of_phase(phase))[layout.local])
+    cell = np.flatnonzero(table.where("cell") & layout.model.of_phase(phase) & layout.touched)
     if not cell.size or not intensity.sum() > 0.0:
         return np.inf
     first = slot.N_GLOBAL + slot.N_PHASE * phase
     on_cell = slice(slot.N_GLOBAL, slot.N_GLOBAL + slot.LORENTZ_SIZE)
     by_cell = work.by_slot[lines, 0, on_cell] * work.by_theta[lines, 0, :1]
-    motion = by_cell @ table.slot_mapping[first : first + slot.LORENTZ_SIZE][:, layout.local[cell]]
-    variance = np.einsum("ij,jk,ik->i", motion, covariance[np.ix_(cell, cell)], motion)
+    motion = by_cell @ table.slot_mapping[first : first + slot.LORENTZ_SIZE][:, cell]
+    known = np.nan_to_num(covariance[np.ix_(cell, cell)])
+    variance = np.einsum("ij,jk,ik->i", motion, known, motion)
     fwhm = work.gauss[lines, 0] + work.lorentz[lines, 0]
     return float(np.sqrt(np.sum(intensity * variance / fwhm**2) / intensity.sum()))

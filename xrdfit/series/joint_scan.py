@@ -84,7 +84,7 @@ class JointScan:
             problem = problem._replace(two_theta=like.problem.two_theta, chebyshev=like.problem.chebyshev)
             work, self.row_of_slot, self.used_slots = like.work, like.row_of_slot, like.used_slots
         else:
-            in_use = np.abs(layout.model.table.slot_mapping[:, layout.rows]).sum(axis=1) > 0.0
+            in_use = np.abs(layout.model.table.slot_mapping[:, layout.touched]).sum(axis=1) > 0.0
             self.row_of_slot = np.where(in_use, np.cumsum(in_use) - 1, -1).astype(np.int64)
             self.used_slots = np.flatnonzero(in_use)
             n_rows = layout.n_local + layout.n_shared + (0 if clock is None else 2 * layout.n_phases)
@@ -117,7 +117,9 @@ class JointScan:
         about the shared intensities, None or infinite where nothing holds them.
         """
         layout = self.layout
-        self.geometry = geometry_factor(layout.model, layout.lines, state.values(layout, self.position))
+        values = state.values(layout, self.position)
+        if np.isfinite(values).all():
+            self.geometry = geometry_factor(layout.model, layout.lines, values)
         self.deviates = deviates
         scales = self._scales(state)
         weights = scales if self.share.shape[0] == 3 else scales[[OWN]]
@@ -132,8 +134,10 @@ class JointScan:
             self.weight[held] = 1.0 / sigma[held] ** 2
 
     def pattern(self, state: SeriesState) -> float:
-        """Fill the workspace with the scan's pattern; returns its quasi-deviance."""
+        """Fill the workspace with the scan's pattern; returns its quasi-deviance, infinite without a finite pattern."""
         slots = self.layout.model.table.slots(state.values(self.layout, self.position))
+        if not np.isfinite(slots).all():
+            return np.inf
         relative = self.relative(state)
         scales = self._scales(state)
         return float(
@@ -143,8 +147,12 @@ class JointScan:
     def block(self, state: SeriesState) -> float:
         """Fill ``work.gram`` and ``work.right``, rows as in `xrdfit.kernels.series_block.series_block`."""
         layout = self.layout
-        columns = layout.model.table.slot_mapping[np.ix_(self.used_slots, layout.rows)]
-        mapping = columns * layout.factors(self.position)
+        table = layout.model.table
+        values = state.values(layout, self.position)
+        if not np.isfinite(values).all():
+            self.work.gram[:], self.work.right[:] = 0.0, 0.0
+            return np.inf
+        mapping = table.slot_mapping[self.used_slots] @ layout.derivative(values, self.position)
         own = self.deviates[layout.lines.phase]
         relative = self.relative(state)
         by_intensity = layout.intensities.derivative(state.shared[layout.intensity]) * self.geometry[:, None]
@@ -152,7 +160,7 @@ class JointScan:
         return float(
             series_block(
                 self.problem,
-                layout.model.table.slots(state.values(layout, self.position)),
+                table.slots(values),
                 self.row_of_slot,
                 np.ascontiguousarray(mapping),
                 relative,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xrdfit.fit import Agreement, PreparedScan
 from xrdfit.series.chain import Chain
 from xrdfit.series.joint import JointSolution
-from xrdfit.series.joint_errors import JointErrors
+from xrdfit.series.joint_errors import JointErrors, parameter_covariance
 from xrdfit.series.state import Status
 
 
@@ -55,6 +55,11 @@ class JointScanFit:
     def covariance(self) -> NDArray[np.float64]:
         """(n_local, n_local) marginal covariance of the scan's own variables."""
         return self.errors.covariance(self.position)
+
+    @property
+    def parameter_covariance(self) -> NDArray[np.float64]:
+        """(n_parameters, n_parameters) of all parameters; zero for what did not move, NaN for what is not determined."""
+        return parameter_covariance(self.chain, self.position, self.solution, self.errors)
 
     def scale_with_esd(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(P,) scales and esds."""

@@ -286,6 +286,9 @@ class JointSeries:
                 free[deviates[:, phase], scale] = False
             if not lines.any():
                 free[:, scale] = False
+        for phase in range(layout.n_phases):
+            # What expressions read of another phase moves for the sake of this one.
+            free[np.ix_(refined[:, phase], layout.feeding(phase))] = True
         free_shared = np.full(layout.n_shared, shared)
         if self.regime.free:
             free_shared[layout.intensity] = False
@@ -327,7 +330,7 @@ class JointSeries:
             vague = (
                 refined
                 and z < _Z_BEYOND_DOUBT
-                and not blur(fit.chain, fit.position, fit.solution, fit.covariance, phase) < DETERMINED
+                and not blur(fit.chain, fit.position, fit.solution, fit.parameter_covariance, phase) < DETERMINED
             )
             self._vague[index, phase] += vague
             enough = z >= (_STAYS * Z_CELL_JOINT if refined else Z_CELL_JOINT)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, RefineSettings
-from xrdfit.fit import PreparedScan
+from xrdfit.fit import PreparedScan, TiedParameters
 from xrdfit.model import LineChoice
 from xrdfit.series.chain import SeriesModel, list_lines, mid_times
 from xrdfit.series.intensities import ExtractedIntensities, IntensityModel, StructureIntensities
@@ -73,15 +73,17 @@ def series_model(
     usable = [i for i in prepared if series.records[i].usable]
     lines = list_lines(model, [values[i] for i in usable], [prepared[i] for i in usable], present)
     middle = mid_times(stack.times, len(stack))
+    scopes = settle_joint_scopes(model, settings, absent=absent)
     return SeriesModel(
         model=model,
-        scopes=settle_joint_scopes(model, settings, absent=absent),
+        scopes=scopes,
         lines=lines,
         intensities=_first_intensities(series, settings, lines),
         prepared=prepared,
         times=stack.times,
         middle=middle,
         span=(float(middle[series.scans[0]]), float(middle[series.scans[-1]])),
+        tied=TiedParameters.of(model.table, settings.overrides, scopes.moving(len(model.table))),
     )
 
 

@@ -23,7 +23,7 @@ def joint_summary(model: PatternModel, series: JointSeries, index: int) -> ScanS
         outcome = Outcome.NO_DATA if record.outcome == Outcome.NO_DATA else Outcome.FAILED
         return nothing_fitted(outcome, record.message, n_phases)
     fit = series.fits[index]
-    covariance = parameter_covariance(fit)
+    covariance = fit.parameter_covariance
     messages = joint_complaints(series, fit)
     outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
     scales, esd = fit.totals() if series.regime.free else fit.scale_with_esd()
@@ -42,25 +42,6 @@ def joint_summary(model: PatternModel, series: JointSeries, index: int) -> ScanS
         presence_z=tuple(np.where(seen, fit.z, nan).tolist()),
         apparent_share=tuple((shown / total if total > 0.0 else nan).tolist()),
     )
-
-
-def parameter_covariance(fit: JointScanFit) -> NDArray[np.float64]:
-    """(n_parameters, n_parameters) of a scan; zero for what did not move, NaN for what is not determined."""
-    layout, errors = fit.chain.layout, fit.errors
-    table = layout.model.table
-    by_local = np.zeros((len(table), layout.n_local))
-    by_local[layout.local, np.arange(layout.local.size)] = 1.0
-    by_shared = np.zeros((len(table), layout.n_shared))
-    rows, factors = layout.rows[layout.local.size :], layout.factors(fit.position)[layout.local.size :]
-    by_shared[rows, np.arange(rows.size)] = factors
-    # cov(x_s, shared) = -response shared.
-    through = by_shared - by_local @ errors.response[fit.position]
-    covariance = by_local @ errors.local[fit.position] @ by_local.T + through @ errors.shared @ through.T
-    blind = (by_local[:, errors.blind[fit.position]] != 0.0).any(axis=1)
-    blind |= (by_shared[:, errors.blind_shared] != 0.0).any(axis=1)
-    covariance[blind, :] = np.nan
-    covariance[:, blind] = np.nan
-    return covariance
 
 
 def _scan_result(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import ParameterOverride
+from xrdfit.fit import TiedParameters
 from xrdfit.model import LineChoice, PatternModel
 from xrdfit.series.intensities import IntensityModel
 
@@ -24,6 +25,7 @@ class Layout:
     Attributes
     ----------
     drifts : (row of the table, (N, k) basis functions at the scans) of each drifting parameter.
+    tied : parameters that expressions tie to those that move; None if there are none.
     """
 
     model: PatternModel
@@ -33,6 +35,7 @@ class Layout:
     drifts: tuple[tuple[int, NDArray[np.float64]], ...]
     intensities: IntensityModel
     deviations: bool
+    tied: TiedParameters | None = None
 
     @property
     def n_phases(self) -> int:
@@ -94,6 +97,28 @@ class Layout:
         drifting = [basis[scan] for _, basis in self.drifts]
         return np.concatenate([np.ones(self.local.size + self.series.size), *drifting])
 
+    @property
+    def touched(self) -> NDArray[np.bool_]:
+        """(n_parameters,) what the variables change: `rows`, and what expressions tie to them."""
+        touched = np.zeros(len(self.model.table), dtype=np.bool_)
+        touched[self.rows] = True
+        if self.tied is not None:
+            touched[self.tied.rows] = self.tied.sources.any(axis=1)
+        return touched
+
+    def derivative(self, values: NDArray[np.float64], scan: int) -> NDArray[np.float64]:
+        """(n_parameters, n_rows) of a scan's parameters, which are `values`, with respect to the variables of `rows`."""
+        columns = np.eye(values.size) if self.tied is None else self.tied.derivative(values)
+        return columns[:, self.rows] * self.factors(scan)
+
+    def feeding(self, phase: int) -> NDArray[np.bool_]:
+        """(n_local,) variables of a scan on which parameters of a phase depend through expressions."""
+        feeding = np.zeros(self.n_local, dtype=np.bool_)
+        if self.tied is not None:
+            own = self.model.of_phase(phase)[self.tied.rows]
+            feeding[: self.local.size] = self.tied.sources[own].any(axis=0)[self.local]
+        return feeding
+
     def of_phase(self, phase: int) -> NDArray[np.bool_]:
         """(n_local,) True for what belongs to a phase, its scale and deviations included."""
         own = np.zeros(self.n_local, dtype=np.bool_)
@@ -143,4 +168,4 @@ class SeriesState:
         values[layout.series] = self.shared[: layout.series.size]
         for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
             values[row] = float(basis[scan] @ self.shared[where])
-        return values
+        return values if layout.tied is None else layout.tied.values(values)

@@ -40,6 +40,12 @@ class JointScopes:
     series: NDArray[np.int64]
     drifts: tuple[tuple[int, Drift], ...]
 
+    def moving(self, n_parameters: int) -> NDArray[np.bool_]:
+        """(n_parameters,) the rows of all of them."""
+        moving = np.zeros(n_parameters, dtype=np.bool_)
+        moving[[*self.local, *self.series, *(row for row, _ in self.drifts)]] = True
+        return moving
+
 
 def settle_joint_scopes(model: PatternModel, settings: RefineSettings, *, absent: NDArray[np.bool_]) -> JointScopes:
     """The scope of every parameter in series mode; `absent` (n_parameters,) belong to phases that are nowhere."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tests import scans, twins
-from xrdfit.crystal import Phase
+from xrdfit.crystal import Phase, read_cif
 from xrdfit.data import RefineSettings, ScanTimes
-from xrdfit.fit import prepare_scan
+from xrdfit.fit import TiedParameters, prepare_scan
 from xrdfit.model import Background, Instrument, LineChoice, PatternModel
 from xrdfit.series.chain import Chain, SeriesModel, make_problem, mid_times
 from xrdfit.series.intensities import ExtractedIntensities, IntensityModel
@@ -21,6 +22,7 @@ from xrdfit.series.layout import SeriesState
 from xrdfit.series.scopes import settle_joint_scopes
 
 Array = NDArray[np.float64]
+BUNDLED = Path(__file__).parents[1] / "data" / "cif"
 TWO_THETA = np.linspace(20.0, 34.0, 200)
 SETTINGS = RefineSettings(
     mode="series",
@@ -36,6 +38,12 @@ def scan_times(n_scans: int, *, pauses: Sequence[float] | None = None) -> ScanTi
     pause = np.zeros(n_scans) if pauses is None else np.asarray(pauses, dtype=np.float64)
     start = np.concatenate([[0.0], np.cumsum(2.0 * HOURS + pause[:-1])])
     return ScanTimes(start_s=start, end_s=start + 2.0 * HOURS)
+
+
+def olivine(name: str, file: str, axis: tuple[int, int, int] | None = None) -> Phase:
+    """A phase of the bundled structures, and the axis of its preferred orientation."""
+    group, cell, crystal = read_cif(BUNDLED / file)
+    return Phase(name=name, group=group, cell=cell, structure=crystal, march_dollase=axis)
 
 
 def model_of(*phases: Phase, detector: str = "point", terms: int = 2) -> PatternModel:
@@ -80,15 +88,18 @@ class KnownStack:
         times = mid_times(self.times, len(data))
         absent = np.zeros(len(self.model.table), dtype=bool)
         chosen = range(len(data)) if order is None else order
+        scopes = settle_joint_scopes(self.model, self.settings, absent=absent)
+        table = self.model.table
         return SeriesModel(
             model=self.model,
-            scopes=settle_joint_scopes(self.model, self.settings, absent=absent),
+            scopes=scopes,
             lines=self.lines,
             intensities=self.intensities,
             prepared=prepared,
             times=self.times,
             middle=times,
             span=(float(times[0]), float(times[-1])),
+            tied=TiedParameters.of(table, self.settings.overrides, scopes.moving(len(table))),
         ).chain(chosen, deviations=self.deviations)
 
     def problem(self, chain: Chain, **changes: Any) -> JointProblem:

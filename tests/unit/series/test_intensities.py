@@ -1,7 +1,5 @@
 """Relative intensities that the scans of a series have in common."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -13,20 +11,13 @@ from xrdfit.crystal import (
     Structure,
     UnitCell,
     generate_reflections,
-    read_cif,
     structure_factors_squared,
 )
 from xrdfit.model import Background, Instrument, LineChoice, PatternModel
 from xrdfit.series.intensities import ExtractedIntensities, StructureIntensities, geometry_factor
 
-BUNDLED = Path(__file__).parents[3] / "data" / "cif"
 COPPER = Instrument.k_alpha("Cu")
 X = np.linspace(15.0, 70.0, 1101)
-
-
-def olivine(name: str, file: str, axis: tuple[int, int, int] | None = None) -> Phase:
-    group, cell, crystal = read_cif(BUNDLED / file)
-    return Phase(name=name, group=group, cell=cell, structure=crystal, march_dollase=axis)
 
 
 def metal(group: str, a: float, element: str, axis: tuple[int, int, int] | None = None, *more: Site) -> Phase:
@@ -89,7 +80,7 @@ def test_every_line_has_a_name_of_its_own() -> None:
 def test_structure_intensities_are_multiplicity_structure_factor_and_lorentz_polarisation(
     monochromator: float | None,
 ) -> None:
-    phases = (olivine("LFP", "LiFePO4.cif"), olivine("FP", "FePO4.cif"))
+    phases = (stacks.olivine("LFP", "LiFePO4.cif"), stacks.olivine("FP", "FePO4.cif"))
     instrument = Instrument.k_alpha("Cu", monochromator_two_theta=monochromator)
     lines = lines_of(*phases)
     relative = StructureIntensities.of(lines, phases, instrument).relative(np.empty(0))
@@ -108,7 +99,7 @@ def test_structure_intensities_are_multiplicity_structure_factor_and_lorentz_pol
 
 
 def test_order_of_the_lines_is_theirs_and_not_that_of_the_reflections() -> None:
-    phase = olivine("LFP", "LiFePO4.cif")
+    phase = stacks.olivine("LFP", "LiFePO4.cif")
     lines = lines_of(phase)
     shuffled = np.random.default_rng(0).permutation(lines.phase.size)
     other = LineChoice(hkl=lines.hkl[shuffled], phase=lines.phase[shuffled])
@@ -125,7 +116,7 @@ def test_random_powder_is_what_r_of_one_says() -> None:
 
 
 def prepared(axis: tuple[int, int, int] | None) -> tuple[LineChoice, tuple[Phase, ...], Instrument]:
-    phase = olivine("LFP", "LiFePO4.cif", axis)
+    phase = stacks.olivine("LFP", "LiFePO4.cif", axis)
     return lines_of(phase), (phase,), COPPER
 
 
@@ -140,7 +131,7 @@ def test_plates_lying_flat_show_their_axis_and_hide_what_stands_across() -> None
 
 
 def test_orientation_of_one_phase_leaves_the_other_alone() -> None:
-    phases = (olivine("LFP", "LiFePO4.cif", (0, 1, 0)), olivine("FP", "FePO4.cif", (1, 0, 0)))
+    phases = (stacks.olivine("LFP", "LiFePO4.cif", (0, 1, 0)), stacks.olivine("FP", "FePO4.cif", (1, 0, 0)))
     oriented = StructureIntensities.of(lines_of(*phases), phases, COPPER)
     moved = oriented.relative(np.array([0.8, 1.0])) != oriented.relative(np.ones(2))
     assert moved[lines_of(*phases).phase == 0].any() and not moved[lines_of(*phases).phase == 1].any()

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests import stacks
-from xrdfit.data import RefineSettings
+from xrdfit.data import ParameterOverride, RefineSettings
 from xrdfit.series.chain import Chain
 from xrdfit.series.joint import JointSolution, minimise_joint
-from xrdfit.series.joint_errors import JointErrors, blur, joint_errors
+from xrdfit.series.joint_errors import JointErrors, blur, joint_errors, parameter_covariance
 
 DETECTORS = ["point", "area"]
 
@@ -194,14 +194,59 @@ def test_a_scan_fitted_with_what_the_others_share_errs_with_it() -> None:
     assert (np.diag(more) / np.diag(own)).max() > 0.01
 
 
+TIED: RefineSettings = replace(
+    stacks.SETTINGS,
+    overrides={
+        "FP_b": ParameterOverride(expr="LFP_b - 0.2172"),
+        "FP_lorentz_size": ParameterOverride(expr="1.2 * LFP_lorentz_size"),
+    },
+)
+
+
+def test_covariance_of_the_parameters_is_that_of_the_variables_through_drifts_and_expressions() -> None:
+    known, chain, solution, errors = fitted("area", settings=TIED)
+    layout, names = chain.layout, list(known.model.table.names)
+    found = parameter_covariance(chain, 2, solution, errors)
+    everything = dense_covariance(solution)
+
+    def moved(at: np.ndarray) -> np.ndarray:
+        return stacks.state_of(at, solution.state).values(layout, 2)
+
+    jacobian = stacks.differences(moved, stacks.vector(solution.state), np.full(len(everything), 1e-3))
+    jacobian[np.abs(jacobian) < 1e-9] = 0.0
+    expected = jacobian.T @ everything @ jacobian
+    esd = np.sqrt(np.diag(expected))
+    assert_close(found, expected, esd, esd)
+    assert found[names.index("FP_b"), names.index("FP_b")] == pytest.approx(errors.covariance(2)[1, 1], rel=1e-9)
+    assert found[names.index("FP_lorentz_size")][names.index("FP_lorentz_size")] == pytest.approx(
+        1.44 * errors.shared[0, 0], rel=1e-9
+    )
+    basis, where = layout.drifts[0][1][2], layout.drift_slices[0]
+    drifting = names.index("sample_displacement")
+    assert found[drifting, drifting] == pytest.approx(basis @ errors.shared[where, where] @ basis, rel=1e-9)
+    assert not found[names.index("zero_shift")].any()
+
+
+def test_parameters_that_are_not_determined_have_no_covariance() -> None:
+    known = stacks.known_stack(3, detector="area", conversion=np.zeros(3))
+    free = np.ones(known.truth.local.shape, dtype=bool)
+    free[:, known.chain().layout.local.size + 1] = False
+    chain, solution = known.fit(known.counts(0), free=free)
+    errors = joint_errors(chain, solution, known.settings)
+    found = np.diag(parameter_covariance(chain, 1, solution, errors))
+    names = known.model.table.names
+    blind = [name for name, variance in zip(names, found, strict=True) if np.isnan(variance)]
+    assert blind == ["FP_a", "FP_b", "FP_c", "FP_lorentz_size"]
+
+
 @pytest.mark.parametrize("phase", [0, 1])
 def test_blur_is_how_far_the_error_of_the_cell_moves_the_lines(phase: int) -> None:
     known, chain, solution, errors = fitted("area")
     layout, table, position = chain.layout, known.model.table, 1
-    covariance = errors.covariance(position)
+    covariance = parameter_covariance(chain, position, solution, errors)
     values = solution.state.values(layout, position)
     own = np.flatnonzero(layout.lines.phase == phase)
-    cell = [i for i, row in enumerate(layout.local) if table.names[row].startswith(known.model.phases[phase].name)]
+    cell = np.flatnonzero(table.where("cell") & known.model.of_phase(phase))
     # Cells at random, as their errors have it, and the lines where they then stand.
     drawn = np.random.default_rng(0).multivariate_normal(np.zeros(3), covariance[np.ix_(cell, cell)], size=2000)
     placed = known.model.place(values, layout.lines)
@@ -209,7 +254,7 @@ def test_blur_is_how_far_the_error_of_the_cell_moves_the_lines(phase: int) -> No
     shifts = []
     for change in drawn:
         moved = values.copy()
-        moved[layout.local[cell]] += change
+        moved[cell] += change
         shifts.append((known.model.place(moved, layout.lines).position - placed.position)[own, 0] / width)
     intensity = chain.scans[position].relative(solution.state)[own]
     expected = np.sqrt((np.mean(np.square(shifts), axis=0) * intensity).sum() / intensity.sum())
@@ -220,7 +265,7 @@ def test_phase_without_intensity_or_without_a_free_cell_has_no_blur_to_speak_of(
     known, chain, solution, errors = fitted("area")
     state = solution.state.copy()
     state.shared[chain.layout.intensity] *= chain.layout.lines.phase == 0
-    covariance = errors.covariance(0)
+    covariance = parameter_covariance(chain, 0, solution, errors)
     assert blur(chain, 0, replace(solution, state=state), covariance, 1) == np.inf
     assert np.isfinite(blur(chain, 0, replace(solution, state=state), covariance, 0))
     fixed = {f"FP_{axis}": "fixed" for axis in "abc"}
@@ -228,5 +273,5 @@ def test_phase_without_intensity_or_without_a_free_cell_has_no_blur_to_speak_of(
         2, detector="area", settings=replace(known.settings, scope={**known.settings.scope, **fixed})
     )
     rows, found = held.fit(held.counts(0))
-    own = joint_errors(rows, found, held.settings).covariance(0)
+    own = parameter_covariance(rows, 0, found, joint_errors(rows, found, held.settings))
     assert blur(rows, 0, found, own, 1) == np.inf

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests import scans, stacks
-from xrdfit.data import Drift, RefineSettings
+from xrdfit.crystal import Phase
+from xrdfit.data import Drift, ParameterOverride, RefineSettings
 from xrdfit.series.intensities import IntensityModel, StructureIntensities
 from xrdfit.series.joint_scan import JointScan, ScanClock, sweep_share
 from xrdfit.series.layout import SeriesState
@@ -68,10 +69,8 @@ def structured(lines: object, model: object, first: object) -> IntensityModel:
     return StructureIntensities.of(lines, model.phases, model.instrument)  # type: ignore[attr-defined, arg-type]
 
 
-def olivines() -> tuple:
-    from tests.unit.series.test_intensities import olivine
-
-    return olivine("LFP", "LiFePO4.cif", (0, 1, 0)), olivine("FP", "FePO4.cif", (1, 0, 0))
+def olivines() -> tuple[Phase, Phase]:
+    return stacks.olivine("LFP", "LiFePO4.cif", (0, 1, 0)), stacks.olivine("FP", "FePO4.cif", (1, 0, 0))
 
 
 EVERYTHING: RefineSettings = replace(
@@ -85,6 +84,15 @@ CASES = {
     "spline": {"settings": replace(stacks.SETTINGS, drift={"sample_displacement": Drift(knots=1)})},
     "deviations": {"deviations": True},
     "structure": {"make_intensities": structured, "phases": olivines},
+    "expressions": {
+        "settings": replace(
+            stacks.SETTINGS,
+            overrides={
+                "FP_b": ParameterOverride(expr="LFP_b - 0.2172"),
+                "FP_lorentz_size": ParameterOverride(expr="1.2 * LFP_lorentz_size + 0.1 * sample_displacement**2"),
+            },
+        )
+    },
     "pauses": {"times": stacks.scan_times(4, pauses=[0.0, 4.0 * HOUR, 1.0 * HOUR, 0.0])},
 }
 

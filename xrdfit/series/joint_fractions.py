@@ -16,12 +16,16 @@ from xrdfit.series.intensities import calculated_intensities
 from xrdfit.series.joint_series import JointSeries
 from xrdfit.series.scale_covariance import ScaleCovariance
 from xrdfit.series.state import Status
+from xrdfit.series.unseen import UnseenTests
 
 Rows = dict[int, dict[str, float | str]]
 
 
-def joint_fractions(series: JointSeries, scans: Sequence[int]) -> PhaseFractions | None:
-    """Fractions of the active phases in these scans; None where intensities are free: scales then mean nothing."""
+def joint_fractions(series: JointSeries, scans: Sequence[int], unseen: UnseenTests) -> PhaseFractions | None:
+    """Fractions of the active phases in these scans; None where intensities are free: scales then mean nothing.
+
+    unseen : what the tests of phases that are nowhere found.
+    """
     settings, chain, errors = series.settings, series.chain, series.errors
     model = chain.layout.model
     active = [number for number, phase in enumerate(model.phases) if phase.role == "active"]
@@ -41,6 +45,10 @@ def joint_fractions(series: JointSeries, scans: Sequence[int]) -> PhaseFractions
         local[row] = fit.errors.local[fit.position][np.ix_(which, which)]
         response[row] = -fit.errors.response[fit.position][which]
         usable[row] = not fit.alone
+        for phase, test in unseen[index].items():
+            if phase in active and np.isfinite(test.esd):
+                column = active.index(phase)
+                scale[row, column], local[row, column, column] = test.amplitude, test.esd**2
     for position in range(len(errors.neighbour)):
         row, following = row_of[chain.indices[position]], row_of[chain.indices[position + 1]]
         if following == row + 1:
@@ -80,11 +88,15 @@ def _from_structures(series: JointSeries, active: Sequence[int]) -> NDArray[np.f
     factors = []
     for number in active:
         phase: Phase = layout.model.phases[number]
-        own = layout.lines.phase == number
         units = None if phase.structure is None else phase.structure.formula_units
-        if units is None or not own.any():
+        hkl = layout.lines.hkl[layout.lines.phase == number]
+        if not len(hkl):
+            only = [other == number for other in range(layout.n_phases)]
+            points = series.chain.scans[0].prepared.points
+            hkl = layout.model.choose_lines(series.sequential.start, points.two_theta, only).hkl
+        if units is None or not len(hkl):
             return None
-        factors.append(units / calculated_intensities(phase, layout.lines.hkl[own], layout.model.instrument).sum())
+        factors.append(units / calculated_intensities(phase, hkl, layout.model.instrument).sum())
     return np.array(factors) / np.max(factors)
 
 

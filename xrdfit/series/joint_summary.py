@@ -13,10 +13,11 @@ from xrdfit.series.joint_series import JointSeries
 from xrdfit.series.presence import Z_UPPER
 from xrdfit.series.state import Status
 from xrdfit.series.summary import ScanSummary, cells_of, nothing_fitted, on_full_grid
+from xrdfit.series.unseen import UnseenTests
 
 
-def joint_summary(model: PatternModel, series: JointSeries, index: int) -> ScanSummary:
-    """A scan of a jointly refined series."""
+def joint_summary(model: PatternModel, series: JointSeries, index: int, unseen: UnseenTests) -> ScanSummary:
+    """A scan of a jointly refined series; `unseen` as `xrdfit.series.unseen.tests_of_unseen` gives it."""
     n_phases = len(model.phases)
     if index not in series.fits:
         record = series.sequential.records[index]
@@ -31,6 +32,9 @@ def joint_summary(model: PatternModel, series: JointSeries, index: int) -> ScanS
     shown = np.maximum(scales, 0.0)
     total = float(shown.sum())
     nan = np.full(n_phases, np.nan)
+    upper, z = np.where(seen, shown + Z_UPPER * esd, nan), np.where(seen, fit.z, nan)
+    for phase, test in unseen[index].items():
+        upper[phase], z[phase] = test.upper95, test.z
     return ScanSummary(
         outcome=outcome,
         message="; ".join(messages),
@@ -38,8 +42,8 @@ def joint_summary(model: PatternModel, series: JointSeries, index: int) -> ScanS
         status=fit.status,
         cell=cells_of(model, fit.status, fit.values, covariance),
         scale=tuple(zip(scales.tolist(), esd.tolist(), strict=True)),
-        scale_upper95=tuple(np.where(seen, shown + Z_UPPER * esd, nan).tolist()),
-        presence_z=tuple(np.where(seen, fit.z, nan).tolist()),
+        scale_upper95=tuple(upper.tolist()),
+        presence_z=tuple(z.tolist()),
         apparent_share=tuple((shown / total if total > 0.0 else nan).tolist()),
     )
 

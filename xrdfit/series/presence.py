@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.fit import ScanFit
+from xrdfit.fit import PreparedScan, ScanFit
 from xrdfit.kernels.least_squares import calculate, eliminated, make_workspace
 from xrdfit.model import PatternModel
 from xrdfit.series.selection import DECOYS, MISFIT, scaled_cell
@@ -45,16 +45,16 @@ class PresenceTest:
 
 def phase_template(
     model: PatternModel,
-    fit: ScanFit,
+    scan: PreparedScan,
     *,
     values: NDArray[np.float64],
     phase: int,
     reference: Mapping[Hkl, float],
 ) -> NDArray[np.float64]:
-    """(n,) pattern of a phase with its reference intensities at the points of a fitted scan."""
+    """(n,) pattern of a phase with its reference intensities at the points of a scan."""
     only = [number == phase for number in range(len(model.phases))]
-    lines = model.choose_lines(values, fit.prepared.points.two_theta, only)
-    problem = model.problem(fit.prepared.points, fit.prepared.noise, lines)
+    lines = model.choose_lines(values, scan.points.two_theta, only)
+    problem = model.problem(scan.points, scan.noise, lines)
     work = make_workspace(problem, 0)
     work.area[:] = [reference.get(_key(hkl), 0.0) for hkl in lines.hkl]
     calculate(problem, model.table.slots(values), work, False)
@@ -78,7 +78,7 @@ def presence_test(
 
     def score(factor: float) -> PresenceTest:
         moved = scaled_cell(model, values, phase, factor)
-        return score_test(fit, phase_template(model, fit, values=moved, phase=phase, reference=reference))
+        return score_test(fit, phase_template(model, fit.prepared, values=moved, phase=phase, reference=reference))
 
     test = score(1.0)
     if fit.agreement.chi2_reduced <= MISFIT or not np.isfinite(test.esd):

@@ -23,6 +23,7 @@ from xrdfit.series.scanfit import ScanFitter
 from xrdfit.series.scopes import settle_scopes
 from xrdfit.series.sequential import Progress, SequentialSeries
 from xrdfit.series.summary import ScanSummary, sequential_summary
+from xrdfit.series.unseen import tests_of_unseen
 
 if TYPE_CHECKING:
     from xrdfit.recipe import Job
@@ -139,9 +140,10 @@ def _refine_jointly(
     series = JointSeries(sequential=_sequential(job, model, scans, finished, progress), settings=job.settings)
     if not series.run():
         raise finished.nothing_fitted()
+    unseen = tests_of_unseen(series)
     for index in scans:
-        finished.add(index, joint_summary(model, series, index))
-    fractions = joint_fractions(series, scans)
+        finished.add(index, joint_summary(model, series, index, unseen))
+    fractions = joint_fractions(series, scans, unseen)
     if fractions is not None:
         fill_fractions(finished.rows, series, scans, fractions)
     notes = [*joint_notes(series), *fraction_notes(fractions), *correlation_notes(series)]

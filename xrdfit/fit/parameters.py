@@ -158,14 +158,18 @@ class Constraints:
         return result
 
     def _through_expressions(self, name: str) -> NDArray[np.float64]:
-        """(n_parameters,) central difference quotients of the tied parameters, limits of both sides respected."""
+        """(n_parameters,) central difference quotients of the tied parameters, limits of both sides respected.
+
+        Where an expression has no value on one side, the other side alone tells.
+        """
         parameter = self.parameters[name]
         here = float(parameter.value)
         step = _STEP * max(abs(here), 1e-3)
         low, high = max(here - step, parameter.min), min(here + step, parameter.max)
-        change = self._tied_at(name, high) - self._tied_at(name, low)
-        self._tied_at(name, here)
-        return change / (high - low)
+        above, below, middle = (self._tied_at(name, value) for value in (high, low, here))
+        width = np.where(np.isfinite(above), high, here) - np.where(np.isfinite(below), low, here)
+        change = np.where(np.isfinite(above), above, middle) - np.where(np.isfinite(below), below, middle)
+        return np.divide(change, width, out=np.zeros(width.size), where=width > 0.0)
 
     def _tied_at(self, name: str, value: float) -> NDArray[np.float64]:
         """(n_parameters,) the tied parameters if the parameter `name` has this value, zero for all others."""

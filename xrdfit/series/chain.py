@@ -122,10 +122,14 @@ def make_problem(
     *,
     free: NDArray[np.bool_],
     free_shared: NDArray[np.bool_],
+    start: SeriesState | None = None,
 ) -> JointProblem:
-    """What is to be minimised over a chain; free (N, n_local), free_shared (n_shared,)."""
+    """What is to be minimised over a chain; free (N, n_local), free_shared (n_shared,).
+
+    start : where expressions that are not linear are read off for the longest steps; the recipe's values by default.
+    """
     layout = chain.layout
-    longest, longest_shared = _longest(chain, start_values(layout.model.table, settings.overrides))
+    longest, longest_shared = _longest(chain, settings, start)
     return JointProblem(
         layout=layout,
         scans=chain.scans,
@@ -138,7 +142,9 @@ def make_problem(
     )
 
 
-def _longest(chain: Chain, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _longest(
+    chain: Chain, settings: RefineSettings, start: SeriesState | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Steps that move no line by more than half its FWHM: beyond, positions and widths do not answer linearly."""
     layout = chain.layout
     model = layout.model
@@ -148,9 +154,13 @@ def _longest(chain: Chain, values: NDArray[np.float64]) -> tuple[NDArray[np.floa
     if not wanted.any() or not chain.scans:
         return longest, shared
     prepared = chain.scans[0].prepared
+    values = model.table.defaults()
     derivative = np.eye(values.size)
     if layout.tied is not None:
+        values = start_values(model.table, settings.overrides) if start is None else start.values(layout, 0)
         values, derivative = layout.tied.values(values), layout.tied.derivative(values)
+        if not np.isfinite(values).all():
+            return longest, shared
     objective = ScanObjective(
         model, prepared.points, prepared.noise, values=values, present=[True] * len(model.phases), wanted=wanted
     )

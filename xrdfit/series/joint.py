@@ -222,7 +222,7 @@ def minimise_joint(problem: JointProblem, start: SeriesState) -> JointSolution:
         blocks=blocks,
         free=free,
         free_shared=free_shared,
-        converged=converged,
+        converged=converged and bool(np.isfinite(blocks.total)),
         iterations=iteration,
         n_blind=n_blind,
     )

@@ -26,7 +26,9 @@ def joint_complaints(series: JointSeries, fit: JointScanFit) -> list[str]:
         strong = record.usable and record.status[phase] == Status.REFINED and is_strong(record, phase)
         if state != Status.REFINED and strong:
             name = series.model.phases[phase].name
-            messages.append(f"{name} is strong when the scan is refined alone, but its cell is held: mistrust the others")
+            messages.append(
+                f"{name} is strong when the scan is refined alone, but its cell is held: mistrust the others"
+            )
     layout, table = fit.chain.layout, fit.chain.layout.model.table
     free = fit.solution.free[fit.position]
     for i, row in enumerate(layout.local):

@@ -58,7 +58,7 @@ class JointScanFit:
 
     @property
     def parameter_covariance(self) -> NDArray[np.float64]:
-        """(n_parameters, n_parameters) of all parameters; zero for what did not move, NaN for what is not determined."""
+        """(n_parameters, n_parameters) of all parameters; zero for what did not move, NaN for the blind."""
         return parameter_covariance(self.chain, self.position, self.solution, self.errors)
 
     def scale_with_esd(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -296,7 +296,7 @@ class JointSeries:
             scan.settle(start, deviates[position], spread)
         if layout.deviations:
             self._take_areas(chain, start)
-        return make_problem(chain, self.settings, free=free, free_shared=free_shared)
+        return make_problem(chain, self.settings, free=free, free_shared=free_shared, start=start)
 
     @staticmethod
     def _take_areas(chain: Chain, state: SeriesState) -> None:

@@ -107,7 +107,7 @@ class Layout:
         return touched
 
     def derivative(self, values: NDArray[np.float64], scan: int) -> NDArray[np.float64]:
-        """(n_parameters, n_rows) of a scan's parameters, which are `values`, with respect to the variables of `rows`."""
+        """(n_parameters, n_rows) of a scan's parameters, which are `values`, by the variables of `rows`."""
         columns = np.eye(values.size) if self.tied is None else self.tied.derivative(values)
         return columns[:, self.rows] * self.factors(scan)
 
@@ -116,7 +116,7 @@ class Layout:
         feeding = np.zeros(self.n_local, dtype=np.bool_)
         if self.tied is not None:
             own = self.model.of_phase(phase)[self.tied.rows]
-            feeding[: self.local.size] = self.tied.sources[own].any(axis=0)[self.local]
+            feeding[: self.local.size] = self.tied.sources[own][:, self.local].any(axis=0)
         return feeding
 
     def of_phase(self, phase: int) -> NDArray[np.bool_]:

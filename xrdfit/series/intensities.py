@@ -27,7 +27,7 @@ _STEP = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractedIntensities:
-    """Every line's intensity is a variable of its own, non-negative; those of a phase sum to 1.
+    """Every line's intensity is a variable of its own, non-negative; those of a phase that are well seen sum to 1.
 
     Attributes
     ----------
@@ -43,15 +43,27 @@ class ExtractedIntensities:
     gauge: NDArray[np.float64]
 
     @classmethod
-    def of(cls, lines: LineChoice, phases: Sequence[Phase], first: NDArray[np.float64]) -> ExtractedIntensities:
-        """first : (m,) intensities to begin with, in any unit."""
+    def of(
+        cls,
+        lines: LineChoice,
+        phases: Sequence[Phase],
+        first: NDArray[np.float64],
+        whole: NDArray[np.bool_] | None = None,
+    ) -> ExtractedIntensities:
+        """Intensities that begin at `first` (m,), in any unit.
+
+        whole : (m,) lines that lie wholly in the patterns; by default all. A line cut off by the end of the range is
+        known badly, and in the unit of the scale its error would be everyone's.
+        """
         m = lines.phase.size
         start = np.array(first, dtype=np.float64)
-        gauge = np.array([lines.phase == phase for phase in range(len(phases))], dtype=np.float64)
-        for row in gauge:
-            own = row > 0.0
-            total = float(start[own].sum())
-            start[own] = start[own] / total if total > 0.0 else 1.0 / max(int(own.sum()), 1)
+        gauge = np.zeros((len(phases), m))
+        for phase, row in enumerate(gauge):
+            own = lines.phase == phase
+            unit = own if whole is None or not (own & whole).any() else own & whole
+            row[unit] = 1.0
+            total = float(start[unit].sum())
+            start[own] = start[own] / total if total > 0.0 else 1.0 / max(int(unit.sum()), 1)
         labels = tuple(
             f"{phases[phase].name} intensity ({hkl[0]} {hkl[1]} {hkl[2]})"
             for phase, hkl in zip(lines.phase.tolist(), lines.hkl.tolist(), strict=True)
@@ -65,6 +77,11 @@ class ExtractedIntensities:
     def derivative(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
         """(m, n) of `relative` with respect to the variables."""
         return np.eye(variables.size)
+
+    @property
+    def unit(self) -> NDArray[np.bool_]:
+        """(m,) lines whose sum is the unit of their phase's scale."""
+        return np.asarray(self.gauge.sum(axis=0) > 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +139,11 @@ class StructureIntensities:
             step[j] = _STEP
             columns[:, j] = (self.relative(variables + step) - self.relative(variables - step)) / (2.0 * _STEP)
         return columns
+
+    @property
+    def unit(self) -> NDArray[np.bool_]:
+        """(m,) lines whose sum, without orientation, is the unit of their phase's scale."""
+        return np.ones(self.base.size, dtype=np.bool_)
 
 
 IntensityModel = ExtractedIntensities | StructureIntensities

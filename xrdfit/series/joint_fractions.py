@@ -82,14 +82,14 @@ def _volume(slots: NDArray[np.float64], phase: int) -> float:
 def _from_structures(series: JointSeries, active: Sequence[int]) -> NDArray[np.float64] | None:
     """Formula units in the cell over the calculated intensity of a unit of volume, where all active phases have atoms.
 
-    A scale is the area of all lines together, so that the scale over the calculated sum is the irradiated volume.
+    A scale is the area of the lines of its unit together: over their calculated sum it is the irradiated volume.
     """
     layout = series.chain.layout
     factors = []
     for number in active:
         phase: Phase = layout.model.phases[number]
         units = None if phase.structure is None else phase.structure.formula_units
-        hkl = layout.lines.hkl[layout.lines.phase == number]
+        hkl = layout.lines.hkl[(layout.lines.phase == number) & layout.intensities.unit]
         if not len(hkl):
             only = [other == number for other in range(layout.n_phases)]
             points = series.chain.scans[0].prepared.points

@@ -16,6 +16,9 @@ from xrdfit.series.scopes import settle_joint_scopes
 from xrdfit.series.sequential import SequentialSeries
 from xrdfit.series.state import Status
 
+# Distance from the ends of the range, in FWHM, from which on a line is whole.
+_WHOLE = 2.0
+
 
 def readable_scans(series: SequentialSeries) -> dict[int, PreparedScan]:
     """Every scan that has points to fit."""
@@ -78,7 +81,7 @@ def series_model(
         model=model,
         scopes=scopes,
         lines=lines,
-        intensities=_first_intensities(series, settings, lines),
+        intensities=_first_intensities(series, settings, lines, values[usable[0]], prepared[usable[0]]),
         prepared=prepared,
         times=stack.times,
         middle=middle,
@@ -87,7 +90,13 @@ def series_model(
     )
 
 
-def _first_intensities(series: SequentialSeries, settings: RefineSettings, lines: LineChoice) -> IntensityModel:
+def _first_intensities(
+    series: SequentialSeries,
+    settings: RefineSettings,
+    lines: LineChoice,
+    values: NDArray[np.float64],
+    scan: PreparedScan,
+) -> IntensityModel:
     phases = series.fitter.model.phases
     if settings.intensities == "structure":
         return StructureIntensities.of(lines, phases, series.fitter.model.instrument)
@@ -97,7 +106,11 @@ def _first_intensities(series: SequentialSeries, settings: RefineSettings, lines
         for line in np.flatnonzero(lines.phase == phase):
             h, k, m = (int(index) for index in lines.hkl[line])
             first[line] = reference.get((h, k, m), 0.0)
-    return ExtractedIntensities.of(lines, phases, first)
+    placed = series.fitter.model.place(values, lines)
+    margin = _WHOLE * (placed.gauss + placed.lorentz)
+    two_theta = scan.points.two_theta
+    whole = (placed.position - margin > two_theta[0]) & (placed.position + margin < two_theta[-1])
+    return ExtractedIntensities.of(lines, phases, first, whole.all(axis=1))
 
 
 def _weighted_median(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float:

@@ -131,12 +131,11 @@ def column_units(model: PatternModel, names: Sequence[str]) -> dict[str, str]:
     """Unit of every column; empty for numbers without one."""
     table = {spec.name: spec.unit for spec in model.table}
     fixed = {"time_s": "s", "voltage_V": "V", "capacity_mAh": "mA h"}
+    fixed |= {f"{phase.name}_volume": "Å^3" for phase in model.phases}
     units = {}
     for name in names:
         base = name.removesuffix("_esd")
-        if base.endswith("_volume"):
-            units[name] = "Å^3"
-        elif base.endswith(("_scale", "_scale_upper95")):
+        if base.endswith(("_scale", "_scale_upper95")):
             units[name] = "intensity deg"
         else:
             units[name] = fixed.get(base, table.get(base, ""))

@@ -17,7 +17,8 @@ from xrdfit.fit import TiedParameters, prepare_scan
 from xrdfit.model import Background, Instrument, LineChoice, PatternModel
 from xrdfit.series.chain import Chain, SeriesModel, make_problem, mid_times
 from xrdfit.series.intensities import ExtractedIntensities, IntensityModel
-from xrdfit.series.joint import Blocks, JointProblem, JointSolution, minimise_joint
+from xrdfit.series.joint import JointSolution, minimise_joint
+from xrdfit.series.joint_problem import Blocks, JointProblem
 from xrdfit.series.layout import SeriesState
 from xrdfit.series.scopes import settle_joint_scopes
 

@@ -14,7 +14,7 @@ from xrdfit.kernels.block_arrow import invert_block_arrow
 from xrdfit.model import LineChoice, NoiseModel, PatternModel, select_points
 from xrdfit.series.chain import Chain, SeriesModel, first_state, list_lines, make_problem, mid_times
 from xrdfit.series.intensities import ExtractedIntensities, geometry_factor
-from xrdfit.series.joint import assemble
+from xrdfit.series.joint_problem import assemble
 from xrdfit.series.layout import SeriesState
 from xrdfit.series.scopes import settle_joint_scopes
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from xrdfit.data import RefineSettings, ScanTimes
 from xrdfit.fit import PreparedScan, ScanObjective, TiedParameters, start_values
 from xrdfit.model import LineChoice, PatternModel
-from xrdfit.series.drift import drift_basis
+from xrdfit.series.drift import drift_basis, is_polynomial
 from xrdfit.series.intensities import IntensityModel
-from xrdfit.series.joint import JointProblem, Priors
+from xrdfit.series.joint_problem import JointProblem, Priors
 from xrdfit.series.joint_scan import JointScan, ScanClock
 from xrdfit.series.layout import Layout, SeriesState
 from xrdfit.series.scopes import JointScopes
@@ -180,6 +180,10 @@ def _priors(layout: Layout, settings: RefineSettings) -> Priors:
             said = settings.overrides.get(layout.model.table.names[row])
             if said is not None and said.prior is not None:
                 mean[i], weight[i] = said.prior[0], 1.0 / said.prior[1] ** 2
+    for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
+        said = settings.overrides.get(layout.model.table.names[row])
+        if said is not None and said.prior is not None and is_polynomial(basis):
+            shared[where.start], shared_weight[where.start] = said.prior[0], 1.0 / said.prior[1] ** 2
     return Priors(local=local, local_weight=local_weight, shared=shared, shared_weight=shared_weight)
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from xrdfit.data import RefineSettings
 from xrdfit.model import PatternModel
 from xrdfit.series.chain import Chain, SeriesModel, first_state, make_problem, mid_times
-from xrdfit.series.joint import JointProblem, JointSolution, minimise_joint
+from xrdfit.series.joint import TOLERANCE, JointSolution, minimise_joint
 from xrdfit.series.joint_errors import JointErrors, blur, joint_errors
+from xrdfit.series.joint_problem import JointProblem
 from xrdfit.series.joint_scan_fit import JointScanFit
 from xrdfit.series.joint_start import readable_scans, scan_values, series_model, series_values
 from xrdfit.series.layout import SeriesState
@@ -33,7 +34,9 @@ _Z_BEYOND_DOUBT = 40.0
 # A cell found vague so often in one scan stays held there, or it would come and go for ever.
 _OFTEN = 2
 # Rounds in which phases may still change between refined and held, and the spread of intensities settle.
-_MAX_ROUNDS = 6
+_MAX_ROUNDS = 8
+# Fall in the merit that may be left while phases still change.
+_ROUGH = 1e-2
 _MAX_SPREAD_ROUNDS = 12
 # The spread has settled when it changes by less than this part.
 _SETTLED = 0.02
@@ -115,7 +118,7 @@ class JointSeries:
             return False
         records = self.sequential.records
         prepared = readable_scans(self.sequential)
-        usable = self._in_time(i for i in prepared if records[i].usable)
+        usable = self.in_time(i for i in prepared if records[i].usable)
         if not usable:
             return False
         values = {i: scan_values(self.sequential, i) for i in prepared}
@@ -136,22 +139,27 @@ class JointSeries:
         return True
 
     def _settle(self, usable: list[int], aside: list[int], status: Statuses, start: SeriesState) -> None:
-        """Fit, decide on phases and scans, and fit again until nothing changes."""
+        """Fit, decide on phases and scans, and fit again until nothing changes; only then to the last digit."""
         assert self._model is not None
+        tolerance = _ROUGH
         for round_ in range(_MAX_ROUNDS):
             chain = self._model.chain(usable, deviations=self.regime.deviations)
-            self._fit_together(chain, start, status)
+            if round_ == _MAX_ROUNDS - 1:
+                tolerance = TOLERANCE
+            self._fit_together(chain, start, status, tolerance)
             decided = {i: self._decide(i) for i in usable}
             poor = self._poor(usable) if len(usable) > 2 else []
             for index in aside:
                 self._fit_alone(index)
             back = [i for i in aside if not self._poor([i])]
-            if (_refined(decided) == _refined(status) and not poor and not back) or round_ == _MAX_ROUNDS - 1:
+            settled = _refined(decided) == _refined(status) and not poor and not back
+            if tolerance == TOLERANCE and (settled or round_ == _MAX_ROUNDS - 1):
                 self._name(decided)
                 break
+            tolerance = TOLERANCE if settled else _ROUGH
             status = decided | {i: self._decide(i) for i in back}
             aside = sorted((set(aside) | set(poor)) - set(back))
-            usable = self._in_time((set(usable) - set(poor)) | set(back))
+            usable = self.in_time((set(usable) - set(poor)) | set(back))
             status = {i: status[i] for i in usable}
             start = self._state_of(usable)
             self._take_back(start, usable, status)
@@ -224,10 +232,10 @@ class JointSeries:
         self._vague.clear()
         self._settle(indices, aside, {i: found.get(i, self.fits[i].status) for i in indices}, start)
 
-    def _fit_together(self, chain: Chain, start: SeriesState, status: Statuses) -> None:
+    def _fit_together(self, chain: Chain, start: SeriesState, status: Statuses, tolerance: float) -> None:
         self._hold(chain, start, status)
         problem = self._problem(chain, start, status, shared=True)
-        solution = minimise_joint(problem, start)
+        solution = minimise_joint(problem, start, tolerance=tolerance)
         errors = joint_errors(chain, solution, self.settings)
         self._main = (chain, problem, solution, errors)
         self._keep(chain, solution, errors, status, alone=False)
@@ -352,7 +360,7 @@ class JointSeries:
             )
             self.fits[index] = replace(fit, status=known)
 
-    def _in_time(self, indices: Iterable[int]) -> list[int]:
+    def in_time(self, indices: Iterable[int]) -> list[int]:
         """Scans in the order in which they were measured, whatever their order in the stack."""
         return sorted(indices, key=lambda i: (self._middle(i), i))
 

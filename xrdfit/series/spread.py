@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.series.chain import Chain
-from xrdfit.series.joint import JointProblem, JointSolution, assemble
+from xrdfit.series.joint import JointSolution
 from xrdfit.series.joint_errors import JointErrors
+from xrdfit.series.joint_problem import JointProblem, assemble
 from xrdfit.series.joint_scan import JointScan
 from xrdfit.series.layout import SeriesState
 from xrdfit.series.state import Status

@@ -9,8 +9,9 @@ from tests import scans, stacks
 from xrdfit.data import Drift, ParameterOverride, RefineSettings
 from xrdfit.series import joint
 from xrdfit.series.chain import Chain
-from xrdfit.series.joint import JointSolution, assemble, merit_of, minimise_joint
+from xrdfit.series.joint import JointSolution, minimise_joint
 from xrdfit.series.joint_errors import JointErrors, joint_errors
+from xrdfit.series.joint_problem import assemble, merit_of
 from xrdfit.series.layout import Layout, SeriesState
 
 PRIORS: RefineSettings = replace(

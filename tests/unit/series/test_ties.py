@@ -9,8 +9,9 @@ from tests import stacks
 from xrdfit.data import ParameterOverride
 from xrdfit.fit import TiedParameters
 from xrdfit.series.chain import Chain
-from xrdfit.series.joint import assemble, merit_of, minimise_joint
+from xrdfit.series.joint import minimise_joint
 from xrdfit.series.joint_errors import joint_errors, parameter_covariance
+from xrdfit.series.joint_problem import assemble, merit_of
 from xrdfit.series.joint_scan import JointScan
 from xrdfit.series.layout import SeriesState
 

@@ -87,6 +87,19 @@ def _prior_problems(spec: ParameterSpec, settings: RefineSettings) -> Iterator[P
             found=f"found prior of {spec.name}, whose scope is fixed",
             todo="give it another scope in [refine.scope], or remove the prior",
         )
+    if (
+        said is not None
+        and said.prior is not None
+        and scope == "drift"
+        and settings.drift.get(spec.name, Drift()).knots
+    ):
+        yield mistake(
+            Code.CONFLICT,
+            "a prior of a drift is one of its mean, which a spline has no coefficient for",
+            where=f"refine.parameters.{spec.name}.prior",
+            found=f"found prior of {spec.name}, whose drift has knots",
+            todo="write order in place of knots, or remove the prior",
+        )
 
 
 def _start_problems(name: str, start: float, settings: RefineSettings) -> Iterator[Problem]:

@@ -26,6 +26,18 @@ def drift_basis(time: NDArray[np.float64], drift: Drift) -> NDArray[np.float64]:
     return np.asarray(BSpline.design_matrix(scaled, knots, _DEGREE).toarray())
 
 
+def is_polynomial(basis: NDArray[np.float64]) -> bool:
+    """Whether these functions (N, k) are polynomials: the first of them is 1, its coefficient the mean."""
+    return bool((basis[:, 0] == 1.0).all())
+
+
+def fitting_drift(drift: Drift, n_times: int) -> Drift:
+    """The drift itself, or the fullest that has no more coefficients than there are times to tell them."""
+    if n_coefficients(drift) <= n_times:
+        return drift
+    return Drift(knots=n_times - _DEGREE - 1) if drift.knots and n_times > _DEGREE + 1 else Drift(order=n_times - 1)
+
+
 def n_coefficients(drift: Drift) -> int:
     """How many coefficients a drift has."""
     return drift.knots + _DEGREE + 1 if drift.knots else drift.order + 1

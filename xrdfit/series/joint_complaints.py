@@ -41,4 +41,8 @@ def joint_complaints(series: JointSeries, fit: JointScanFit) -> list[str]:
             messages.append(f"{spec.name} at its limit ({value:.5g})")
         elif fit.errors.blind[fit.position, i]:
             messages.append(f"{spec.name} not determined ({value:.5g})")
+    for row, _ in layout.drifts:
+        lower, upper = layout.room(row, series.settings.overrides)
+        if not lower <= fit.values[row] <= upper:
+            messages.append(f"{table.names[row]} drifts beyond its limits ({fit.values[row]:.5g})")
     return messages

@@ -119,8 +119,10 @@ def fill_fractions(rows: Rows, series: JointSeries, scans: Sequence[int], found:
         rows[index]["amount_esd"] = float(found.amount_esd[row])
 
 
-def fraction_notes(found: PhaseFractions | None) -> list[str]:
+def fraction_notes(found: PhaseFractions | None, series: JointSeries) -> list[str]:
     """Where the fractions come from, or why there are none."""
+    if all(phase.role != "active" for phase in series.model.phases):
+        return ["fractions: not determined, no phase is active"]
     if found is None:
         return ["fractions: not determined, line intensities are free in every scan; apparent_share is no fraction"]
     if not found.determined:

@@ -46,9 +46,10 @@ def sweep_share(clock: ScanClock, used: NDArray[np.bool_]) -> NDArray[np.float64
     time = clock.start + (clock.end - clock.start) * (np.flatnonzero(used) + 0.5) / used.size
     share = np.zeros((3, time.size))
     early = time < clock.middle
-    if clock.before is not None:
+    # A scan that claims to have been measured at the same time is no neighbour to interpolate to.
+    if clock.before is not None and clock.before < clock.middle:
         share[BEFORE, early] = (clock.middle - time[early]) / (clock.middle - clock.before)
-    if clock.after is not None:
+    if clock.after is not None and clock.after > clock.middle:
         share[AFTER, ~early] = (time[~early] - clock.middle) / (clock.after - clock.middle)
     share[OWN] = 1.0 - share[BEFORE] - share[AFTER]
     return share

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from xrdfit.data import Outcome, RefineSettings
 from xrdfit.fit import PreparedScan, TiedParameters
 from xrdfit.model import LineChoice
 from xrdfit.series.chain import SeriesModel, list_lines, mid_times
+from xrdfit.series.drift import fitting_drift
 from xrdfit.series.intensities import ExtractedIntensities, IntensityModel, StructureIntensities
 from xrdfit.series.scopes import settle_joint_scopes
 from xrdfit.series.sequential import SequentialSeries
@@ -77,6 +79,8 @@ def series_model(
     lines = list_lines(model, [values[i] for i in usable], [prepared[i] for i in usable], present)
     middle = mid_times(stack.times, len(stack))
     scopes = settle_joint_scopes(model, settings, absent=absent)
+    n_times = np.unique(middle[usable]).size
+    scopes = replace(scopes, drifts=tuple((row, fitting_drift(drift, n_times)) for row, drift in scopes.drifts))
     return SeriesModel(
         model=model,
         scopes=scopes,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xrdfit.data import ParameterOverride
 from xrdfit.fit import TiedParameters
 from xrdfit.model import LineChoice, PatternModel
+from xrdfit.series.drift import is_polynomial
 from xrdfit.series.intensities import IntensityModel
 
 
@@ -127,12 +128,20 @@ class Layout:
         own[self.deviation] = (self.lines.phase == phase)[: self.deviation.stop - self.deviation.start]
         return own
 
+    def room(self, row: int, overrides: Mapping[str, ParameterOverride]) -> tuple[float, float]:
+        """Limits of a parameter: the recipe's, or those of the table."""
+        spec = self.model.table.specs[row]
+        said = overrides.get(spec.name, ParameterOverride())
+        return spec.lower if said.min is None else said.min, spec.upper if said.max is None else said.max
+
     def limits(
         self, overrides: Mapping[str, ParameterOverride]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Lower and upper of the local (n_local,), lower and upper of the shared variables (n_shared,).
 
-        Scales may go below zero: only then is the error of a phase that is not there symmetric about zero.
+        Scales may go below zero: only then is the error of a phase that is not there symmetric about zero. Of a drift,
+        the mean and the coefficients of a spline keep within the parameter's limits, the other coefficients of a
+        polynomial within half of their distance.
         """
         lower = np.full(self.n_local, -np.inf)
         upper = np.full(self.n_local, np.inf)
@@ -140,10 +149,13 @@ class Layout:
         shared_upper = np.full(self.n_shared, np.inf)
         for chosen, low, high in ((self.local, lower, upper), (self.series, shared_lower, shared_upper)):
             for i, row in enumerate(chosen):
-                spec = self.model.table.specs[row]
-                said = overrides.get(spec.name, ParameterOverride())
-                low[i] = spec.lower if said.min is None else said.min
-                high[i] = spec.upper if said.max is None else said.max
+                low[i], high[i] = self.room(int(row), overrides)
+        for (row, basis), where in zip(self.drifts, self.drift_slices, strict=True):
+            least, most = self.room(row, overrides)
+            shared_lower[where], shared_upper[where] = least, most
+            if is_polynomial(basis):
+                further = slice(where.start + 1, where.stop)
+                shared_lower[further], shared_upper[further] = -0.5 * (most - least), 0.5 * (most - least)
         lower[self.deviation] = 0.0
         shared_lower[self.intensity] = self.intensities.lower
         shared_upper[self.intensity] = self.intensities.upper

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from xrdfit.data import Drift
 from xrdfit.model import PatternModel
+from xrdfit.series.drift import n_coefficients
 from xrdfit.series.joint_series import JointSeries
 from xrdfit.series.sequential import SequentialSeries
 
@@ -35,7 +37,7 @@ def joint_notes(series: JointSeries) -> list[str]:
     layout, errors, solution = series.chain.layout, series.errors, series.solution
     model = layout.model
     notes = [
-        f"{len(series.chain.scans)} scans refined together: {solution.iterations} iterations, intensities: "
+        f"{_count(len(series.chain.scans))} refined together: {solution.iterations} iterations, intensities: "
         f"{series.settings.intensities}",
         "esds: marginal covariance of the whole series, what the scans share included; scaling: "
         f"{series.settings.esd_scaling}",
@@ -53,11 +55,27 @@ def joint_notes(series: JointSeries) -> list[str]:
     for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
         spec = model.table.specs[row]
         course = basis @ solution.state.shared[where]
+        wanted, found = n_coefficients(series.settings.drift.get(spec.name, Drift())), basis.shape[1]
+        if found < wanted:
+            fewer = "a constant" if found == 1 else f"a drift with {found} coefficients"
+            notes.append(
+                f"{spec.name}: a drift with {wanted} coefficients is more than the times of {_count(len(basis))} can tell; "
+                f"{fewer} in its place"
+            )
+        word = ""
+        if errors.blind_shared[where].any():
+            word = ", not determined by the series"
+        elif not solution.free_shared[where].all():
+            word = ", at its limit"
         notes.append(
-            f"{spec.name}: drifts with {basis.shape[1]} coefficients, {course[0]:.4g} to {course[-1]:.4g} {spec.unit}"
+            f"{spec.name}: drifts with {found} coefficients, {course[0]:.4g} to {course[-1]:.4g} {spec.unit}{word}"
         )
     moving = {model.table.names[row] for row in layout.rows}
     return notes + _of_both(series.sequential, model, [name for name in _COLLINEAR if name in moving])
+
+
+def _count(n_scans: int) -> str:
+    return "1 scan" if n_scans == 1 else f"{n_scans} scans"
 
 
 def _of_both(series: SequentialSeries, model: PatternModel, shifting: list[str]) -> list[str]:

@@ -139,14 +139,17 @@ def _refine_jointly(
 ) -> _Remarks:
     series = JointSeries(sequential=_sequential(job, model, scans, finished, progress), settings=job.settings)
     if not series.run():
+        for index in (i for i in scans if i not in finished.rows):
+            finished.add(index, joint_summary(model, series, index, {}))
         raise finished.nothing_fitted()
     unseen = tests_of_unseen(series)
     for index in scans:
         finished.add(index, joint_summary(model, series, index, unseen))
-    fractions = joint_fractions(series, scans, unseen)
+    in_time = series.in_time(scans)
+    fractions = joint_fractions(series, in_time, unseen)
     if fractions is not None:
-        fill_fractions(finished.rows, series, scans, fractions)
-    notes = [*joint_notes(series), *fraction_notes(fractions), *correlation_notes(series)]
+        fill_fractions(finished.rows, series, in_time, fractions)
+    notes = [*joint_notes(series), *fraction_notes(fractions, series), *correlation_notes(series)]
     return notes, warnings_of(series)
 
 

@@ -66,7 +66,9 @@ def _scope(spec: ParameterSpec, settings: RefineSettings, default: ScopeName) ->
     """What the recipe says of a parameter, or the default."""
     said = settings.overrides.get(spec.name)
     scope = settings.scope.get(spec.name, default)
-    if said is not None and said.vary is not None and spec.name not in settings.scope:
-        # `vary = true` frees what is fixed by default; `vary = false` fixes whatever the scope.
-        scope = "fixed" if not said.vary else "scan" if scope == "fixed" else scope
-    return "fixed" if said is not None and said.expr is not None else scope
+    if said is None:
+        return scope
+    if said.vary is False or said.expr is not None:
+        return "fixed"
+    # `vary = true` frees what is fixed by default.
+    return "scan" if said.vary and scope == "fixed" and spec.name not in settings.scope else scope

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,7 +39,7 @@ class UnitCell:
     def __post_init__(self) -> None:
         wrong = [
             f"{name} = {value:g} {unit}"
-            for name, value, limit, unit in zip(CELL_NAMES, astuple(self), _LIMITS, _UNITS, strict=True)
+            for name, value, limit, unit in zip(CELL_NAMES, self.lengths_angles.tolist(), _LIMITS, _UNITS, strict=True)
             if not 0.0 < value < limit
         ]
         if wrong:
@@ -51,7 +51,7 @@ class UnitCell:
     @property
     def lengths_angles(self) -> NDArray[np.float64]:
         """(6,) a, b, c in Å, alpha, beta, gamma in deg."""
-        return np.array(astuple(self), dtype=np.float64)
+        return np.array([self.a, self.b, self.c, self.alpha, self.beta, self.gamma], dtype=np.float64)
 
     @property
     def volume(self) -> float:
@@ -81,7 +81,7 @@ def _metric(cell: UnitCell) -> tuple[NDArray[np.float64], float]:
     """
     a, b, c = cell.a, cell.b, cell.c
     # Degrees of right angles have cosines of 6e-17, which would leave traces of zero in every d-spacing.
-    cos_alpha, cos_beta, cos_gamma = (0.0 if x == 90.0 else float(np.cos(np.radians(x))) for x in astuple(cell)[3:])
+    cos_alpha, cos_beta, cos_gamma = (0.0 if x == 90.0 else float(np.cos(np.radians(x))) for x in (cell.alpha, cell.beta, cell.gamma))
     metric = np.array(
         [
             [a * a, a * b * cos_gamma, a * c * cos_beta],

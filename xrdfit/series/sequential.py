@@ -23,7 +23,7 @@ from xrdfit.series.presence import (
 from xrdfit.series.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
 from xrdfit.series.selection import gains, mean_width
 from xrdfit.series.state import ScanRecord, Status
-from xrdfit.series.survey import Survey, survey, survey_indices
+from xrdfit.series.survey import LEAST_SURVEYED, MAX_SURVEYED, Survey, survey, survey_indices
 
 Progress = Callable[[int, int, str], None]
 
@@ -93,7 +93,8 @@ class SequentialSeries:
         self.finisher = self.fitter
         exploring = replace(self.settings, solver="compiled", extraction="joint")
         self.fitter = replace(self.fitter, settings=exploring)
-        chosen = survey_indices(self.scans)
+        enough = MAX_SURVEYED if passes > 1 else max(len(self.scans) // 3, LEAST_SURVEYED)
+        chosen = survey_indices(self.scans, min(enough, MAX_SURVEYED))
         prepared = {}
         for index in chosen:
             scan = self.prepare(index)

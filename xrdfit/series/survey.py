@@ -15,6 +15,8 @@ from xrdfit.series.state import ScanRecord, Status
 from xrdfit.series.widths import observed_fwhm, with_first_widths
 
 MAX_SURVEYED = 24
+# Where the pass is but a start for something else, a third of the scans will do, though not fewer than these.
+LEAST_SURVEYED = 10
 # Scans of each phase from which the parameters of scope `series` are found.
 _SCANS_A_PHASE = 4
 _SERIES_ROUNDS = 20
@@ -42,11 +44,11 @@ class Survey:
     found: tuple[bool, ...]
 
 
-def survey_indices(scans: Sequence[int]) -> list[int]:
-    """Evenly spread scans, first and last among them."""
-    if len(scans) <= MAX_SURVEYED:
+def survey_indices(scans: Sequence[int], count: int = MAX_SURVEYED) -> list[int]:
+    """So many evenly spread scans, first and last among them."""
+    if len(scans) <= count:
         return list(scans)
-    return [scans[int(i)] for i in np.unique(np.linspace(0, len(scans) - 1, MAX_SURVEYED).round())]
+    return [scans[int(i)] for i in np.unique(np.linspace(0, len(scans) - 1, count).round())]
 
 
 def survey(fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDArray[np.float64]) -> Survey | None:

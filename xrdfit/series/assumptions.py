@@ -11,12 +11,15 @@ from xrdfit.series.between import BetweenLines
 from xrdfit.series.criticism import ResidualCritic
 from xrdfit.series.joint_series import JointSeries
 from xrdfit.series.scope_test import ScopeTest, scope_tests
+from xrdfit.series.spread import SpreadTest
 from xrdfit.series.state import Status
 from xrdfit.series.unexplained import UnexplainedLine
 
 # Spread of intensities below which shared ones do no harm that anyone could see, however significant.
 _HARMLESS = 0.01
 _LINE_Z = 5.0
+# Correlation between successive scans above which deviations drift; below 1 less that, they jump.
+_DRIFTS = 0.7
 
 
 def warnings_of(series: JointSeries) -> list[str]:
@@ -45,10 +48,16 @@ def _spread_warnings(series: JointSeries) -> Iterator[str]:
             "W401",
             "intensities change from scan to scan",
             phase.name,
-            f"found a relative spread of {test.spread[number]:.1%} (z {test.z[number]:.0f}), clearest in "
-            f"({h} {k} {m}): {test.line_spread[worst]:.1%}, against 0",
+            f"found a relative spread of {test.spread[number]:.1%} (z {test.z[number]:.0f}), {_course(test, number)}, "
+            f"clearest in ({h} {k} {m}): {test.line_spread[worst]:.1%}, against 0",
             'write intensities = "hierarchical"',
         )
+
+
+def _course(test: SpreadTest, phase: int) -> str:
+    if test.persistence[phase] > _DRIFTS:
+        return "drifting, as texture or beam damage do"
+    return "jumping, as coarse grains do" if test.persistence[phase] < 1.0 - _DRIFTS else "partly drifting"
 
 
 def _scope_warnings(series: JointSeries) -> Iterator[str]:
@@ -183,36 +192,3 @@ def _between(series: JointSeries, critic: ResidualCritic, first: list[int], seco
     return critic.between_lines(
         fwhm=_typical_fwhm(series), first=one, second=two, area=area, known_positions=_positions(series)
     )
-
-
-def correlation_notes(series: JointSeries, limit: float = 0.9) -> list[str]:
-    """Pairs of shared variables, and of a scan's own, whose errors correlate more than `limit` over the series."""
-    layout, errors = series.chain.layout, series.errors
-    n = layout.rows.size - layout.local.size
-    notes = _pairs(errors.shared[:n, :n], layout.shared_names[:n], limit, "over the series")
-    names = [layout.model.table.names[row] for row in layout.local]
-    total = np.zeros((len(names), len(names)))
-    counted = np.zeros_like(total)
-    for position in range(len(series.chain.indices)):
-        covariance = errors.covariance(position)[: len(names), : len(names)]
-        root = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-        there = np.outer(root, root) > 0.0
-        total[there] += np.abs(covariance[there] / np.outer(root, root)[there])
-        counted += there
-    mean = np.divide(total, counted, out=np.zeros_like(total), where=counted > 0)
-    np.fill_diagonal(mean, 1.0)
-    quiet = np.array([name.startswith(("background", "hump")) for name in names])
-    mean[np.ix_(quiet, quiet)] = 0.0
-    return notes + _pairs(mean, names, limit, "in the mean over the scans")
-
-
-def _pairs(matrix: NDArray[np.float64], names: tuple[str, ...] | list[str], limit: float, where: str) -> list[str]:
-    root = np.sqrt(np.maximum(np.diag(matrix), 0.0))
-    scale = np.outer(root, root)
-    correlation = np.divide(matrix, scale, out=np.zeros_like(matrix), where=scale > 0.0)
-    return [
-        f"{names[i]} and {names[j]} correlate by {correlation[i, j]:+.3f} {where}"
-        for i in range(len(names))
-        for j in range(i)
-        if abs(correlation[i, j]) > limit
-    ]

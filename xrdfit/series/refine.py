@@ -13,12 +13,13 @@ from xrdfit.data import ScanResult, SeriesResult
 from xrdfit.errors import InputError, NoResultError, Problem
 from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
-from xrdfit.series.assumptions import correlation_notes, warnings_of
+from xrdfit.series.assumptions import warnings_of
 from xrdfit.series.columns import column_units, scan_row, series_columns
 from xrdfit.series.joint_fractions import fill_fractions, fraction_notes, joint_fractions
 from xrdfit.series.joint_series import JointSeries
 from xrdfit.series.joint_summary import joint_summary
 from xrdfit.series.notes import joint_notes, sequential_notes
+from xrdfit.series.remarks import composition_notes, correlation_notes, intensity_notes
 from xrdfit.series.scanfit import ScanFitter
 from xrdfit.series.scopes import settle_scopes
 from xrdfit.series.sequential import Progress, SequentialSeries
@@ -149,7 +150,8 @@ def _refine_jointly(
     fractions = joint_fractions(series, in_time, unseen)
     if fractions is not None:
         fill_fractions(finished.rows, series, in_time, fractions)
-    notes = [*joint_notes(series), *fraction_notes(fractions, series), *correlation_notes(series)]
+    notes = [*joint_notes(series), *intensity_notes(series), *fraction_notes(fractions, series)]
+    notes += [*composition_notes(series, finished.rows.values()), *correlation_notes(series)]
     return notes, warnings_of(series)
 
 

@@ -36,6 +36,8 @@ class SpreadTest:
     spread, upper95 : (P,) estimate, 0 where noise explains everything, and one-sided 95 % limit.
     z : (P,) score over its standard deviation, NaN where the phase is in too few scans.
     line_z, line_spread : (m,) the same for every line by itself.
+    persistence : (P,) correlation of a line's deviation with that in the next scan: near 1 where intensities drift
+        (texture, beam damage), near 0 where they jump (coarse grains).
     """
 
     spread: NDArray[np.float64]
@@ -43,6 +45,7 @@ class SpreadTest:
     z: NDArray[np.float64]
     line_z: NDArray[np.float64]
     line_spread: NDArray[np.float64]
+    persistence: NDArray[np.float64]
 
     @property
     def holds(self) -> NDArray[np.bool_]:
@@ -92,6 +95,8 @@ def spread_test(
     excess, information = np.zeros(m), np.zeros(m)
     phase_excess, phase_information = np.zeros(layout.n_phases), np.zeros(layout.n_phases)
     scans_with = np.zeros(layout.n_phases)
+    scores = np.full((len(wide.scans), m), np.nan)
+    noise = np.full((len(wide.scans), m), np.nan)
     for position in range(len(wide.scans)):
         own = np.flatnonzero(solution.free[position])
         inner = blocks.diagonal[position][:size, :size][np.ix_(own, own)]
@@ -110,6 +115,7 @@ def spread_test(
             scans_with[phase] += 1
             phase_excess[phase] += float(np.sum(score[lines] ** 2) - np.trace(part))
             phase_information[phase] += float(np.sum(part * part))
+            scores[position, lines], noise[position, lines] = score[lines], np.diag(part)
             excess[lines] += score[lines] ** 2 - np.diag(part)
             information[lines] += np.diag(part) ** 2
     z = _ratio(phase_excess, np.sqrt(2.0 * phase_information))
@@ -120,7 +126,17 @@ def spread_test(
         z=np.where(scans_with > 1, z, np.nan),
         line_z=_ratio(excess, np.sqrt(2.0 * information)),
         line_spread=np.sqrt(np.maximum(_ratio(excess, information), 0.0)),
+        persistence=np.array([_persistence(scores, noise, layout.lines.phase == p) for p in range(layout.n_phases)]),
     )
+
+
+def _persistence(scores: NDArray[np.float64], noise: NDArray[np.float64], lines: NDArray[np.bool_]) -> float:
+    """Covariance of the scores (N, m) of successive scans over their variance, noise (N, m) taken out; lines : (m,)."""
+    own, own_noise = scores[:, lines], noise[:, lines]
+    both = np.isfinite(own[1:]) & np.isfinite(own[:-1])
+    product = np.where(both, own[1:] * own[:-1], 0.0).sum()
+    square = np.where(both, 0.5 * (own[1:] ** 2 + own[:-1] ** 2 - own_noise[1:] - own_noise[:-1]), 0.0).sum()
+    return float(np.clip(product / square, -1.0, 1.0)) if square > 0.0 else np.nan
 
 
 def next_spread(

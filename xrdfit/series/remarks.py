@@ -25,7 +25,7 @@ def intensity_notes(series: JointSeries) -> list[str]:
         if test.holds[number]:
             word = f"the same in all scans; a spread of more than {test.upper95[number]:.1%} would show"
         else:
-            word = f"change from scan to scan by about {test.spread[number]:.1%} (z {test.z[number]:.0f})"
+            word = f"change from scan to scan by at least {test.spread[number]:.1%} (z {test.z[number]:.0f})"
         used = series.regime.spread
         if series.regime.free:
             word += "; left free in every scan"

@@ -48,8 +48,8 @@ def _spread_warnings(series: JointSeries) -> Iterator[str]:
             "W401",
             "intensities change from scan to scan",
             phase.name,
-            f"found a relative spread of at least {test.spread[number]:.1%} (z {test.z[number]:.0f}), {_course(test, number)}, "
-            f"clearest in ({h} {k} {m}): {test.line_spread[worst]:.1%}, against 0",
+            f"found a relative spread of at least {test.spread[number]:.1%} (z {test.z[number]:.0f}), "
+            f"{_course(test, number)}, clearest in ({h} {k} {m}): {test.line_spread[worst]:.1%}, against 0",
             'write intensities = "hierarchical"',
         )
 

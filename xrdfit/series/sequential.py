@@ -11,35 +11,18 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, RefineSettings, ScanStack
 from xrdfit.errors import DataError
-from xrdfit.fit import Expected, PreparedScan, prepare_scan
-from xrdfit.series.complaints import complaints, is_poor
-from xrdfit.series.evidence import TOO_BROAD, Evidence
-from xrdfit.series.presence import (
-    Z_CELL,
-    Z_PRESENT,
-    PresenceTest,
-    presence_test,
-)
+from xrdfit.fit import PreparedScan, prepare_scan
+from xrdfit.series.complaints import is_poor
+from xrdfit.series.evidence import Evidence
 from xrdfit.series.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
-from xrdfit.series.selection import gains, mean_width
+from xrdfit.series.second_pass import FinalScan, SecondPass
 from xrdfit.series.state import ScanRecord, Status
 from xrdfit.series.survey import LEAST_SURVEYED, MAX_SURVEYED, Survey, survey, survey_indices
 
 Progress = Callable[[int, int, str], None]
 
-# A phase is taken back if R_wp without it is this much higher.
-_SPOILED = 1.2
 # Points that a fit needs beyond its parameters.
 _SPARE_POINTS = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinalScan:
-    """The last word on a scan: the fit (None where there is none), its record and the tests of presence."""
-
-    fitted: Fitted | None
-    record: ScanRecord
-    tests: tuple[PresenceTest | None, ...]
 
 
 @dataclass(slots=True)
@@ -77,9 +60,9 @@ class SequentialSeries:
         order = self.explore(passes=2)
         if not order:
             return False
-        usual = self._usual_quality()
+        again = SecondPass(series=self, usual=self._usual_quality())
         for step, index in enumerate(reversed(order)):
-            self._finish(index, self._second_pass(index, usual))
+            self._finish(index, again.refine(index))
             self._say(len(order) + step, 2 * len(order), index)
         return any(record.usable for record in self.records.values())
 
@@ -109,7 +92,7 @@ class SequentialSeries:
         self._refined = [[] for _ in self.fitter.model.phases]
         order = walk_order(self.scans, self.seen.anchor, self.settings.direction)
         for step, index in enumerate(order):
-            record = self.records[index] = self._first_pass(index)
+            record = self.records[index] = self.first_pass(index)
             for phase, known in enumerate(self._refined):
                 if record.usable and record.status[phase] == Status.REFINED:
                     insort(known, index)
@@ -169,18 +152,19 @@ class SequentialSeries:
             r_wp=np.nan,
         )
 
-    def _first_pass(self, index: int) -> ScanRecord:
+    def first_pass(self, index: int) -> ScanRecord:
+        """A scan from its nearest neighbour, or from nothing."""
         scan = self.prepare(index)
         if isinstance(scan, str):
             return self._blank(Outcome.NO_DATA, scan)
-        start, status, neighbour = self._start_from(index)
+        start, status, neighbour = self.start_from(index)
         fitted = self._ladder(scan, start, status, neighbour)
         if fitted is None:
             return self._blank(Outcome.FAILED, "no fit converged: warm, staged and cold starts tried")
         stands_out = self.fitter.stands_out(fitted)
         return record_of(fitted, outcome=Outcome.CONVERGED, message="", stands_out=stands_out)
 
-    def _start_from(
+    def start_from(
         self, index: int, *, side: int = 0
     ) -> tuple[NDArray[np.float64], tuple[Status, ...], ScanRecord | None]:
         """Start values and statuses: the nearest good scan's, absent phases as they were where last refined.
@@ -266,121 +250,6 @@ class SequentialSeries:
         if not usable:
             return np.nan, np.nan
         return float(np.median([r.gof for r in usable])), float(np.median([r.r_wp for r in usable]))
-
-    def _second_pass(self, index: int, usual: tuple[float, float]) -> FinalScan:
-        scan = self.prepare(index)
-        own = self.records[index]
-        if isinstance(scan, str):
-            return FinalScan(fitted=None, record=own, tests=())
-        if not own.usable or is_poor(own, *usual):
-            # The scans on the other side may lend what was missing on the way out.
-            again = self._first_pass(index)
-            if again.usable and not again.gof > own.gof:
-                own = self.records[index] = again
-        if not own.usable:
-            return FinalScan(fitted=None, record=own, tests=())
-        predicted = self.evidence.predicted(index, own.values)
-        status, tests = self._decide(index, scan, own, predicted)
-        best, other = self._final_fits(index, scan, own, predicted, status)
-        if status != own.status and best.fit.agreement.r_wp > _SPOILED * own.r_wp:
-            # Whatever the test says of a phase without which the pattern is not described, it is there.
-            status = tuple(
-                max(new, old) if self.evidence.is_of_usual_width(own, phase) else new
-                for phase, (new, old) in enumerate(zip(status, own.status, strict=True))
-            )
-            best, other = self._final_fits(index, scan, own, predicted, status)
-        messages = complaints(self.fitter.model, best, other, usual)
-        outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
-        if not np.isfinite(best.fit.agreement.chi2):
-            outcome = Outcome.FAILED
-        record = record_of(best, outcome=outcome, message="; ".join(messages), stands_out=own.stands_out)
-        return FinalScan(fitted=best, record=record, tests=tests)
-
-    def _final_fits(
-        self,
-        index: int,
-        scan: PreparedScan,
-        own: ScanRecord,
-        predicted: NDArray[np.float64],
-        status: tuple[Status, ...],
-    ) -> tuple[Fitted, Fitted]:
-        """The scan fitted from its own first result and from its neighbour across, the better one first."""
-        values = predicted.copy()
-        for phase, state in enumerate(status):
-            if state == Status.REFINED and own.status[phase] == Status.REFINED:
-                mine = self.fitter.model.of_phase(phase)
-                values[mine] = own.values[mine]
-        across, _, _ = self._start_from(index, side=self._far_side(index))
-        # The classical partition does not know ties; its errors must not, either.
-        assert self.finisher is not None
-        tied = self.settings.unresolved == "carried" and self.finisher.settings.extraction == "joint"
-        expected = self.evidence.expected(index, own) if tied else []
-        fits = (self._final_fit(scan, start, predicted, status, expected) for start in (values, across))
-        best, other = sorted(fits, key=lambda fitted: fitted.fit.agreement.chi2)
-        return best, other
-
-    def _decide(
-        self, index: int, scan: PreparedScan, own: ScanRecord, predicted: NDArray[np.float64]
-    ) -> tuple[tuple[Status, ...], tuple[PresenceTest | None, ...]]:
-        """Status of each phase: as first found if beyond doubt, else by the test of presence."""
-        status = list(own.status)
-        tests: list[PresenceTest | None] = [None] * len(status)
-        for phase in range(len(status)):
-            if self.evidence.is_strong(own, phase):
-                status[phase] = Status.REFINED
-                continue
-            reference = self.evidence.reference(index, phase)
-            if not reference:
-                continue
-            null = self.fitter.without(scan, own.values, status, phase)
-            test = presence_test(self.fitter.model, null, values=predicted, phase=phase, reference=reference)
-            tests[phase] = test
-            if test.z < Z_PRESENT:
-                status[phase] = Status.ABSENT
-            else:
-                status[phase] = Status.REFINED if test.z >= Z_CELL else Status.HELD
-        return tuple(status), tuple(tests)
-
-    def _far_side(self, index: int) -> int:
-        """Where the neighbour lies that the first pass did not begin from."""
-        assert self.seen is not None
-        forward = self.settings.direction == "forward" or (
-            self.settings.direction == "outward" and index >= self.seen.anchor
-        )
-        return 1 if forward else -1
-
-    def _final_fit(
-        self,
-        scan: PreparedScan,
-        start: NDArray[np.float64],
-        predicted: NDArray[np.float64],
-        status: tuple[Status, ...],
-        expected: Sequence[Expected],
-    ) -> Fitted:
-        assert self.finisher is not None
-        state = list(status)
-        values = start.copy()
-        for phase, there in enumerate(state):
-            if there != Status.REFINED:
-                own = self.fitter.model.of_phase(phase)
-                values[own] = predicted[own]
-        fit = self.finisher.fit(scan, values, state, expected=expected)
-        vague = [
-            phase
-            for phase, there in enumerate(state)
-            if there == Status.REFINED
-            and not (
-                self.fitter.readable(fit, phase)
-                and mean_width(fit, phase) <= TOO_BROAD * self.evidence.usual_width[phase]
-            )
-        ]
-        if vague:
-            for phase in vague:
-                state[phase] = Status.HELD
-                own = self.fitter.model.of_phase(phase)
-                values[own] = predicted[own]
-            fit = self.finisher.fit(scan, values, state, expected=expected)
-        return Fitted(fit=fit, status=tuple(state), significance=tuple(float(g) for g in gains(fit)))
 
 
 def _good(fitted: Fitted) -> bool:

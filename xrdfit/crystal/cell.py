@@ -81,7 +81,8 @@ def _metric(cell: UnitCell) -> tuple[NDArray[np.float64], float]:
     """
     a, b, c = cell.a, cell.b, cell.c
     # Degrees of right angles have cosines of 6e-17, which would leave traces of zero in every d-spacing.
-    cos_alpha, cos_beta, cos_gamma = (0.0 if x == 90.0 else float(np.cos(np.radians(x))) for x in (cell.alpha, cell.beta, cell.gamma))
+    angles = (cell.alpha, cell.beta, cell.gamma)
+    cos_alpha, cos_beta, cos_gamma = (0.0 if x == 90.0 else float(np.cos(np.radians(x))) for x in angles)
     metric = np.array(
         [
             [a * a, a * b * cos_gamma, a * c * cos_beta],

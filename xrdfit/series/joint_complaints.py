@@ -29,20 +29,29 @@ def joint_complaints(series: JointSeries, fit: JointScanFit) -> list[str]:
             messages.append(
                 f"{name} is strong when the scan is refined alone, but its cell is held: mistrust the others"
             )
+    return messages + _stopped(series, fit)
+
+
+def _stopped(series: JointSeries, fit: JointScanFit) -> list[str]:
+    """Cells and positions, shared ones too, that ran to a limit or that the data do not determine."""
     layout, table = fit.chain.layout, fit.chain.layout.model.table
-    free = fit.solution.free[fit.position]
-    for i, row in enumerate(layout.local):
-        spec = table.specs[row]
+    free, blind = series.solution.free_shared, series.errors.blind_shared
+    states = list(zip(layout.local, fit.solution.free[fit.position], fit.errors.blind[fit.position], strict=False))
+    states += list(zip(layout.series, free, blind, strict=False))
+    for (row, _), where in zip(layout.drifts, layout.drift_slices, strict=True):
+        states.append((row, free[where].all(), blind[where].any()))
+    drifting = [row for row, _ in layout.drifts]
+    messages = []
+    for row, moves, unseen in states:
+        spec, value = table.specs[row], fit.values[row]
         owner = [phase for phase in range(layout.n_phases) if layout.model.of_phase(phase)[row]]
-        if spec.kind not in ("cell", "position") or (owner and fit.status[owner[0]] != Status.REFINED):
+        if owner and fit.status[owner[0]] != Status.REFINED:
             continue
-        value = fit.values[row]
-        if not free[i]:
-            messages.append(f"{spec.name} at its limit ({value:.5g})")
-        elif fit.errors.blind[fit.position, i]:
-            messages.append(f"{spec.name} not determined ({value:.5g})")
-    for row, _ in layout.drifts:
         lower, upper = layout.room(row, series.settings.overrides)
-        if not lower <= fit.values[row] <= upper:
-            messages.append(f"{table.names[row]} drifts beyond its limits ({fit.values[row]:.5g})")
+        if row in drifting and not lower <= value <= upper:
+            messages.append(f"{spec.name} drifts beyond its limits ({value:.5g})")
+        elif spec.kind in ("cell", "position") and not moves:
+            messages.append(f"{spec.name} at its limit ({value:.5g})")
+        elif spec.kind in ("cell", "position") and unseen:
+            messages.append(f"{spec.name} not determined ({value:.5g})")
     return messages

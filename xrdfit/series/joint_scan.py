@@ -41,16 +41,16 @@ def sweep_share(clock: ScanClock, used: NDArray[np.bool_]) -> NDArray[np.float64
     """(3, n) how far each used point belongs to the scan before, the scan itself and the scan after.
 
     Points follow each other from low to high angle; a scale at a point is interpolated linearly between mid-times. At
-    either end of the series it stays what it is.
+    either end of the series it stays what it is, and so it does beyond the middle of a neighbour that overlaps.
     """
     time = clock.start + (clock.end - clock.start) * (np.flatnonzero(used) + 0.5) / used.size
     share = np.zeros((3, time.size))
     early = time < clock.middle
     # A scan that claims to have been measured at the same time is no neighbour to interpolate to.
     if clock.before is not None and clock.before < clock.middle:
-        share[BEFORE, early] = (clock.middle - time[early]) / (clock.middle - clock.before)
+        share[BEFORE, early] = np.minimum((clock.middle - time[early]) / (clock.middle - clock.before), 1.0)
     if clock.after is not None and clock.after > clock.middle:
-        share[AFTER, ~early] = (time[~early] - clock.middle) / (clock.after - clock.middle)
+        share[AFTER, ~early] = np.minimum((time[~early] - clock.middle) / (clock.after - clock.middle), 1.0)
     share[OWN] = 1.0 - share[BEFORE] - share[AFTER]
     return share
 

@@ -7,6 +7,7 @@ import numpy as np
 from xrdfit.data import Drift
 from xrdfit.model import PatternModel
 from xrdfit.series.drift import n_coefficients
+from xrdfit.series.intensities import StructureIntensities
 from xrdfit.series.joint_series import JointSeries
 from xrdfit.series.sequential import SequentialSeries
 
@@ -42,16 +43,13 @@ def joint_notes(series: JointSeries) -> list[str]:
         "esds: marginal covariance of the whole series, what the scans share included; scaling: "
         f"{series.settings.esd_scaling}",
     ]
-    variance = np.diag(errors.shared)
     for i, row in enumerate(layout.series):
-        spec, value = model.table.specs[row], solution.state.shared[i]
-        if errors.blind_shared[i]:
-            word = "not determined by the series"
-        elif not solution.free_shared[i]:
-            word = "at its limit"
-        else:
-            word = f"esd {np.sqrt(variance[i]):.2g}"
-        notes.append(f"{spec.name} = {value:.6g} {spec.unit}: one value for the series, {word}")
+        spec = model.table.specs[row]
+        value = f"{solution.state.shared[i]:.6g} {spec.unit}"
+        notes.append(f"{spec.name} = {value}: one value for the series, {_certainty(series, i)}")
+    if isinstance(layout.intensities, StructureIntensities):
+        for i, name in enumerate(layout.intensities.names, start=layout.intensity.start):
+            notes.append(f"{name} = {solution.state.shared[i]:.4g}: one value for the series, {_certainty(series, i)}")
     for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
         spec = model.table.specs[row]
         course = basis @ solution.state.shared[where]
@@ -59,8 +57,8 @@ def joint_notes(series: JointSeries) -> list[str]:
         if found < wanted:
             fewer = "a constant" if found == 1 else f"a drift with {found} coefficients"
             notes.append(
-                f"{spec.name}: a drift with {wanted} coefficients is more than the times of {_count(len(basis))} can tell; "
-                f"{fewer} in its place"
+                f"{spec.name}: a drift with {wanted} coefficients is more than the times of {_count(len(basis))} can "
+                f"tell; {fewer} in its place"
             )
         word = ""
         if errors.blind_shared[where].any():
@@ -72,6 +70,15 @@ def joint_notes(series: JointSeries) -> list[str]:
         )
     moving = {model.table.names[row] for row in layout.rows}
     return notes + _of_both(series.sequential, model, [name for name in _COLLINEAR if name in moving])
+
+
+def _certainty(series: JointSeries, variable: int) -> str:
+    """How well the series knows one of the shared variables."""
+    if series.errors.blind_shared[variable]:
+        return "not determined by the series"
+    if not series.solution.free_shared[variable]:
+        return "at its limit"
+    return f"esd {np.sqrt(series.errors.shared[variable, variable]):.2g}"
 
 
 def _count(n_scans: int) -> str:

@@ -246,6 +246,15 @@ def test_contradictions_between_recipe_and_data_are_told(tmp_path: Path, old: st
         job_of(tmp_path, NO_ALUMINIUM.replace(old, new))
 
 
+def test_the_mean_of_a_polynomial_has_a_prior_and_a_spline_has_none(tmp_path: Path) -> None:
+    text = NO_ALUMINIUM.replace("LFP_a = {", "zero_shift = { prior = [0.0, 0.1] }\nLFP_a = {")
+    line = text.replace('zero_shift = "scan"', 'zero_shift = { scope = "drift", order = 1 }')
+    assert job_of(tmp_path, line, 5).settings.overrides["zero_shift"].prior == (0.0, 0.1)
+    spline = text.replace('zero_shift = "scan"', 'zero_shift = { scope = "drift", knots = 1 }')
+    with pytest.raises(RecipeError, match=r"E157 .*spline .* · refine.parameters.zero_shift.prior"):
+        job_of(tmp_path, spline, 5)
+
+
 def test_a_phase_needs_a_line_in_the_range(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"E160 no reflection in the range · phase\[2\] · no line of Al"):
         job_of(tmp_path, RECIPE)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xrdfit.data import Drift
-from xrdfit.series.drift import drift_basis, n_coefficients
+from xrdfit.series.drift import drift_basis, fitting_drift, is_polynomial, n_coefficients
 
 RNG = np.random.default_rng(0)
 # Mid-times of 12 scans in s, unevenly spaced as real ones are.
@@ -73,3 +73,18 @@ def test_a_single_scan_drifts_nowhere_but_has_a_value(drift: Drift) -> None:
     basis = drift_basis(np.array([7200.0]), drift)
     assert np.isfinite(basis).all()
     assert np.abs(basis).sum() > 0.0
+
+
+@pytest.mark.parametrize("drift", DRIFTS)
+@pytest.mark.parametrize("n_times", [1, 2, 4, 5, 7, 12])
+def test_drift_keeps_what_so_many_times_can_tell(drift: Drift, n_times: int) -> None:
+    fitting = fitting_drift(drift, n_times)
+    assert n_coefficients(fitting) == min(n_coefficients(drift), n_times)
+    assert (fitting == drift) == (n_coefficients(drift) <= n_times)
+    basis = drift_basis(TIME[:n_times], fitting)
+    assert n_times == 1 or np.linalg.matrix_rank(basis) == basis.shape[1]
+
+
+@pytest.mark.parametrize("drift", DRIFTS)
+def test_polynomials_are_told_from_splines(drift: Drift) -> None:
+    assert is_polynomial(drift_basis(TIME, drift)) == (drift.knots == 0)

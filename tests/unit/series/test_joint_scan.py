@@ -18,8 +18,8 @@ CLOCK = ScanClock(start=10.0 * HOUR, end=12.0 * HOUR, before=9.0 * HOUR, after=1
 BEFORE, OWN, AFTER = range(3)
 
 
-@pytest.mark.parametrize("before", [None, 9.0, 2.0])
-@pytest.mark.parametrize("after", [None, 13.0, 30.0])
+@pytest.mark.parametrize("before", [None, 9.0, 2.0, 10.9, 11.0])
+@pytest.mark.parametrize("after", [None, 13.0, 30.0, 11.1, 11.0])
 def test_shares_of_a_point_sum_to_one(before: float | None, after: float | None) -> None:
     known = [None if time is None else time * HOUR for time in (before, after)]
     share = sweep_share(replace(CLOCK, before=known[0], after=known[1]), ALL)

@@ -119,6 +119,21 @@ def test_limits_are_the_tables_unless_the_user_says_otherwise() -> None:
     assert (shared_lower[layout.intensity] == 0.0).all()
 
 
+def test_a_drift_keeps_its_mean_within_the_limits_and_swings_by_no_more_than_their_distance() -> None:
+    layout, _ = layout_of()
+    _, _, lower, upper = layout.limits({"sample_displacement": ParameterOverride(min=-0.1, max=0.3)})
+    row = layout.model.table.index("sample_displacement")
+    (where,) = [
+        place for (drifting, _), place in zip(layout.drifts, layout.drift_slices, strict=True) if drifting == row
+    ]
+    np.testing.assert_allclose(lower[where], [-0.1, -0.2, -0.2])
+    np.testing.assert_allclose(upper[where], [0.3, 0.2, 0.2])
+    splines = replace(SETTINGS, drift={"sample_displacement": Drift(knots=1)})
+    spline = stacks.known_stack(5, settings=splines).chain().layout
+    _, _, lower, upper = spline.limits({"sample_displacement": ParameterOverride(min=-0.1, max=0.3)})
+    assert (lower[spline.drift_slices[0]] == -0.1).all() and (upper[spline.drift_slices[0]] == 0.3).all()
+
+
 def test_phase_without_lines_or_parameters_in_play_is_no_matter() -> None:
     known = stacks.known_stack(phases=(scans.LFP,))
     assert known.chain().layout.n_phases == 1

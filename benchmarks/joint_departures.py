@@ -114,6 +114,8 @@ def _report(simulated: SimulatedStack, usual: SeriesResult, words: str, settings
     for note in result.notes:
         if _without_numbers(note) not in known:
             print(f"      note: {note}")
+    for warning in result.warnings:
+        print(f"      warning: {warning}")
     told = Counter(_without_numbers(message) for message in result.messages)
     for message, times in told.most_common(6):
         print(f"      {times} x {message}")

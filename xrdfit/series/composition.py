@@ -15,6 +15,8 @@ _CHANCE = 0.001
 _LENGTHS = ("a", "b", "c")
 # End members closer than this part of a length do not tell compositions apart.
 _LEAST_DIFFERENCE = 1e-6
+# Part of an axis's variance below which a combination of axes is not free.
+_LEAST_STRENGTH = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +126,17 @@ def _disagreement(
     """chi2 (n,) of the measured axes about their best common x, and its degrees of freedom."""
     chi2, dof = np.full(x.shape[0], np.nan), np.zeros(x.shape[0], dtype=np.int64)
     for scan, own in enumerate(np.isfinite(x)):
-        if own.sum() > 1:
-            weight = np.linalg.inv(covariance[scan][np.ix_(own, own)])
-            apart = x[scan, own] - (weight @ x[scan, own]).sum() / weight.sum()
-            chi2[scan] = apart @ weight @ apart
-            dof[scan] = own.sum() - 1
+        if own.sum() < 2:
+            continue
+        part = covariance[scan][np.ix_(own, own)]
+        root = np.sqrt(np.diag(part))
+        strength, direction = np.linalg.eigh(part / np.outer(root, root))
+        # Axes that a constraint ties together are one observation.
+        seen = strength > _LEAST_STRENGTH
+        rows = (direction[:, seen] / np.sqrt(strength[seen])).T / root
+        one, observed = rows.sum(axis=1), rows @ x[scan, own]
+        if seen.sum() > 1:
+            apart = observed - one * float(one @ observed) / float(one @ one)
+            chi2[scan] = float(apart @ apart)
+            dof[scan] = int(seen.sum()) - 1
     return chi2, dof

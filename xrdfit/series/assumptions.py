@@ -17,7 +17,6 @@ from xrdfit.series.unexplained import UnexplainedLine
 
 # Spread of intensities below which shared ones do no harm that anyone could see, however significant.
 _HARMLESS = 0.01
-_LINE_Z = 5.0
 # Correlation between successive scans above which deviations drift; below 1 less that, they jump.
 _DRIFTS = 0.7
 
@@ -42,7 +41,7 @@ def _spread_warnings(series: JointSeries) -> Iterator[str]:
         own = np.flatnonzero(lines.phase == number)
         if not test.z[number] > 0.0 or test.holds[number] or test.spread[number] < _HARMLESS or not own.size:
             continue
-        worst = own[np.argmax(np.where(test.line_z[own] > _LINE_Z, test.line_z[own], -np.inf))]
+        worst = own[np.argmax(test.line_z[own])]
         h, k, m = lines.hkl[worst]
         yield _message(
             "W401",

@@ -31,7 +31,7 @@ import xrdfit
 from xrdfit.cli.bound import joint_bound_of
 from xrdfit.data import Pattern, ScanTimes, SeriesResult
 from xrdfit.model.instrument import Detector
-from xrdfit.series.sequential import SequentialSeries
+from xrdfit.series.sequential.series import SequentialSeries
 from xrdfit.simulate import (
     CHARGE_ONLY,
     LEAST_FRACTION,

@@ -1,6 +1,6 @@
 """The measured series refined jointly, beside the same scans refined one by one.
 
-python benchmarks/real_joint.py ti64       # jumping intensities: does the program say so, and is it right to allow for them?
+python benchmarks/real_joint.py ti64       # jumping intensities: does the program say so, and what comes of it?
 python benchmarks/real_joint.py co2sio4    # by how much the scatter about a smooth curve shrinks, and the esds
 """
 
@@ -75,7 +75,8 @@ def co2sio4() -> None:
             scatter, esd = scatter_of(result, name, temperature)
             first.setdefault(name, (scatter, esd))
             words.append(
-                f"{name} {1e3 * scatter:.3f} ({first[name][0] / scatter:.2f}), {1e3 * esd:.3f} ({first[name][1] / esd:.2f})"
+                f"{name} {1e3 * scatter:.3f} ({first[name][0] / scatter:.2f}), "
+                f"{1e3 * esd:.3f} ({first[name][1] / esd:.2f})"
             )
         print(f"  {label:28} {'; '.join(words)}")
         for line in result.warnings:

@@ -15,11 +15,11 @@ from xrdfit.crystal import Phase, read_cif
 from xrdfit.data import RefineSettings, ScanTimes
 from xrdfit.fit import TiedParameters, prepare_scan
 from xrdfit.model import Background, Instrument, LineChoice, PatternModel
-from xrdfit.series.chain import Chain, SeriesModel, make_problem, mid_times
-from xrdfit.series.intensities import ExtractedIntensities, IntensityModel
-from xrdfit.series.joint import JointSolution, minimise_joint
-from xrdfit.series.joint_problem import Blocks, JointProblem
-from xrdfit.series.layout import SeriesState
+from xrdfit.series.joint.chain import Chain, SeriesModel, make_problem, mid_times
+from xrdfit.series.joint.intensities import ExtractedIntensities, IntensityModel
+from xrdfit.series.joint.layout import SeriesState
+from xrdfit.series.joint.problem import Blocks, JointProblem
+from xrdfit.series.joint.solver import JointSolution, minimise_joint
 from xrdfit.series.scopes import settle_joint_scopes
 
 Array = NDArray[np.float64]

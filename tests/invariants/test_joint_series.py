@@ -9,10 +9,10 @@ import pytest
 
 from tests import scans, stacks
 from xrdfit.data import RefineSettings
-from xrdfit.series.chain import Chain
-from xrdfit.series.joint import JointSolution, minimise_joint
-from xrdfit.series.joint_errors import joint_errors
-from xrdfit.series.layout import SeriesState
+from xrdfit.series.joint.chain import Chain
+from xrdfit.series.joint.errors import joint_errors
+from xrdfit.series.joint.layout import SeriesState
+from xrdfit.series.joint.solver import JointSolution, minimise_joint
 
 DETECTORS = ["point", "area"]
 N_SCANS = 5

@@ -13,7 +13,7 @@ from xrdfit.data import MemoryStack, ParameterOverride, Pattern, SeriesResult
 from xrdfit.errors import NoResultError
 from xrdfit.recipe import Job
 from xrdfit.series.presence import presence_test, score_test
-from xrdfit.series.sequential import walk_order
+from xrdfit.series.sequential.series import walk_order
 from xrdfit.simulate import WELL_BEHAVED, SimulatedStack, simulate_stack
 
 CELLS = ("LFP_a", "LFP_b", "LFP_c", "FP_a", "FP_b", "FP_c")

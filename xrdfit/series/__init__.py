@@ -1,6 +1,6 @@
 """Many scans as one series."""
 
-from xrdfit.series.bound import joint_bound
+from xrdfit.series.joint.bound import joint_bound
 from xrdfit.series.one import refine_one_scan
 from xrdfit.series.refine import refine_series
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xrdfit.crystal import Phase, UnitCell, atoms_in_formula
 from xrdfit.data import ScanResult, ScanStack
 from xrdfit.model import PatternModel
-from xrdfit.series.composition import vegard
+from xrdfit.series.fractions.composition import vegard
 from xrdfit.series.state import Status
 from xrdfit.series.summary import CellFit, ScanSummary
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from xrdfit.data import Drift
 from xrdfit.model import PatternModel
-from xrdfit.series.drift import n_coefficients
-from xrdfit.series.intensities import StructureIntensities
-from xrdfit.series.joint_series import JointSeries
-from xrdfit.series.sequential import SequentialSeries
+from xrdfit.series.joint.drift import n_coefficients
+from xrdfit.series.joint.intensities import StructureIntensities
+from xrdfit.series.joint.series import JointSeries
+from xrdfit.series.sequential.series import SequentialSeries
 
 # Parameters that shift all lines in nearly the same way.
 _COLLINEAR = ("zero_shift", "sample_displacement", "transparency")

@@ -10,10 +10,10 @@ import numpy as np
 from xrdfit.errors import NoResultError
 from xrdfit.fit import PreparedScan, ScanFit, start_values, with_seeded_background
 from xrdfit.model import PatternModel
-from xrdfit.series.scanfit import ScanFitter
 from xrdfit.series.scopes import settle_scopes
-from xrdfit.series.sequential import SequentialSeries
-from xrdfit.series.survey import survey
+from xrdfit.series.sequential.scanfit import ScanFitter
+from xrdfit.series.sequential.series import SequentialSeries
+from xrdfit.series.sequential.survey import survey
 
 if TYPE_CHECKING:
     from xrdfit.recipe import Job

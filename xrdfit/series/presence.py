@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from xrdfit.fit import PreparedScan, ScanFit
 from xrdfit.kernels.least_squares import calculate, eliminated, make_workspace
 from xrdfit.model import PatternModel
-from xrdfit.series.selection import DECOYS, MISFIT, scaled_cell
+from xrdfit.series.sequential.selection import DECOYS, MISFIT, scaled_cell
 from xrdfit.series.state import Hkl
 
 # One-sided 1 % point of the standard normal: the nominal rate of false alarms.

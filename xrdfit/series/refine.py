@@ -13,18 +13,18 @@ from xrdfit.data import ScanResult, SeriesResult
 from xrdfit.errors import InputError, NoResultError, Problem
 from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
-from xrdfit.series.assumptions import warnings_of
 from xrdfit.series.columns import column_units, scan_row, series_columns
-from xrdfit.series.joint_fractions import fill_fractions, fraction_notes, joint_fractions
-from xrdfit.series.joint_series import JointSeries
-from xrdfit.series.joint_summary import joint_summary
+from xrdfit.series.criticism.assumptions import warnings_of
+from xrdfit.series.joint.fractions import fill_fractions, fraction_notes, joint_fractions
+from xrdfit.series.joint.series import JointSeries
+from xrdfit.series.joint.summary import joint_summary
+from xrdfit.series.joint.unseen import tests_of_unseen
 from xrdfit.series.notes import joint_notes, sequential_notes
 from xrdfit.series.remarks import composition_notes, correlation_notes, intensity_notes
-from xrdfit.series.scanfit import ScanFitter
 from xrdfit.series.scopes import settle_scopes
-from xrdfit.series.sequential import Progress, SequentialSeries
+from xrdfit.series.sequential.scanfit import ScanFitter
+from xrdfit.series.sequential.series import Progress, SequentialSeries
 from xrdfit.series.summary import ScanSummary, sequential_summary
-from xrdfit.series.unseen import tests_of_unseen
 
 if TYPE_CHECKING:
     from xrdfit.recipe import Job

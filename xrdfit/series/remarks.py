@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.series.joint_series import JointSeries
+from xrdfit.series.joint.series import JointSeries
 
 # Root of chi^2 over its degrees of freedom above which the axes of a cell disagree on the composition.
 _DISAGREE = 3.0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult
 from xrdfit.fit import ScanFit, area_covariance
 from xrdfit.model import PatternModel
-from xrdfit.series.second_pass import FinalScan
+from xrdfit.series.sequential.second_pass import FinalScan
 from xrdfit.series.state import Status
 
 _NOTHING = (np.nan, np.nan)

@@ -1,0 +1,193 @@
+"""What a joint fit takes for granted, checked against what it left over: warnings about the series as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.series.criticism.between import BetweenLines
+from xrdfit.series.criticism.critic import ResidualCritic
+from xrdfit.series.criticism.scope_test import ScopeTest, scope_tests
+from xrdfit.series.criticism.unexplained import UnexplainedLine
+from xrdfit.series.joint.series import JointSeries
+from xrdfit.series.joint.spread import SpreadTest
+from xrdfit.series.state import Status
+
+# Spread of intensities below which shared ones do no harm that anyone could see, however significant.
+_HARMLESS = 0.01
+# Correlation between successive scans above which deviations drift; below 1 less that, they jump.
+_DRIFTS = 0.7
+
+
+def warnings_of(series: JointSeries) -> list[str]:
+    """One line for every assumption that does not hold: code, what, where, found against expected, what to do."""
+    found = [*_spread_warnings(series), *_scope_warnings(series)]
+    critic = _critic(series)
+    found += [_unexplained(line) for line in _unexplained_lines(series, critic)]
+    return found + _between_warnings(series, critic)
+
+
+def _message(code: str, what: str, where: str, found: str, todo: str) -> str:
+    return f"{code} {what} · {where} · {found} · {todo}"
+
+
+def _spread_warnings(series: JointSeries) -> Iterator[str]:
+    if series.spread is None or series.regime.deviations:
+        return
+    test, lines = series.spread, series.chain.layout.lines
+    for number, phase in enumerate(series.model.phases):
+        own = np.flatnonzero(lines.phase == number)
+        if not test.z[number] > 0.0 or test.holds[number] or test.spread[number] < _HARMLESS or not own.size:
+            continue
+        worst = own[np.argmax(test.line_z[own])]
+        h, k, m = lines.hkl[worst]
+        yield _message(
+            "W401",
+            "intensities change from scan to scan",
+            phase.name,
+            f"found a relative spread of at least {test.spread[number]:.1%} (z {test.z[number]:.0f}), "
+            f"{_course(test, number)}, clearest in ({h} {k} {m}): {test.line_spread[worst]:.1%}, against 0",
+            'write intensities = "hierarchical"',
+        )
+
+
+def _course(test: SpreadTest, phase: int) -> str:
+    if test.persistence[phase] > _DRIFTS:
+        return "drifting, as texture or beam damage do"
+    return "jumping, as coarse grains do" if test.persistence[phase] < 1.0 - _DRIFTS else "partly drifting"
+
+
+def _scope_warnings(series: JointSeries) -> Iterator[str]:
+    layout = series.chain.layout
+    status = [series.fits[i].status for i in series.chain.indices]
+    broken = [test for test in scope_tests(series.chain, series.solution, series.errors, status) if not test.holds]
+    for test in _clearest_of_each_phase(series, broken):
+        spec = layout.model.table.specs[test.row]
+        drifting = [basis.shape[1] - 1 for row, basis in layout.drifts if row == test.row]
+        expected = f"a drift with {drifting[0] + 1} coefficients" if drifting else "one value for the series"
+        yield _message(
+            "W402",
+            "parameter does not keep to its scope",
+            spec.name,
+            f"{_change(series, test, spec.unit)} against {expected}",
+            f'write {spec.name} = "scan"' + ("" if drifting else ' or "drift"') + " in [refine.scope]",
+        )
+
+
+def _clearest_of_each_phase(series: JointSeries, broken: list[ScopeTest]) -> list[ScopeTest]:
+    """Widths of one phase imitate each other: where several do not hold, the clearest is named."""
+    model = series.model
+    best: dict[int, ScopeTest] = {}
+    for test in broken:
+        owner = next((phase for phase in range(len(model.phases)) if model.of_phase(phase)[test.row]), -1 - test.row)
+        if owner not in best or test.jumps.chi2 > best[owner].jumps.chi2:
+            best[owner] = test
+    return list(best.values())
+
+
+def _change(series: JointSeries, test: ScopeTest, unit: str) -> str:
+    found = test.jumps
+    if found.kind is None or found.scan is None or not found.p_change < found.p_smooth:
+        spread = float(np.sqrt(np.nanmean(test.step**2)))
+        return f"found it to vary by {spread:.2g} {unit} (chi^2 {found.chi2:.0f} of {found.n_free})"
+    scan = series.chain.indices[found.scan]
+    if found.kind == "jump":
+        return f"found it to jump by {found.size:.2g}({found.esd:.1g}) {unit} at scan {scan}"
+    return f"found it to bend by {found.size:.2g}({found.esd:.1g}) {unit} a scan at scan {scan}"
+
+
+def _critic(series: JointSeries) -> ResidualCritic:
+    critic = ResidualCritic()
+    for index, fit in sorted(series.fits.items()):
+        scan = fit.chain.scans[fit.position]
+        scan.pattern(fit.solution.state)
+        critic.add(
+            index,
+            two_theta=scan.problem.two_theta,
+            residual=scan.work.residual.copy(),
+            sigma=fit.errors.factor[fit.position] / np.sqrt(scan.work.weight),
+            calculated=scan.work.model.copy(),
+            background=scan.work.background.copy(),
+        )
+    return critic
+
+
+def _positions(series: JointSeries) -> dict[int, NDArray[np.float64]]:
+    """Of each scan, where the lines of the phases that are there stand, at every emission line; NaN for others."""
+    layout = series.chain.layout
+    known = {}
+    for index, fit in series.fits.items():
+        place = layout.model.place(fit.values, layout.lines).position.copy()
+        absent = np.array([state == Status.ABSENT for state in fit.status])
+        place[absent[layout.lines.phase]] = np.nan
+        known[index] = place.ravel()
+    return known
+
+
+def _typical_fwhm(series: JointSeries) -> float:
+    layout = series.chain.layout
+    middle = series.fits[series.chain.indices[len(series.chain.indices) // 2]]
+    placed = layout.model.place(middle.values, layout.lines)
+    return float(np.median(placed.gauss[:, 0] + placed.lorentz[:, 0]))
+
+
+def _unexplained_lines(series: JointSeries, critic: ResidualCritic) -> tuple[UnexplainedLine, ...]:
+    if not series.chain.layout.n_lines:
+        return ()
+    return critic.unexplained_lines(
+        fwhm=_typical_fwhm(series), emission=series.model.instrument.lines, known_positions=_positions(series)
+    )
+
+
+def _unexplained(line: UnexplainedLine) -> str:
+    return _message(
+        "W403",
+        "a line that nothing explains",
+        f"{line.two_theta:.2f} deg, d = {line.d_spacing:.4f} Å",
+        f"found height {line.height:.3g} (z {line.z:.0f}) in {len(line.scans)} scans, {line.first} to {line.last}, "
+        "against none",
+        "add the phase it belongs to, or exclude it",
+    )
+
+
+def _between_warnings(series: JointSeries, critic: ResidualCritic) -> list[str]:
+    """Intensity between the same lines of two active phases of one symmetry."""
+    phases = series.model.phases
+    active = [number for number, phase in enumerate(phases) if phase.role == "active"]
+    lines = series.chain.layout.lines
+    if len(active) != 2 or phases[active[0]].group.name != phases[active[1]].group.name:
+        return []
+    rows = [{tuple(lines.hkl[i].tolist()): int(i) for i in np.flatnonzero(lines.phase == number)} for number in active]
+    common = sorted(rows[0].keys() & rows[1].keys())
+    if not common:
+        return []
+    found = _between(series, critic, [rows[0][hkl] for hkl in common], [rows[1][hkl] for hkl in common])
+    if not found.found:
+        return []
+    names = f"{phases[active[0]].name} and {phases[active[1]].name}"
+    return [
+        _message(
+            "W404",
+            "intensity between the lines of two phases",
+            names,
+            f"found {found.series_net:.1%}({found.series_esd:.1%}) of theirs (z {found.series_z:.0f}) against none",
+            "think of a solid solution between them",
+        )
+    ]
+
+
+def _between(series: JointSeries, critic: ResidualCritic, first: list[int], second: list[int]) -> BetweenLines:
+    size = max(series.fits) + 1
+    shape = (size, len(first))
+    one, two, area = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
+    layout = series.chain.layout
+    for index, fit in series.fits.items():
+        place = layout.model.place(fit.values, layout.lines).position[:, 0]
+        areas = fit.chain.scans[fit.position].areas(fit.solution.state)
+        one[index], two[index] = place[first], place[second]
+        area[index] = np.maximum(areas[first] + areas[second], 0.0)
+    return critic.between_lines(
+        fwhm=_typical_fwhm(series), first=one, second=two, area=area, known_positions=_positions(series)
+    )

@@ -1,0 +1,173 @@
+"""Matched filter: how high a line may stand at every angle of every scan in what the model leaves over.
+
+At every angle a line of the usual width, half Gaussian and half Lorentzian, on a local constant is fitted to the
+residual; it reads the height of either shape right to 6 %. Whatever a smooth background or a change of height,
+position, width, shape or symmetry of a known line can explain is taken away first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import BSpline
+from scipy.ndimage import maximum_filter1d
+from scipy.sparse import csr_array, diags_array, vstack
+from scipy.sparse.linalg import spsolve
+
+from xrdfit.series.criticism.residual_map import ResidualMap, clear_of
+
+# A new line must reach this part of the known intensity within so many FWHM of it: no profile is known better.
+_LEAST_HEIGHT, _BESIDE = 0.03, 2.0
+# Standard deviation by which a known line may be off, in its FWHM and height.
+_MISFIT = 0.3
+# Half widths, in FWHM: of the window of the local constant, of a known line's misfit.
+_WINDOW, _REACH = 3.0, 6.0
+# Length of a piece of the background, in FWHM.
+_BACKGROUND = 10.0
+# What is closer to a known line, in FWHM, is that line's own.
+_OWN = 0.5
+# Part of a line that must have been measured before one is looked for there.
+_COVERED = 0.6
+# Integral of the square of the line that is looked for, in units of FWHM.
+_SQUARE = 0.760
+# The scatter of a scan's filtered residual exceeds its sigma if it does so by this many of its own errors.
+_SPREAD_ERROR = 2.5
+_SCANS_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class PeakFits:
+    """Fits of one line at every bin of every scan, (n, n_bins) each: height = signal / information = signal * esd^2.
+
+    ``floor`` is the height that a new line must exceed.
+    """
+
+    signal: NDArray[np.float32]
+    information: NDArray[np.float32]
+    floor: NDArray[np.float32]
+
+
+def filter_residuals(
+    residuals: ResidualMap, *, fwhm: float, known: Sequence[NDArray[np.float64]], net: NDArray[np.float32]
+) -> PeakFits:
+    """Fit one line, on a local constant, at every angle to what known lines and background leave over.
+
+    Parameters
+    ----------
+    fwhm : of the line, deg.
+    known : for each row, the positions (m,) of the known lines, deg.
+    net : (n, n_bins) intensity of the known lines.
+    """
+    two_theta = residuals.two_theta
+    n_scans, n_bins = residuals.scaled_residual.shape
+    peak = _neighbours(two_theta, two_theta, _WINDOW * fwhm)
+    window = peak.copy()
+    window.data = np.ones_like(window.data)
+    peak.data = 0.5 * gauss(peak.data / fwhm) + 0.5 * lorentz(peak.data / fwhm)
+    square = peak.multiply(peak).tocsr()
+    gap = np.diff(two_theta, prepend=-np.inf, append=np.inf)
+    # Sum of squares where the line is wholly measured.
+    whole = _SQUARE * fwhm / np.minimum(gap[:-1], gap[1:])
+    result = PeakFits(*(np.zeros((n_scans, n_bins), dtype=np.float32) for _ in range(3)))
+    width = 2 * round(_BESIDE * fwhm / residuals.step) + 1
+    result.floor[:] = _LEAST_HEIGHT * maximum_filter1d(np.maximum(net, 0.0), width, axis=1)
+    smooth = _smooth(two_theta, fwhm)
+    allowed = 1.0 + _SPREAD_ERROR * np.sqrt(fwhm / np.ptp(two_theta))
+    for begin in range(0, n_scans, _SCANS_AT_ONCE):
+        rows = range(begin, min(begin + _SCANS_AT_ONCE, n_scans))
+        weight = np.array([residuals.weighted(row)[1] for row in rows]).T
+        left = [
+            _without_misfit(residuals, row, positions=known[row], net=net[row], fwhm=fwhm, smooth=smooth)
+            for row in rows
+        ]
+        weighted = weight * np.array(left).T
+        constant = window @ weight
+        usable = (square @ (weight > 0.0).astype(np.float64) >= _COVERED * whole[:, None]) & (constant > 0.0)
+        share = np.divide(peak @ weight, constant, out=np.zeros_like(constant), where=usable)
+        information = np.where(usable, square @ weight - share**2 * constant, 0.0)
+        signal = np.where(usable, peak @ weighted - share * (window @ weighted), 0.0)
+        usable &= information > 1e-6 * (square @ weight)
+        z = np.divide(signal, np.sqrt(np.where(usable, information, 1.0)))
+        for column, row in enumerate(rows):
+            seen = usable[:, column] & clear_of(two_theta, known[row], _OWN * fwhm)
+            if seen.any():
+                # Median of |z| is 0.6745 for white noise.
+                spread = float(np.median(np.abs(z[seen, column]))) / 0.6745
+                excess = spread**2 if spread > allowed else 1.0
+                result.signal[row, seen] = signal[seen, column] / excess
+                result.information[row, seen] = information[seen, column] / excess
+    return result
+
+
+def _without_misfit(
+    residuals: ResidualMap,
+    row: int,
+    *,
+    positions: NDArray[np.float64],
+    net: NDArray[np.float32],
+    fwhm: float,
+    smooth: csr_array,
+) -> NDArray[np.float64]:
+    """(n_bins,) residual of a scan less what the background and changes of the known lines explain.
+
+    Heights are free; all else changes within `_MISFIT` of the line's own height, calculated or observed, so that a weak
+    line cannot explain a strong one beside it.
+    """
+    two_theta = residuals.two_theta
+    residual, weight = residuals.weighted(row)
+    if not weight.any():
+        return residual
+    inside = (positions > two_theta[0] - _REACH * fwhm) & (positions < two_theta[-1] + _REACH * fwhm)
+    positions = positions[inside]
+    near = _neighbours(two_theta, positions, _REACH * fwhm)
+    x = near.data / fwhm
+    g, c = gauss(x), lorentz(x)
+    # Changes of height, then of shape, position, width and symmetry, of either kind of line; a slope has a factor 8.
+    changes = (g, c, 8.0 * x * g, 8.0 * x * c**2, 8.0 * x**2 * g, 8.0 * x**3 * g)
+    lines = [csr_array((change, near.indices, near.indptr), shape=near.shape) for change in changes]
+    basis = vstack([smooth, *lines], format="csr")
+    usual = np.median(weight[weight > 0.0]) ** -0.5
+    height = np.interp(positions, two_theta, net + np.maximum(residual, 0.0))
+    height = np.maximum(height, 1e-3 * usual)
+    spread = np.concatenate(
+        [np.full(smooth.shape[0] + positions.size, np.inf), np.tile(_MISFIT * height, len(changes) - 1)]
+    )
+    gram = basis @ (basis * weight).T
+    diagonal = gram.diagonal() + spread**-2.0
+    diagonal[diagonal == 0.0] = 1.0
+    # Lines on top of each other share what they explain.
+    gram = gram + diags_array(spread**-2.0 + 1e-7 * diagonal)
+    amount = spsolve(gram.tocsc(), basis @ (weight * residual))
+    return residual - basis.T @ amount
+
+
+def _smooth(two_theta: NDArray[np.float64], fwhm: float) -> csr_array:
+    """(m, n_bins) cubic B-splines that follow a background but no line."""
+    n_pieces = max(1, int(np.ptp(two_theta) / (_BACKGROUND * fwhm)))
+    knots = np.linspace(two_theta[0], two_theta[-1], n_pieces + 1)
+    knots = np.concatenate([[knots[0]] * 3, knots, [knots[-1]] * 3])
+    return csr_array(BSpline.design_matrix(two_theta, knots, 3).T)
+
+
+def _neighbours(two_theta: NDArray[np.float64], centre: NDArray[np.float64], reach: float) -> csr_array:
+    """Sparse (n_centres, n_bins) of the distances of the bins from each centre, up to `reach`."""
+    start = np.searchsorted(two_theta, centre - reach)
+    count = np.searchsorted(two_theta, centre + reach, side="right") - start
+    pointer = np.concatenate([[0], np.cumsum(count)])
+    column = np.arange(pointer[-1]) - np.repeat(pointer[:-1] - start, count)
+    return csr_array(
+        (two_theta[column] - np.repeat(centre, count), column, pointer), shape=(centre.size, two_theta.size)
+    )
+
+
+def gauss(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Height 1, FWHM 1."""
+    return np.exp(-4.0 * np.log(2.0) * x**2)
+
+
+def lorentz(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Height 1, FWHM 1."""
+    return 1.0 / (1.0 + 4.0 * x**2)

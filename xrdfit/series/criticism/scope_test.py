@@ -1,0 +1,103 @@
+"""Does what the series shares hold in every scan? A score test of every shared parameter, scan by scan.
+
+If a parameter of scope series or drift were free in one scan, where would it go? The residual of that scan says so
+without a further fit: the score of the parameter once the scan's own variables have had their say, over its
+information, is the step it would make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.series.criticism.jumps import Jumps, jumps
+from xrdfit.series.joint.chain import Chain
+from xrdfit.series.joint.errors import JointErrors
+from xrdfit.series.joint.solver import JointSolution
+from xrdfit.series.state import Status
+
+# Chance of a false alarm for one parameter of a series.
+_LEVEL = 3e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeTest:
+    """One shared parameter: what it would change by in each scan (N,), its esd, and whether that is noise."""
+
+    row: int
+    step: NDArray[np.float64]
+    esd: NDArray[np.float64]
+    jumps: Jumps
+
+    @property
+    def holds(self) -> bool:
+        return not min(self.jumps.p_smooth, self.jumps.p_change) < _LEVEL
+
+
+def scope_tests(
+    chain: Chain, solution: JointSolution, errors: JointErrors, status: Sequence[tuple[Status, ...]]
+) -> list[ScopeTest]:
+    """A test of every parameter of the table that the series shares; status of each scan's phases."""
+    layout = chain.layout
+    columns = np.zeros((layout.n_shared, 0))
+    rows, orders = [], []
+    for i, row in enumerate(layout.series):
+        if solution.free_shared[i] and not errors.blind_shared[i]:
+            columns = np.column_stack([columns, np.eye(layout.n_shared)[:, i]])
+            rows.append(int(row))
+            orders.append(0)
+    for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
+        if solution.free_shared[where].all():
+            # Coefficients that together are 1 in every scan: the parameter itself.
+            one = np.zeros(layout.n_shared)
+            one[where] = np.linalg.lstsq(basis, np.ones(len(basis)), rcond=None)[0]
+            columns = np.column_stack([columns, one])
+            rows.append(row)
+            orders.append(basis.shape[1] - 1)
+    step, esd = _steps(chain, solution, errors, columns)
+    for j, row in enumerate(rows):
+        owner = [phase for phase in range(layout.n_phases) if layout.model.of_phase(phase)[row]]
+        if owner:
+            weak = np.array([state[owner[0]] != Status.REFINED for state in status])
+            step[weak, j] = np.nan
+    return [
+        ScopeTest(row=row, step=step[:, j], esd=esd[:, j], jumps=jumps(step[:, j], esd[:, j], order=order))
+        for j, (row, order) in enumerate(zip(rows, orders, strict=True))
+    ]
+
+
+def _steps(
+    chain: Chain, solution: JointSolution, errors: JointErrors, columns: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(N, k) steps and esds of k combinations (n_shared, k) of shared variables, each freed in one scan."""
+    layout = chain.layout
+    size = layout.n_local
+    step, esd = (
+        np.full((len(chain.scans), columns.shape[1]), np.nan),
+        np.full((len(chain.scans), columns.shape[1]), np.nan),
+    )
+    shared = errors.shared / errors.factor_shared**2
+    for position, scan in enumerate(chain.scans):
+        scan.block(solution.state)
+        edge = scan.work.right.size - layout.n_shared
+        diagonal, border = scan.work.gram[:size, :size].copy(), scan.work.gram[:size, edge:].copy()
+        corner, right = scan.work.gram[edge:, edge:].copy(), scan.work.right[:size].copy()
+        right_corner = scan.work.right[edge:].copy()
+        scan.bind(solution.state, (diagonal, border, corner, right, right_corner))
+        own = np.flatnonzero(solution.free[position])
+        root = 1.0 / np.sqrt(np.maximum(np.diag(diagonal)[own], 1e-300))
+        scaled = diagonal[np.ix_(own, own)] * np.outer(root, root) + 1e-12 * np.eye(own.size)
+        through = np.linalg.solve(scaled, root[:, None] * border[own]).T * root
+        information = corner - through @ border[own]
+        score = right_corner - through @ right[own]
+        found = columns.T @ information @ columns
+        # What the shared variables have taken up of this scan's score is not left to be seen in it.
+        variance = found - columns.T @ information @ shared @ information @ columns
+        seen, spread = np.diag(found), np.diag(variance)
+        good = (seen > 0.0) & (spread > 1e-6 * seen)
+        step[position, good] = (columns.T @ score)[good] / spread[good]
+        esd[position, good] = errors.factor[position] / np.sqrt(spread[good])
+    return step, esd

@@ -1,0 +1,1 @@
+"""How much of each phase there is, and of what composition."""

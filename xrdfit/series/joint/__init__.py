@@ -1,0 +1,1 @@
+"""All scans of a series refined together."""

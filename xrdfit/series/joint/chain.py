@@ -1,0 +1,211 @@
+"""The scans of a joint fit in a row, from what the sequential pass knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import RefineSettings, ScanTimes
+from xrdfit.fit import PreparedScan, ScanObjective, TiedParameters, start_values
+from xrdfit.model import LineChoice, PatternModel
+from xrdfit.series.joint.drift import drift_basis, is_polynomial
+from xrdfit.series.joint.intensities import IntensityModel
+from xrdfit.series.joint.layout import Layout, SeriesState
+from xrdfit.series.joint.problem import JointProblem, Priors
+from xrdfit.series.joint.scan import JointScan, ScanClock
+from xrdfit.series.scopes import JointScopes
+
+# Scans at which the lines of a series are listed; between them no line comes or goes that matters.
+_LISTED = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """N scans of a stack in order: `indices` (N,) into the stack, `times` (N,) of their middle, in s or scans."""
+
+    indices: tuple[int, ...]
+    times: NDArray[np.float64]
+    layout: Layout
+    scans: list[JointScan]
+
+
+def mid_times(times: ScanTimes | None, n_scans: int) -> NDArray[np.float64]:
+    """(n_scans,) of all scans of a stack; without times, the scans' numbers."""
+    return np.arange(n_scans, dtype=np.float64) if times is None else 0.5 * (times.start_s + times.end_s)
+
+
+def list_lines(
+    model: PatternModel,
+    values: Sequence[NDArray[np.float64]],
+    prepared: Sequence[PreparedScan],
+    present: Sequence[bool],
+) -> LineChoice:
+    """Every line that is in the pattern of some scan; values (n_parameters,) of each scan."""
+    chosen = np.unique(np.linspace(0, len(prepared) - 1, _LISTED).round().astype(int))
+    seen: dict[tuple[int, ...], float] = {}
+    for i in chosen:
+        lines = model.choose_lines(values[i], prepared[i].points.two_theta, present)
+        place = model.place(values[i], lines).position[:, 0]
+        for phase, hkl, where in zip(lines.phase.tolist(), lines.hkl.tolist(), place, strict=True):
+            seen.setdefault((phase, *hkl), float(where))
+    order = sorted(seen, key=lambda line: (line[0], seen[line], line))
+    return LineChoice(
+        hkl=np.array([line[1:] for line in order], dtype=np.int32).reshape(-1, 3),
+        phase=np.array([line[0] for line in order], dtype=np.int64),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesModel:
+    """The model of a series, ready to be set up for any of its scans.
+
+    Attributes
+    ----------
+    prepared : the scans by index into the stack. times : of the stack, None if not known.
+    middle : (n_stack,) mid-times. span : first and last of those over which drifts go.
+    tied : parameters that the recipe's expressions tie to others, None if there are none.
+    """
+
+    model: PatternModel
+    scopes: JointScopes
+    lines: LineChoice
+    intensities: IntensityModel
+    prepared: Mapping[int, PreparedScan]
+    times: ScanTimes | None
+    middle: NDArray[np.float64]
+    span: tuple[float, float]
+    tied: TiedParameters | None = None
+
+    def chain(self, indices: Sequence[int], *, deviations: bool = False, linked: bool = True) -> Chain:
+        """These scans in a row.
+
+        deviations : whether lines may deviate from the shared intensities. linked : whether the scales of a sweeping
+        scan are interpolated between neighbours.
+        """
+        middle = self.middle[list(indices)]
+        drifts = tuple(
+            (row, drift_basis(np.append(middle, self.span), drift)[: middle.size]) for row, drift in self.scopes.drifts
+        )
+        layout = Layout(
+            model=self.model,
+            lines=self.lines,
+            local=self.scopes.local,
+            series=self.scopes.series,
+            drifts=drifts,
+            intensities=self.intensities,
+            deviations=deviations,
+            tied=self.tied,
+        )
+        swept = linked and self.model.instrument.detector == "point"
+        scans: list[JointScan] = []
+        for position, index in enumerate(indices):
+            clock = self._clock(index, middle, position) if swept else None
+            scans.append(JointScan(layout, position, self.prepared[index], clock, like=scans[-1] if scans else None))
+        return Chain(indices=tuple(indices), times=middle, layout=layout, scans=scans)
+
+    def _clock(self, index: int, middle: NDArray[np.float64], position: int) -> ScanClock:
+        # Without times, scans are taken to follow each other without a pause.
+        return ScanClock(
+            start=index - 0.5 if self.times is None else float(self.times.start_s[index]),
+            end=index + 0.5 if self.times is None else float(self.times.end_s[index]),
+            before=float(middle[position - 1]) if position else None,
+            after=float(middle[position + 1]) if position + 1 < middle.size else None,
+        )
+
+
+def make_problem(
+    chain: Chain,
+    settings: RefineSettings,
+    *,
+    free: NDArray[np.bool_],
+    free_shared: NDArray[np.bool_],
+    start: SeriesState | None = None,
+) -> JointProblem:
+    """What is to be minimised over a chain; free (N, n_local), free_shared (n_shared,).
+
+    start : where expressions that are not linear are read off for the longest steps; the recipe's values by default.
+    """
+    layout = chain.layout
+    longest, longest_shared = _longest(chain, settings, start)
+    return JointProblem(
+        layout=layout,
+        scans=chain.scans,
+        free=free,
+        free_shared=free_shared,
+        limits=layout.limits(settings.overrides),
+        longest=longest,
+        longest_shared=longest_shared,
+        priors=_priors(layout, settings),
+    )
+
+
+def _longest(
+    chain: Chain, settings: RefineSettings, start: SeriesState | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Steps that move no line by more than half its FWHM: beyond, positions and widths do not answer linearly."""
+    layout = chain.layout
+    model = layout.model
+    wanted = layout.touched
+    longest = np.full(layout.n_local, np.inf)
+    shared = np.full(layout.n_shared, np.inf)
+    if not wanted.any() or not chain.scans:
+        return longest, shared
+    prepared = chain.scans[0].prepared
+    values = model.table.defaults()
+    derivative = np.eye(values.size)
+    if layout.tied is not None:
+        values = start_values(model.table, settings.overrides) if start is None else start.values(layout, 0)
+        values, derivative = layout.tied.values(values), layout.tied.derivative(values)
+        if not np.isfinite(values).all():
+            return longest, shared
+    objective = ScanObjective(
+        model, prepared.points, prepared.noise, values=values, present=[True] * len(model.phases), wanted=wanted
+    )
+    objective.start_weights(1.0 / prepared.variance)
+    steps = objective.longest_steps(values, derivative)
+    longest[: layout.local.size] = steps[layout.local]
+    n = layout.rows.size - layout.local.size
+    shared[:n] = steps[layout.rows[layout.local.size :]]
+    return longest, shared
+
+
+def _priors(layout: Layout, settings: RefineSettings) -> Priors:
+    local, local_weight = np.zeros(layout.n_local), np.zeros(layout.n_local)
+    shared, shared_weight = np.zeros(layout.n_shared), np.zeros(layout.n_shared)
+    for rows, mean, weight in ((layout.local, local, local_weight), (layout.series, shared, shared_weight)):
+        for i, row in enumerate(rows):
+            said = settings.overrides.get(layout.model.table.names[row])
+            if said is not None and said.prior is not None:
+                mean[i], weight[i] = said.prior[0], 1.0 / said.prior[1] ** 2
+    for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
+        said = settings.overrides.get(layout.model.table.names[row])
+        if said is not None and said.prior is not None and is_polynomial(basis):
+            shared[where.start], shared_weight[where.start] = said.prior[0], 1.0 / said.prior[1] ** 2
+    return Priors(local=local, local_weight=local_weight, shared=shared, shared_weight=shared_weight)
+
+
+def first_state(
+    chain: Chain,
+    values: Sequence[NDArray[np.float64]],
+    totals: NDArray[np.float64],
+    shared_values: NDArray[np.float64],
+) -> SeriesState:
+    """Where a joint fit begins.
+
+    values : (n_parameters,) of each scan as the sequential pass left them. totals : (N, P) sum of each phase's areas.
+    shared_values : (n_parameters,) for what belongs to the series.
+    """
+    layout = chain.layout
+    table = np.array(values)
+    local = np.zeros((len(chain.scans), layout.n_local))
+    local[:, : layout.local.size] = table[:, layout.local]
+    local[:, layout.scale] = totals
+    shared = np.zeros(layout.n_shared)
+    shared[: layout.series.size] = shared_values[layout.series]
+    for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
+        shared[where] = np.linalg.lstsq(basis, table[:, row], rcond=None)[0]
+    shared[layout.intensity] = layout.intensities.start
+    return SeriesState(local=local, shared=shared, fixed=np.tile(shared_values, (len(chain.scans), 1)))

@@ -1,0 +1,57 @@
+"""What is wrong with a scan of a joint fit, in words; a scan with a complaint is flagged."""
+
+from __future__ import annotations
+
+from xrdfit.series.joint.scan_fit import JointScanFit
+from xrdfit.series.joint.series import JointSeries
+from xrdfit.series.sequential.complaints import is_strong
+from xrdfit.series.state import Status
+
+
+def joint_complaints(series: JointSeries, fit: JointScanFit) -> list[str]:
+    """Everything that a reader of the scan's numbers must know."""
+    messages = []
+    if not fit.solution.converged:
+        messages.append("not converged")
+    gof, r_wp = series.usual_quality
+    if fit.alone:
+        messages.append(
+            f"set aside: GoF {fit.agreement.gof:.2f}, R_wp {fit.agreement.r_wp:.4f} against {gof:.2f}, {r_wp:.4f} "
+            "in the series; refined with what the other scans share"
+        )
+    if all(state == Status.ABSENT for state in fit.status):
+        messages.append("no phase found")
+    record = series.sequential.records[fit.chain.indices[fit.position]]
+    for phase, state in enumerate(fit.status):
+        strong = record.usable and record.status[phase] == Status.REFINED and is_strong(record, phase)
+        if state != Status.REFINED and strong:
+            name = series.model.phases[phase].name
+            messages.append(
+                f"{name} is strong when the scan is refined alone, but its cell is held: mistrust the others"
+            )
+    return messages + _stopped(series, fit)
+
+
+def _stopped(series: JointSeries, fit: JointScanFit) -> list[str]:
+    """Cells and positions, shared ones too, that ran to a limit or that the data do not determine."""
+    layout, table = fit.chain.layout, fit.chain.layout.model.table
+    free, blind = series.solution.free_shared, series.errors.blind_shared
+    states = list(zip(layout.local, fit.solution.free[fit.position], fit.errors.blind[fit.position], strict=False))
+    states += list(zip(layout.series, free, blind, strict=False))
+    for (row, _), where in zip(layout.drifts, layout.drift_slices, strict=True):
+        states.append((row, free[where].all(), blind[where].any()))
+    drifting = [row for row, _ in layout.drifts]
+    messages = []
+    for row, moves, unseen in states:
+        spec, value = table.specs[row], fit.values[row]
+        owner = [phase for phase in range(layout.n_phases) if layout.model.of_phase(phase)[row]]
+        if owner and fit.status[owner[0]] != Status.REFINED:
+            continue
+        lower, upper = layout.room(row, series.settings.overrides)
+        if row in drifting and not lower <= value <= upper:
+            messages.append(f"{spec.name} drifts beyond its limits ({value:.5g})")
+        elif spec.kind in ("cell", "position") and not moves:
+            messages.append(f"{spec.name} at its limit ({value:.5g})")
+        elif spec.kind in ("cell", "position") and unseen:
+            messages.append(f"{spec.name} not determined ({value:.5g})")
+    return messages

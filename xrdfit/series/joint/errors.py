@@ -1,0 +1,139 @@
+"""What the errors of a joint fit are: the full marginal covariance, what the scans share included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import RefineSettings
+from xrdfit.fit import Agreement, agreement, esd_factor
+from xrdfit.kernels import problem as slot
+from xrdfit.kernels.block_arrow import invert_block_arrow
+from xrdfit.series.joint.chain import Chain
+from xrdfit.series.joint.solver import JointSolution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointErrors:
+    """Covariance of a joint fit of N scans, scaled as the settings say.
+
+    ``cov(x_s, x_s') = delta_ss' local_s + response_s shared response_s'^T``, and between a scan and the next of a
+    sweeping series also ``neighbour_s``.
+
+    Attributes
+    ----------
+    local : (N, n_local, n_local), neighbour (N - 1 or 0, n_local, n_local), response (N, n_local, n_shared).
+    shared : (n_shared, n_shared). Zero rows for what did not move; ``blind`` (N, n_local) and ``blind_shared`` mark
+        what the data do not determine.
+    factor : (N,) by which the counting esds of each scan are multiplied. factor_shared : the same for the series.
+    agreement : of each scan.
+    """
+
+    local: NDArray[np.float64]
+    neighbour: NDArray[np.float64]
+    response: NDArray[np.float64]
+    shared: NDArray[np.float64]
+    blind: NDArray[np.bool_]
+    blind_shared: NDArray[np.bool_]
+    factor: NDArray[np.float64]
+    factor_shared: float
+    agreement: tuple[Agreement, ...]
+
+    def covariance(self, position: int) -> NDArray[np.float64]:
+        """(n_local, n_local) marginal covariance of one scan's variables."""
+        response = self.response[position]
+        return self.local[position] + response @ self.shared @ response.T
+
+
+def joint_errors(
+    chain: Chain, solution: JointSolution, settings: RefineSettings, given: JointErrors | None = None
+) -> JointErrors:
+    """Covariance and agreement of a joint fit at its solution.
+
+    given : errors of the fit from which the shared variables were taken as they are.
+    """
+    blocks = solution.blocks
+    local, neighbour, response, shared, blind, blind_shared = invert_block_arrow(
+        blocks.diagonal, blocks.below, blocks.border, blocks.corner, solution.free, solution.free_shared
+    )
+    each_has = float(np.count_nonzero(solution.free_shared)) / max(len(chain.scans), 1)
+    found = []
+    for position, scan in enumerate(chain.scans):
+        scan.pattern(solution.state)
+        found.append(
+            agreement(
+                observed=scan.problem.intensity,
+                calculated=scan.work.model,
+                background=scan.work.background,
+                weight=scan.work.weight,
+                n_parameters=int(np.count_nonzero(solution.free[position]) + round(each_has)),
+            )
+        )
+    if given is not None:
+        response, shared, blind_shared = local @ blocks.border, given.shared, given.blind_shared
+    factor = np.array(
+        [
+            esd_factor(fit, scaling=settings.esd_scaling, regime=scan.prepared.noise.regime)
+            for fit, scan in zip(found, chain.scans, strict=True)
+        ]
+    )
+    factor_shared = float(np.sqrt(np.mean(factor**2)))
+    return JointErrors(
+        local=local * factor[:, None, None] ** 2,
+        neighbour=neighbour * (factor[1:] * factor[:-1])[: len(neighbour), None, None],
+        response=response,
+        shared=shared if given is not None else shared * factor_shared**2,
+        blind=blind,
+        blind_shared=blind_shared,
+        factor=factor,
+        factor_shared=factor_shared,
+        agreement=tuple(found),
+    )
+
+
+def parameter_covariance(
+    chain: Chain, position: int, solution: JointSolution, errors: JointErrors
+) -> NDArray[np.float64]:
+    """(n_parameters, n_parameters) of a scan, expressions included; zero for what did not move, NaN for the blind."""
+    layout = chain.layout
+    n_parameters, n_own = len(layout.model.table), layout.local.size
+    derivative = layout.derivative(solution.state.values(layout, position), position)
+    by_local = np.zeros((n_parameters, layout.n_local))
+    by_local[:, :n_own] = derivative[:, :n_own]
+    by_shared = np.zeros((n_parameters, layout.n_shared))
+    by_shared[:, : derivative.shape[1] - n_own] = derivative[:, n_own:]
+    # cov(x_s, shared) = -response shared.
+    through = by_shared - by_local @ errors.response[position]
+    covariance = by_local @ errors.local[position] @ by_local.T + through @ errors.shared @ through.T
+    blind = (by_local[:, errors.blind[position]] != 0.0).any(axis=1)
+    blind |= (by_shared[:, errors.blind_shared] != 0.0).any(axis=1)
+    covariance[blind, :] = np.nan
+    covariance[:, blind] = np.nan
+    return covariance
+
+
+def blur(chain: Chain, position: int, solution: JointSolution, covariance: NDArray[np.float64], phase: int) -> float:
+    """How far the error of a phase's cell in a scan moves its lines, in their FWHM: RMS weighted by intensity.
+
+    covariance : (n_parameters, n_parameters) of the scan. Infinite without intensity or with a cell that does not move.
+    """
+    layout = chain.layout
+    table = layout.model.table
+    scan = chain.scans[position]
+    scan.pattern(solution.state)
+    work = scan.work
+    lines = layout.lines.phase == phase
+    intensity = scan.relative(solution.state)[lines]
+    cell = np.flatnonzero(table.where("cell") & layout.model.of_phase(phase) & layout.touched)
+    if not cell.size or not intensity.sum() > 0.0:
+        return np.inf
+    first = slot.N_GLOBAL + slot.N_PHASE * phase
+    on_cell = slice(slot.N_GLOBAL, slot.N_GLOBAL + slot.LORENTZ_SIZE)
+    by_cell = work.by_slot[lines, 0, on_cell] * work.by_theta[lines, 0, :1]
+    motion = by_cell @ table.slot_mapping[first : first + slot.LORENTZ_SIZE][:, cell]
+    known = np.nan_to_num(covariance[np.ix_(cell, cell)])
+    variance = np.einsum("ij,jk,ik->i", motion, known, motion)
+    fwhm = work.gauss[lines, 0] + work.lorentz[lines, 0]
+    return float(np.sqrt(np.sum(intensity * variance / fwhm**2) / intensity.sum()))

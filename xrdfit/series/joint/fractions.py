@@ -1,0 +1,136 @@
+"""Phase fractions of a jointly refined series, and the columns they fill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.crystal import Phase, UnitCell
+from xrdfit.kernels import problem as slot
+from xrdfit.series.fractions.mole_fractions import phase_fractions
+from xrdfit.series.fractions.result import PhaseFractions
+from xrdfit.series.fractions.scale_covariance import ScaleCovariance
+from xrdfit.series.joint.chain import mid_times
+from xrdfit.series.joint.intensities import calculated_intensities
+from xrdfit.series.joint.series import JointSeries
+from xrdfit.series.joint.unseen import UnseenTests
+from xrdfit.series.state import Status
+
+Rows = dict[int, dict[str, float | str]]
+
+
+def joint_fractions(series: JointSeries, scans: Sequence[int], unseen: UnseenTests) -> PhaseFractions | None:
+    """Fractions of the active phases in these scans; None where intensities are free: scales then mean nothing.
+
+    unseen : what the tests of phases that are nowhere found.
+    """
+    settings, chain, errors = series.settings, series.chain, series.errors
+    model = chain.layout.model
+    active = [number for number, phase in enumerate(model.phases) if phase.role == "active"]
+    if settings.intensities == "lebail" or not active:
+        return None
+    n, n_phases, n_shared = len(scans), len(active), chain.layout.n_shared
+    scale, volume = np.full((n, n_phases), np.nan), np.full((n, n_phases), np.nan)
+    local, response = np.full((n, n_phases, n_phases), np.nan), np.full((n, n_phases, n_shared), np.nan)
+    neighbour = np.zeros((max(n - 1, 0), n_phases, n_phases))
+    usable = np.zeros(n, dtype=np.bool_)
+    row_of = {index: row for row, index in enumerate(scans)}
+    which = np.array(active) + chain.layout.local.size
+    for index, fit in series.fits.items():
+        row = row_of[index]
+        scale[row] = fit.scales[active]
+        volume[row] = [_volume(model.table.slots(fit.values), phase) for phase in active]
+        local[row] = fit.errors.local[fit.position][np.ix_(which, which)]
+        response[row] = -fit.errors.response[fit.position][which]
+        usable[row] = not fit.alone
+        for phase, test in unseen[index].items():
+            if phase in active and np.isfinite(test.esd):
+                column = active.index(phase)
+                scale[row, column], local[row, column, column] = test.amplitude, test.esd**2
+    for position in range(len(errors.neighbour)):
+        row, following = row_of[chain.indices[position]], row_of[chain.indices[position + 1]]
+        if following == row + 1:
+            neighbour[row] = errors.neighbour[position][np.ix_(which, which)]
+    times = mid_times(series.sequential.stack.times, len(series.sequential.stack))
+    names = [model.phases[number].name for number in active]
+    return phase_fractions(
+        scale=scale,
+        volume=volume,
+        time_s=times[list(scans)],
+        covariance=ScaleCovariance(
+            local=local,
+            response=response,
+            shared=errors.shared,
+            neighbour=neighbour if len(errors.neighbour) else None,
+        ),
+        usable=usable,
+        names=names,
+        method=settings.fractions,
+        amount=settings.amount,
+        alpha=_from_structures(series, active),
+        anchors={names.index(name): row_of[scan] for name, scan in settings.anchors.items() if scan in row_of},
+    )
+
+
+def _volume(slots: NDArray[np.float64], phase: int) -> float:
+    first = slot.N_GLOBAL + slot.N_PHASE * phase
+    return UnitCell(*(float(value) for value in slots[first : first + 6])).volume
+
+
+def _from_structures(series: JointSeries, active: Sequence[int]) -> NDArray[np.float64] | None:
+    """Formula units in the cell over the calculated intensity of a unit of volume, where all active phases have atoms.
+
+    A scale is the area of the lines of its unit together: over their calculated sum it is the irradiated volume.
+    """
+    layout = series.chain.layout
+    factors = []
+    for number in active:
+        phase: Phase = layout.model.phases[number]
+        units = None if phase.structure is None else phase.structure.formula_units
+        hkl = layout.lines.hkl[(layout.lines.phase == number) & layout.intensities.unit]
+        if not len(hkl):
+            only = [other == number for other in range(layout.n_phases)]
+            points = series.chain.scans[0].prepared.points
+            hkl = layout.model.choose_lines(series.sequential.start, points.two_theta, only).hkl
+        if units is None or not len(hkl):
+            return None
+        factors.append(units / calculated_intensities(phase, hkl, layout.model.instrument).sum())
+    return np.array(factors) / np.max(factors)
+
+
+def fill_fractions(rows: Rows, series: JointSeries, scans: Sequence[int], found: PhaseFractions) -> None:
+    """Put fractions into the rows of the table; a phase called absent has none, and its limit."""
+    active = [phase for phase in series.model.phases if phase.role == "active"]
+    numbers = [number for number, phase in enumerate(series.model.phases) if phase.role == "active"]
+    for row, index in enumerate(scans):
+        if index not in series.fits or not np.isfinite(found.fraction[row]).any():
+            continue
+        there = np.array([series.fits[index].status[number] != Status.ABSENT for number in numbers])
+        fraction = np.where(there, np.maximum(found.fraction[row], 0.0), 0.0)
+        total = float(fraction.sum())
+        for column, phase in enumerate(active):
+            line = rows[index]
+            line[f"{phase.name}_fraction"] = float(fraction[column] / total) if total > 0.0 else np.nan
+            line[f"{phase.name}_fraction_esd"] = float(found.esd[row, column]) if there[column] else np.nan
+            line[f"{phase.name}_fraction_upper95"] = float(found.upper95[row, column])
+        rows[index]["amount"] = float(found.amount[row])
+        rows[index]["amount_esd"] = float(found.amount_esd[row])
+
+
+def fraction_notes(found: PhaseFractions | None, series: JointSeries) -> list[str]:
+    """Where the fractions come from, or why there are none."""
+    if all(phase.role != "active" for phase in series.model.phases):
+        return ["fractions: not determined, no phase is active"]
+    if found is None:
+        return ["fractions: not determined, line intensities are free in every scan; apparent_share is no fraction"]
+    if not found.determined:
+        return [f"fractions: {note}" for note in found.notes]
+    notes = [f"fractions: mole fractions of the active phases by {found.method}"]
+    if np.isfinite(found.amount_drift):
+        notes.append(
+            f"irradiated amount: changes by {found.amount_drift:+.3f} ({found.amount_drift_esd:.3f}) of its mean from "
+            f"the first scan to the last; conservation holds to {found.residual_rms:.4f}"
+        )
+    return notes + [f"fractions: {note}" for note in found.notes]

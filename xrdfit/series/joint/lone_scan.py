@@ -1,0 +1,67 @@
+"""A scan of a joint fit that goes on by itself, while everything that it shares stays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.kernels.least_squares import damped_step
+from xrdfit.series.joint.layout import SeriesState
+from xrdfit.series.joint.problem import JointProblem
+
+_MAX_STEPS = 12
+_FIRST_DAMPING = 1e-4
+_LARGEST_DAMPING = 1e6
+
+
+def settle_scan(problem: JointProblem, state: SeriesState, position: int, tolerance: float) -> None:
+    """Lower the merit of one scan by its own variables; `state` is changed in place, and only for the better.
+
+    The scale of a sweeping scan stays: its neighbours lean on it.
+    """
+    layout, scan = problem.layout, problem.scans[position]
+    lower, upper, _, _ = problem.limits
+    own = problem.free[position].copy()
+    if scan.share.shape[0] == 3:
+        own[layout.scale] = False
+    damping = _FIRST_DAMPING
+    merit, matrix, right = _normal_equations(problem, state, position)
+    for _ in range(_MAX_STEPS):
+        here = state.local[position].copy()
+        free = own & ~((here <= lower) & (right < 0.0)) & ~((here >= upper) & (right > 0.0))
+        step = damped_step(matrix, right, free, damping)
+        if float(step @ right) < tolerance:
+            break
+        moved = np.clip(here + np.clip(step, -problem.longest, problem.longest), lower, upper)
+        state.local[position] = np.where(own, moved, here)
+        tried = _merit(problem, state, position)
+        if tried < merit:
+            damping *= 0.1
+            merit, matrix, right = _normal_equations(problem, state, position)
+        else:
+            state.local[position] = here
+            damping *= 10.0
+            if damping > _LARGEST_DAMPING:
+                break
+
+
+def _merit(problem: JointProblem, state: SeriesState, position: int) -> float:
+    scan, priors = problem.scans[position], problem.priors
+    prior = float(((state.local[position] - priors.local) ** 2) @ priors.local_weight)
+    merit = scan.pattern(state) + scan.bind(state, None) + prior
+    return merit if np.isfinite(merit) else np.inf
+
+
+def _normal_equations(
+    problem: JointProblem, state: SeriesState, position: int
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """Merit, normal matrix (n_local, n_local) and right side of one scan."""
+    layout, scan, priors = problem.layout, problem.scans[position], problem.priors
+    size, shared = layout.n_local, layout.n_shared
+    merit = scan.block(state)
+    matrix, right = scan.work.gram[:size, :size].copy(), scan.work.right[:size].copy()
+    merit += scan.bind(state, (matrix, np.zeros((size, shared)), np.zeros((shared, shared)), right, np.zeros(shared)))
+    apart = state.local[position] - priors.local
+    matrix[np.diag_indices(size)] += priors.local_weight
+    right -= priors.local_weight * apart
+    return merit + float(apart**2 @ priors.local_weight), matrix, right

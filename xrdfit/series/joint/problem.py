@@ -1,0 +1,152 @@
+"""What a joint fit minimises, and its normal equations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.series.joint.layout import Layout, SeriesState
+from xrdfit.series.joint.scan import JointScan
+
+# How much firmer than the data the conventions hold that the intensities of a phase sum to 1.
+_GAUGE = 1e4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocks:
+    """Normal equations of a series of N scans: see `xrdfit.kernels.block_arrow`; `merit` (N,) of each scan."""
+
+    diagonal: NDArray[np.float64]
+    below: NDArray[np.float64]
+    border: NDArray[np.float64]
+    corner: NDArray[np.float64]
+    right: NDArray[np.float64]
+    right_corner: NDArray[np.float64]
+    merit: NDArray[np.float64]
+    merit_shared: float
+
+    @property
+    def total(self) -> float:
+        return float(self.merit.sum()) + self.merit_shared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priors:
+    """Gaussian knowledge from outside the patterns: mean and weight (1 / variance, 0 for none) of every variable.
+
+    local, local_weight : (n_local,), the same in every scan. shared, shared_weight : (n_shared,).
+    """
+
+    local: NDArray[np.float64]
+    local_weight: NDArray[np.float64]
+    shared: NDArray[np.float64]
+    shared_weight: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointProblem:
+    """What is minimised, and over which variables.
+
+    Attributes
+    ----------
+    free : (N, n_local), free_shared (n_shared,): what moves. limits : as `Layout.limits` gives them.
+    longest : (n_local,) and longest_shared (n_shared,): longest step of each variable.
+    """
+
+    layout: Layout
+    scans: Sequence[JointScan]
+    free: NDArray[np.bool_]
+    free_shared: NDArray[np.bool_]
+    limits: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+    longest: NDArray[np.float64]
+    longest_shared: NDArray[np.float64]
+    priors: Priors
+
+
+def merit_of(problem: JointProblem, state: SeriesState) -> tuple[NDArray[np.float64], float]:
+    """Quasi-deviance of every scan, its priors included, and what the shared variables' priors add."""
+    merit = np.array([scan.pattern(state) for scan in problem.scans])
+    merit += [scan.bind(state, None) for scan in problem.scans]
+    merit += ((state.local - problem.priors.local) ** 2) @ problem.priors.local_weight
+    return merit, _merit_shared(problem, state)
+
+
+def assemble(problem: JointProblem, state: SeriesState) -> Blocks:
+    """The normal equations at `state`, scan after scan."""
+    layout, scans = problem.layout, problem.scans
+    n, size, shared = len(scans), layout.n_local, layout.n_shared
+    n_phases, scale = layout.n_phases, layout.scale
+    swept = bool(n) and scans[0].share.shape[0] == 3
+    diagonal = np.zeros((n, size, size))
+    below = np.zeros((n - 1 if swept else 0, size, size))
+    border = np.zeros((n, size, shared))
+    corner = np.zeros((shared, shared))
+    right = np.zeros((n, size))
+    right_corner = np.zeros(shared)
+    merit = np.zeros(n)
+    edge = size + (2 * n_phases if swept else 0)
+    for s, scan in enumerate(scans):
+        merit[s] = scan.block(state)
+        gram, gradient = scan.work.gram, scan.work.right
+        diagonal[s] += gram[:size, :size]
+        border[s] += gram[:size, edge:]
+        corner += gram[edge:, edge:]
+        right[s] += gradient[:size]
+        right_corner += gradient[edge:]
+        merit[s] += scan.bind(state, (diagonal[s], border[s], corner, right[s], right_corner))
+        if swept:
+            for neighbour, first in ((s - 1, size), (s + 1, size + n_phases)):
+                if not 0 <= neighbour < n:
+                    continue
+                there = slice(first, first + n_phases)
+                diagonal[neighbour, scale, scale] += gram[there, there]
+                border[neighbour, scale] += gram[there, edge:]
+                right[neighbour, scale] += gradient[there]
+                if neighbour < s:
+                    below[neighbour][:, scale] += gram[:size, there]
+                else:
+                    below[s][scale, :] += gram[there, :size]
+    priors = problem.priors
+    index = np.arange(size)
+    diagonal[:, index, index] += priors.local_weight
+    right += priors.local_weight * (priors.local - state.local)
+    merit += ((state.local - priors.local) ** 2) @ priors.local_weight
+    _add_gauge(problem, state, corner, right_corner)
+    np.fill_diagonal(corner, np.diag(corner) + priors.shared_weight)
+    right_corner += priors.shared_weight * (priors.shared - state.shared)
+    return Blocks(
+        diagonal=diagonal,
+        below=below,
+        border=border,
+        corner=corner,
+        right=right,
+        right_corner=right_corner,
+        merit=merit,
+        merit_shared=_merit_shared(problem, state),
+    )
+
+
+def _merit_shared(problem: JointProblem, state: SeriesState) -> float:
+    priors = problem.priors
+    return float(((state.shared - priors.shared) ** 2) @ priors.shared_weight)
+
+
+def _add_gauge(
+    problem: JointProblem, state: SeriesState, corner: NDArray[np.float64], right: NDArray[np.float64]
+) -> None:
+    """The convention that a phase's intensities sum to 1, as an observation far firmer than any in the data.
+
+    The scale of the phase takes up whatever the sum is, so that nothing resists and the merit does not change.
+    """
+    where = problem.layout.intensity
+    variables = state.shared[where]
+    information = np.diag(corner)[where]
+    for row in problem.layout.intensities.gauge:
+        own = row > 0.0
+        if own.any():
+            weight = _GAUGE * max(float(information[own].max()), 1e-300)
+            corner[where, where] += weight * np.outer(row, row)
+            right[where] += weight * (1.0 - float(row @ variables)) * row

@@ -1,0 +1,228 @@
+"""A scan as the joint fit sees it: its points, when each was measured, and its share of the normal equations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.fit import PreparedScan
+from xrdfit.kernels.problem import Problem
+from xrdfit.kernels.series_block import AFTER, BEFORE, OWN, BlockWork, make_block_work, series_block, series_pattern
+from xrdfit.series.joint.intensities import geometry_factor
+from xrdfit.series.joint.layout import Layout, SeriesState
+
+# Diagonal block, border, corner and right sides to add to; None if only the merit is asked for.
+Binding = tuple[NDArray[np.float64], ...] | None
+
+# Share of its phase's intensity below which a line is not held any tighter.
+_LEAST_SHARE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanClock:
+    """When the points of a scan were measured against its neighbours in the chain.
+
+    before, middle, after : mid-times in s; None where there is no neighbour. start, end : of the scan.
+    """
+
+    start: float
+    end: float
+    before: float | None
+    after: float | None
+
+    @property
+    def middle(self) -> float:
+        return 0.5 * (self.start + self.end)
+
+
+def sweep_share(clock: ScanClock, used: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(3, n) how far each used point belongs to the scan before, the scan itself and the scan after.
+
+    Points follow each other from low to high angle; a scale at a point is interpolated linearly between mid-times. At
+    either end of the series it stays what it is, and so it does beyond the middle of a neighbour that overlaps.
+    """
+    time = clock.start + (clock.end - clock.start) * (np.flatnonzero(used) + 0.5) / used.size
+    share = np.zeros((3, time.size))
+    early = time < clock.middle
+    # A scan that claims to have been measured at the same time is no neighbour to interpolate to.
+    if clock.before is not None and clock.before < clock.middle:
+        share[BEFORE, early] = np.minimum((clock.middle - time[early]) / (clock.middle - clock.before), 1.0)
+    if clock.after is not None and clock.after > clock.middle:
+        share[AFTER, ~early] = np.minimum((time[~early] - clock.middle) / (clock.after - clock.middle), 1.0)
+    share[OWN] = 1.0 - share[BEFORE] - share[AFTER]
+    return share
+
+
+class JointScan:
+    """One scan of a joint fit.
+
+    Parameters
+    ----------
+    position : of the scan in the chain. prepared : its pattern. clock : None if all points were read at once.
+    like : another scan of the chain, with which it shares what they have in common.
+    """
+
+    row_of_slot: NDArray[np.int64]
+    used_slots: NDArray[np.int64]
+
+    def __init__(
+        self,
+        layout: Layout,
+        position: int,
+        prepared: PreparedScan,
+        clock: ScanClock | None,
+        like: JointScan | None = None,
+    ) -> None:
+        self.layout = layout
+        self.position = position
+        self.prepared = prepared
+        self.clock = clock
+        problem = layout.model.problem(prepared.points, prepared.noise, layout.lines)
+        if like is not None and np.array_equal(like.problem.two_theta, problem.two_theta):
+            # Scans on one grid share what depends on the grid alone, buffers included.
+            problem = problem._replace(two_theta=like.problem.two_theta, chebyshev=like.problem.chebyshev)
+            work, self.row_of_slot, self.used_slots = like.work, like.row_of_slot, like.used_slots
+        else:
+            in_use = np.abs(layout.model.table.slot_mapping[:, layout.touched]).sum(axis=1) > 0.0
+            self.row_of_slot = np.where(in_use, np.cumsum(in_use) - 1, -1).astype(np.int64)
+            self.used_slots = np.flatnonzero(in_use)
+            n_rows = layout.n_local + layout.n_shared + (0 if clock is None else 2 * layout.n_phases)
+            work = make_block_work(problem, self.used_slots.size, n_rows)
+        self.work: BlockWork = work
+        self.problem: Problem = problem
+        self.geometry = np.ones(layout.n_lines)
+        self.deviates = np.zeros(layout.n_phases, dtype=np.bool_)
+        self.course = np.ones((layout.n_phases, problem.two_theta.size))
+        self.weight = np.zeros(layout.n_lines)
+        self.share = np.ones((1, problem.two_theta.size)) if clock is None else sweep_share(clock, prepared.points.used)
+        if clock is not None and like is not None and np.array_equal(like.share, self.share):
+            self.share = like.share
+
+    def with_layout(self, layout: Layout, like: JointScan | None) -> JointScan:
+        """The same scan under another layout of the same lines; `like`: another scan under that layout."""
+        scan = JointScan(layout, self.position, self.prepared, self.clock, like)
+        scan.geometry, scan.deviates, scan.course = self.geometry, self.deviates, self.course
+        return scan
+
+    def settle(self, state: SeriesState, deviates: NDArray[np.bool_], spread: NDArray[np.float64] | None) -> None:
+        """Take what a fit does not differentiate from where it begins; it stays until the next call.
+
+        The geometry factors of the lines, which hardly answer to what a fit still changes in a cell; how the areas of
+        a phase that deviates go with time; and the standard deviation of those areas.
+
+        Parameters
+        ----------
+        deviates : (P,) phases whose lines have areas of their own. spread : (P,) relative standard deviation of these
+        about the shared intensities, None or infinite where nothing holds them.
+        """
+        layout = self.layout
+        values = state.values(layout, self.position)
+        if np.isfinite(values).all():
+            self.geometry = geometry_factor(layout.model, layout.lines, values)
+        self.deviates = deviates
+        scales = self._scales(state)
+        weights = scales if self.share.shape[0] == 3 else scales[[OWN]]
+        own = np.where(scales[OWN] > 0.0, scales[OWN], 1.0)
+        self.course = np.where(scales[OWN][:, None] > 0.0, (weights / own).T @ self.share, 1.0)
+        self.weight = np.zeros(layout.n_lines)
+        if spread is not None and deviates.any():
+            share = layout.intensities.relative(state.shared[layout.intensity])
+            expected = scales[OWN][layout.lines.phase] * np.maximum(share, _LEAST_SHARE) * self.geometry
+            sigma = spread[layout.lines.phase] * expected
+            held = deviates[layout.lines.phase] & np.isfinite(sigma) & (sigma > 0.0)
+            self.weight[held] = 1.0 / sigma[held] ** 2
+
+    def pattern(self, state: SeriesState) -> float:
+        """Fill the workspace with the scan's pattern; returns its quasi-deviance, infinite without a finite pattern."""
+        slots = self.layout.model.table.slots(state.values(self.layout, self.position))
+        if not np.isfinite(slots).all():
+            return np.inf
+        relative = self.relative(state)
+        scales = self._scales(state)
+        return float(
+            series_pattern(self.problem, slots, relative, scales, self.share, self.deviates, self.course, self.work)
+        )
+
+    def block(self, state: SeriesState) -> float:
+        """Fill ``work.gram`` and ``work.right``, rows as in `xrdfit.kernels.series_block.series_block`."""
+        layout = self.layout
+        table = layout.model.table
+        values = state.values(layout, self.position)
+        if not np.isfinite(values).all():
+            self.work.gram[:], self.work.right[:] = 0.0, 0.0
+            return np.inf
+        mapping = table.slot_mapping[self.used_slots] @ layout.derivative(values, self.position)
+        own = self.deviates[layout.lines.phase]
+        relative = self.relative(state)
+        by_intensity = layout.intensities.derivative(state.shared[layout.intensity]) * self.geometry[:, None]
+        by_intensity[own] = 0.0
+        return float(
+            series_block(
+                self.problem,
+                table.slots(values),
+                self.row_of_slot,
+                np.ascontiguousarray(mapping),
+                relative,
+                by_intensity,
+                self._scales(state),
+                self.share,
+                self.deviates,
+                self.course,
+                np.where(own, 1.0, relative) if layout.deviations else np.empty(0),
+                layout.local.size,
+                self.work,
+            )
+        )
+
+    def relative(self, state: SeriesState) -> NDArray[np.float64]:
+        """(m,) intensities in units of the scan's scale; areas where a phase deviates."""
+        layout = self.layout
+        shared = layout.intensities.relative(state.shared[layout.intensity]) * self.geometry
+        if not layout.deviations:
+            return shared
+        own = self.deviates[layout.lines.phase]
+        return np.where(own, state.local[self.position, layout.deviation], shared)
+
+    def areas(self, state: SeriesState) -> NDArray[np.float64]:
+        """(m,) areas of the scan's lines."""
+        layout = self.layout
+        scale = np.where(self.deviates, 1.0, state.local[self.position, layout.scale])
+        return scale[layout.lines.phase] * self.relative(state)
+
+    def bind(self, state: SeriesState, block: Binding) -> float:
+        """Add what holds the areas of deviating lines to the shared intensities; returns its part of the merit."""
+        layout = self.layout
+        lines = np.flatnonzero(self.weight)
+        if not lines.size:
+            return 0.0
+        phase, weight, geometry = layout.lines.phase[lines], self.weight[lines], self.geometry[lines]
+        variables = state.shared[layout.intensity]
+        scale = state.local[self.position, layout.scale][phase]
+        share = layout.intensities.relative(variables)[lines] * geometry
+        apart = state.local[self.position, layout.deviation.start + lines] - scale * share
+        if block is None:
+            return float(weight @ apart**2)
+        # Derivatives of `apart` with respect to the scan's own variables, and to those of the intensities.
+        own = np.zeros((lines.size, layout.n_local))
+        own[np.arange(lines.size), layout.deviation.start + lines] = 1.0
+        own[np.arange(lines.size), layout.local.size + phase] = -share
+        shared = np.zeros((lines.size, layout.n_shared))
+        shared[:, layout.intensity] = -layout.intensities.derivative(variables)[lines] * (scale * geometry)[:, None]
+        diagonal, border, corner, right, right_corner = block
+        diagonal += (own * weight[:, None]).T @ own
+        border += (own * weight[:, None]).T @ shared
+        corner += (shared * weight[:, None]).T @ shared
+        right -= own.T @ (weight * apart)
+        right_corner -= shared.T @ (weight * apart)
+        return float(weight @ apart**2)
+
+    def _scales(self, state: SeriesState) -> NDArray[np.float64]:
+        """(3, P) of the scan before, the scan itself and the scan after; a missing neighbour has no share."""
+        scales = np.zeros((3, self.layout.n_phases))
+        for row, step in ((BEFORE, -1), (OWN, 0), (AFTER, 1)):
+            neighbour = self.position + step
+            if 0 <= neighbour < len(state.local):
+                scales[row] = state.local[neighbour, self.layout.scale]
+        return scales

@@ -1,0 +1,379 @@
+"""The series as one experiment: all scans in one fit, begun from the sequential pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import RefineSettings
+from xrdfit.model import PatternModel
+from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, make_problem, mid_times
+from xrdfit.series.joint.errors import JointErrors, blur, joint_errors
+from xrdfit.series.joint.layout import SeriesState
+from xrdfit.series.joint.neighbours import between_neighbours
+from xrdfit.series.joint.problem import JointProblem
+from xrdfit.series.joint.scan_fit import JointScanFit
+from xrdfit.series.joint.solver import TOLERANCE, JointSolution, minimise_joint
+from xrdfit.series.joint.spread import SpreadTest, next_spread, spread_test, with_room_for_deviations
+from xrdfit.series.joint.start import readable_scans, scan_values, series_model, series_values
+from xrdfit.series.presence import Z_PRESENT
+from xrdfit.series.sequential.selection import DETERMINED
+from xrdfit.series.sequential.series import SequentialSeries
+from xrdfit.series.state import Status
+
+# With shared intensities a phase this many standard deviations above nothing has a cell of its own.
+Z_CELL_JOINT = 8.0
+# One that has a cell keeps it down to this part.
+_STAYS = 0.8
+# A phase this strong is never held: a cell put wrong by force would push everything else out of place.
+_Z_BEYOND_DOUBT = 40.0
+# A cell found vague so often in one scan stays held there, or it would come and go for ever.
+_OFTEN = 2
+# Rounds in which phases may still change between refined and held, and the spread of intensities settle.
+_MAX_ROUNDS = 8
+# Fall in the merit that may be left while phases still change.
+_ROUGH = 1e-2
+_MAX_SPREAD_ROUNDS = 12
+# The spread has settled when it changes by less than this part.
+_SETTLED = 0.02
+# Least spread that is tried where the score at zero finds one.
+_LEAST_SPREAD = 1e-3
+# A scan whose GoF and R_wp both exceed the series' by this factor is set aside: it must not bend what the others share.
+_POOR = 1.5
+
+Statuses = dict[int, tuple[Status, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regime:
+    """How far the lines of a scan may leave the shared intensities.
+
+    ``spread`` (P,): standard deviation of their relative deviations, 0 for none; infinite: they are free, and the
+    scales and shared intensities, which would be without meaning, stay what they are. None: shared intensities.
+    """
+
+    spread: NDArray[np.float64] | None = None
+
+    @property
+    def deviations(self) -> bool:
+        return self.spread is not None
+
+    @property
+    def free(self) -> bool:
+        return self.spread is not None and bool(np.isinf(self.spread).all())
+
+
+@dataclass(slots=True)
+class JointSeries:
+    """A series being refined jointly; `run` leaves `fits` of all scans that could be fitted.
+
+    ``chain``, ``solution``, ``errors`` are those of the scans that were fitted together, ``spread`` what the test of
+    shared intensities found, ``regime`` what was used in the end.
+    """
+
+    sequential: SequentialSeries
+    settings: RefineSettings
+    fits: dict[int, JointScanFit] = field(default_factory=dict)
+    regime: Regime = field(default_factory=Regime)
+    spread: SpreadTest | None = None
+    _vague: Counter[tuple[int, int]] = field(default_factory=Counter)
+    _main: tuple[Chain, JointProblem, JointSolution, JointErrors] | None = None
+    _model: SeriesModel | None = None
+
+    @property
+    def model(self) -> PatternModel:
+        return self.sequential.fitter.model
+
+    @property
+    def chain(self) -> Chain:
+        return self._fitted[0]
+
+    @property
+    def solution(self) -> JointSolution:
+        return self._fitted[2]
+
+    @property
+    def errors(self) -> JointErrors:
+        return self._fitted[3]
+
+    @property
+    def _fitted(self) -> tuple[Chain, JointProblem, JointSolution, JointErrors]:
+        assert self._main is not None
+        return self._main
+
+    @property
+    def usual_quality(self) -> tuple[float, float]:
+        """Median GoF and R_wp of the scans."""
+        fits = self.fits.values()
+        gof = float(np.median([fit.agreement.gof for fit in fits]))
+        return gof, float(np.median([fit.agreement.r_wp for fit in fits]))
+
+    def run(self) -> bool:
+        """Refine all scans; False if not one could be fitted."""
+        if not self.sequential.explore(passes=1):
+            return False
+        records = self.sequential.records
+        prepared = readable_scans(self.sequential)
+        usable = self.in_time(i for i in prepared if records[i].usable)
+        if not usable:
+            return False
+        values = {i: scan_values(self.sequential, i) for i in prepared}
+        self._model = series_model(self.sequential, self.settings, prepared, values)
+        totals = np.array([[sum(areas.values()) for areas in records[i].areas] for i in usable])
+        chain = self._model.chain(usable)
+        start = first_state(chain, [values[i] for i in usable], totals, series_values(self.sequential, usable, values))
+        found: Statuses = {i: records[i].status for i in usable}
+        aside = [i for i in prepared if i not in usable]
+        self._settle(usable, aside, dict(found), start)
+        if self.settings.intensities == "structure":
+            return True
+        self.spread = self._test_spread()
+        if self.settings.intensities == "lebail":
+            self._free_intensities(found)
+        elif self.settings.intensities == "hierarchical":
+            self._settle_spread(found)
+        return True
+
+    def _settle(self, usable: list[int], aside: list[int], status: Statuses, start: SeriesState) -> None:
+        """Fit, decide on phases and scans, and fit again until nothing changes; only then to the last digit."""
+        assert self._model is not None
+        tolerance = _ROUGH
+        for round_ in range(_MAX_ROUNDS):
+            chain = self._model.chain(usable, deviations=self.regime.deviations)
+            if round_ == _MAX_ROUNDS - 1:
+                tolerance = TOLERANCE
+            self._fit_together(chain, start, status, tolerance)
+            decided = {i: self._decide(i) for i in usable}
+            poor = self._poor(usable) if len(usable) > 2 else []
+            for index in aside:
+                self._fit_alone(index)
+            back = [i for i in aside if not self._poor([i])]
+            settled = _refined(decided) == _refined(status) and not poor and not back
+            if tolerance == TOLERANCE and (settled or round_ == _MAX_ROUNDS - 1):
+                self._name(decided)
+                break
+            tolerance = TOLERANCE if settled else _ROUGH
+            status = decided | {i: self._decide(i) for i in back}
+            aside = sorted((set(aside) | set(poor)) - set(back))
+            usable = self.in_time((set(usable) - set(poor)) | set(back))
+            status = {i: status[i] for i in usable}
+            start = self._state_of(usable)
+            self._take_back(start, usable, status)
+        for index in aside:
+            self._fit_alone(index)
+
+    def _state_of(self, indices: Sequence[int]) -> SeriesState:
+        """The state of these scans as they were last fitted."""
+        state = self.solution.state
+        return SeriesState(
+            local=np.array([self.fits[i].local for i in indices]),
+            shared=state.shared.copy(),
+            fixed=np.tile(state.fixed[0], (len(indices), 1)),
+        )
+
+    def _take_back(self, start: SeriesState, indices: Sequence[int], status: Statuses) -> None:
+        """A cell that becomes free begins where the sequential pass left it, if it had one there."""
+        layout = self.chain.layout
+        for position, index in enumerate(indices):
+            record = self.sequential.records[index]
+            for phase, state in enumerate(status[index]):
+                was_held = self.fits[index].status[phase] != Status.REFINED
+                if state == Status.REFINED and was_held and record.usable and record.status[phase] == Status.REFINED:
+                    own = np.flatnonzero(self.model.of_phase(phase)[layout.local])
+                    start.local[position, own] = record.values[layout.local[own]]
+
+    def _test_spread(self) -> SpreadTest:
+        chain, problem, solution, errors = self._fitted
+        return spread_test(problem, chain, solution, errors, [self.fits[i].status for i in chain.indices])
+
+    def _settle_spread(self, found: Statuses) -> None:
+        """Let lines deviate as far as the series calls for (empirical Bayes)."""
+        assert self.spread is not None
+        spread = np.where(self.spread.z > 0.0, np.maximum(self.spread.spread, _LEAST_SPREAD), 0.0)
+        self._widen(Regime(spread=spread), found)
+        for _ in range(_MAX_SPREAD_ROUNDS):
+            chain, _, solution, errors = self._fitted
+            assert self.regime.spread is not None
+            spread = next_spread(chain, solution, errors, self.regime.spread)
+            spread = np.where(spread < _LEAST_SPREAD, 0.0, spread)
+            change = np.abs(spread - self.regime.spread)
+            if np.all(change <= _SETTLED * np.maximum(spread, _LEAST_SPREAD)):
+                break
+            self.regime = Regime(spread=spread)
+            indices = list(chain.indices)
+            aside = [i for i in self.fits if i not in chain.indices]
+            self._settle(indices, aside, {i: self.fits[i].status for i in indices}, self._state_of(indices))
+
+    def _free_intensities(self, found: Statuses) -> None:
+        """Every scan with intensities of its own (Le Bail), other parameters in their scopes.
+
+        Free lines find something of any phase: what the shared intensities did not see stays out.
+        """
+        seen = {
+            i: tuple(
+                Status.ABSENT if shared == Status.ABSENT else own
+                for own, shared in zip(found[i], self.fits[i].status, strict=True)
+            )
+            for i in found
+        }
+        self._widen(Regime(spread=np.full(len(self.model.phases), np.inf)), seen)
+
+    def _widen(self, regime: Regime, found: Statuses) -> None:
+        """Go over to lines that deviate; phases are as the sequential pass found them, which knew no shared lines."""
+        chain = self.chain
+        indices = list(chain.indices)
+        start = with_room_for_deviations(chain, self._state_of(indices))
+        aside = [i for i in self.fits if i not in chain.indices]
+        self.regime = regime
+        self._vague.clear()
+        self._settle(indices, aside, {i: found.get(i, self.fits[i].status) for i in indices}, start)
+
+    def _fit_together(self, chain: Chain, start: SeriesState, status: Statuses, tolerance: float) -> None:
+        self._hold(chain, start, status)
+        problem = self._problem(chain, start, status, shared=True)
+        solution = minimise_joint(problem, start, tolerance=tolerance)
+        errors = joint_errors(chain, solution, self.settings)
+        self._main = (chain, problem, solution, errors)
+        self._keep(chain, solution, errors, status, alone=False)
+
+    def _fit_alone(self, index: int) -> None:
+        """A scan that must not bend what the others share: fitted with that, from two starts; the better one stays."""
+        main = self.chain
+        near = main.indices[int(np.argmin(np.abs(main.times - self._middle(index))))]
+        found = [self._alone_from(index, self._state_of([near]), self.fits[near].status)]
+        record = self.sequential.records[index]
+        if record.usable:
+            own = self._state_of([near])
+            layout = main.layout
+            own.local[0, : layout.local.size] = scan_values(self.sequential, index)[layout.local]
+            own.local[0, layout.scale] = [sum(areas.values()) for areas in record.areas]
+            found.append(self._alone_from(index, own, record.status))
+        self.fits[index] = min(found, key=lambda fit: float(fit.solution.blocks.total))
+
+    def _alone_from(self, index: int, state: SeriesState, status: tuple[Status, ...]) -> JointScanFit:
+        assert self._model is not None
+        chain = self._model.chain([index], deviations=self.regime.deviations, linked=False)
+        for _ in range(2):
+            solution = minimise_joint(self._problem(chain, state, {index: status}, shared=False), state)
+            errors = joint_errors(chain, solution, self.settings, self.errors)
+            self._keep(chain, solution, errors, {index: status}, alone=True)
+            decided = self._decide(index)
+            if _refined({index: decided}) == _refined({index: status}):
+                break
+            status, state = decided, solution.state
+        self._name({index: decided})
+        return self.fits[index]
+
+    def _hold(self, chain: Chain, state: SeriesState, status: Statuses) -> None:
+        """Put what a scan cannot say of a phase to what its neighbours say."""
+        layout = chain.layout
+        for phase in range(len(self.model.phases)):
+            known = np.array([status[i][phase] == Status.REFINED for i in chain.indices])
+            own = np.flatnonzero(self.model.of_phase(phase)[layout.local])
+            if own.size:
+                state.local[:, own] = between_neighbours(chain.times, state.local[:, own], known)
+
+    def _problem(self, chain: Chain, start: SeriesState, status: Statuses, *, shared: bool) -> JointProblem:
+        layout, spread = chain.layout, self.regime.spread
+        refined = np.array([[state == Status.REFINED for state in status[i]] for i in chain.indices])
+        deviates = refined & (np.zeros(layout.n_phases) if spread is None else spread > 0.0).astype(np.bool_)
+        free = np.ones((len(chain.scans), layout.n_local), dtype=np.bool_)
+        for phase in range(layout.n_phases):
+            scale = layout.local.size + phase
+            own = layout.of_phase(phase)
+            own[scale] = False
+            free[np.ix_(~refined[:, phase], own)] = False
+            lines = layout.lines.phase == phase
+            if layout.deviations:
+                free[np.ix_(~deviates[:, phase], layout.deviation.start + np.flatnonzero(lines))] = False
+            if self.regime.free:
+                free[deviates[:, phase], scale] = False
+            if not lines.any():
+                free[:, scale] = False
+        for phase in range(layout.n_phases):
+            # What expressions read of another phase moves for the sake of this one.
+            free[np.ix_(refined[:, phase], layout.feeding(phase))] = True
+        free_shared = np.full(layout.n_shared, shared)
+        if self.regime.free:
+            free_shared[layout.intensity] = False
+        for position, scan in enumerate(chain.scans):
+            scan.settle(start, deviates[position], spread)
+        if layout.deviations:
+            self._take_areas(chain, start)
+        return make_problem(chain, self.settings, free=free, free_shared=free_shared, start=start)
+
+    @staticmethod
+    def _take_areas(chain: Chain, state: SeriesState) -> None:
+        """Areas of lines that do not deviate are what the shared model says, in case they will."""
+        layout = chain.layout
+        for position, scan in enumerate(chain.scans):
+            held = ~scan.deviates[layout.lines.phase]
+            state.local[position, layout.deviation] = np.where(
+                held, scan.areas(state), state.local[position, layout.deviation]
+            )
+
+    def _keep(
+        self, chain: Chain, solution: JointSolution, errors: JointErrors, status: Statuses, *, alone: bool
+    ) -> None:
+        for position, index in enumerate(chain.indices):
+            self.fits[index] = JointScanFit(
+                chain=chain,
+                position=position,
+                solution=solution,
+                errors=errors,
+                status=status[index],
+                alone=alone,
+            )
+
+    def _decide(self, index: int) -> tuple[Status, ...]:
+        """Of each phase: there with a cell of its own, there with a held cell, or not there."""
+        fit = self.fits[index]
+        found = []
+        for phase, z in enumerate(fit.z):
+            refined = fit.status[phase] == Status.REFINED
+            vague = (
+                refined
+                and z < _Z_BEYOND_DOUBT
+                and not blur(fit.chain, fit.position, fit.solution, fit.parameter_covariance, phase) < DETERMINED
+            )
+            self._vague[index, phase] += vague
+            enough = z >= (_STAYS * Z_CELL_JOINT if refined else Z_CELL_JOINT)
+            if self.regime.free and fit.status[phase] == Status.ABSENT:
+                found.append(Status.ABSENT)
+            elif enough and not vague and self._vague[index, phase] < _OFTEN:
+                found.append(Status.REFINED)
+            else:
+                found.append(Status.HELD if z >= Z_PRESENT else Status.ABSENT)
+        return tuple(found)
+
+    def _name(self, decided: Statuses) -> None:
+        """Which of the held phases are there makes no difference to the fit; a cell that was held is not measured."""
+        for index, status in decided.items():
+            fit = self.fits[index]
+            known = tuple(
+                Status.HELD if said == Status.REFINED and was != Status.REFINED else said
+                for said, was in zip(status, fit.status, strict=True)
+            )
+            self.fits[index] = replace(fit, status=known)
+
+    def in_time(self, indices: Iterable[int]) -> list[int]:
+        """Scans in the order in which they were measured, whatever their order in the stack."""
+        return sorted(indices, key=lambda i: (self._middle(i), i))
+
+    def _middle(self, index: int) -> float:
+        stack = self.sequential.stack
+        return float(mid_times(stack.times, len(stack))[index])
+
+    def _poor(self, indices: Sequence[int]) -> list[int]:
+        """Of these scans, those that the model meets much worse than the series."""
+        gof, r_wp = self.usual_quality
+        fits = {i: self.fits[i].agreement for i in indices}
+        return [i for i, fit in fits.items() if fit.gof > _POOR * gof and fit.r_wp > _POOR * r_wp]
+
+
+def _refined(status: Statuses) -> dict[int, tuple[bool, ...]]:
+    return {index: tuple(state == Status.REFINED for state in states) for index, states in status.items()}

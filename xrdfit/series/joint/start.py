@@ -1,0 +1,123 @@
+"""Where a joint fit begins: what the sequential pass has found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import Outcome, RefineSettings
+from xrdfit.fit import PreparedScan, TiedParameters
+from xrdfit.model import LineChoice
+from xrdfit.series.joint.chain import SeriesModel, list_lines, mid_times
+from xrdfit.series.joint.drift import fitting_drift
+from xrdfit.series.joint.intensities import ExtractedIntensities, IntensityModel, StructureIntensities
+from xrdfit.series.scopes import settle_joint_scopes
+from xrdfit.series.sequential.series import SequentialSeries
+from xrdfit.series.state import Status
+
+# Distance from the ends of the range, in FWHM, from which on a line is whole.
+_WHOLE = 2.0
+
+
+def readable_scans(series: SequentialSeries) -> dict[int, PreparedScan]:
+    """Every scan that has points to fit."""
+    found = {}
+    for index, record in series.records.items():
+        if record.outcome != Outcome.NO_DATA:
+            scan = series.prepare(index)
+            if isinstance(scan, PreparedScan):
+                found[index] = scan
+    return dict(sorted(found.items()))
+
+
+def scan_values(series: SequentialSeries, index: int) -> NDArray[np.float64]:
+    """(n_parameters,) a scan as the first pass left it; what it could not say, as its neighbours have it."""
+    record = series.records[index]
+    assert series.seen is not None
+    begin = record.values if record.usable else series.seen.start
+    values = begin.copy()
+    predicted = series.evidence.predicted(index, begin)
+    for phase, state in enumerate(record.status):
+        if state != Status.REFINED:
+            own = series.fitter.model.of_phase(phase)
+            values[own] = predicted[own]
+    return values
+
+
+def series_values(
+    series: SequentialSeries, usable: Sequence[int], values: Mapping[int, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """(n_parameters,) for what belongs to the series: the median over the scans in which a phase stands out."""
+    assert series.seen is not None
+    model, records = series.fitter.model, series.records
+    result = series.seen.start.copy()
+    for row in np.flatnonzero(series.fitter.scopes.scan):
+        owner = [phase for phase in range(len(model.phases)) if model.of_phase(phase)[row]]
+        good = [i for i in usable if not owner or records[i].status[owner[0]] == Status.REFINED]
+        if good:
+            weight = np.array([records[i].significance[owner[0]] if owner else 1.0 for i in good])
+            result[row] = _weighted_median(np.array([values[i][row] for i in good]), weight)
+    return result
+
+
+def series_model(
+    series: SequentialSeries,
+    settings: RefineSettings,
+    prepared: Mapping[int, PreparedScan],
+    values: Mapping[int, NDArray[np.float64]],
+) -> SeriesModel:
+    """The model of a joint fit: lines of the phases that are somewhere, scopes, and first intensities."""
+    model, stack = series.fitter.model, series.stack
+    absent = np.zeros(len(model.table), dtype=np.bool_)
+    for phase in series.unproven:
+        absent |= model.of_phase(phase)
+    present = [phase not in series.unproven for phase in range(len(model.phases))]
+    usable = [i for i in prepared if series.records[i].usable]
+    lines = list_lines(model, [values[i] for i in usable], [prepared[i] for i in usable], present)
+    middle = mid_times(stack.times, len(stack))
+    scopes = settle_joint_scopes(model, settings, absent=absent)
+    n_times = np.unique(middle[usable]).size
+    scopes = replace(scopes, drifts=tuple((row, fitting_drift(drift, n_times)) for row, drift in scopes.drifts))
+    return SeriesModel(
+        model=model,
+        scopes=scopes,
+        lines=lines,
+        intensities=_first_intensities(series, settings, lines, values[usable[0]], prepared[usable[0]]),
+        prepared=prepared,
+        times=stack.times,
+        middle=middle,
+        span=(float(middle[series.scans[0]]), float(middle[series.scans[-1]])),
+        tied=TiedParameters.of(model.table, settings.overrides, scopes.moving(len(model.table))),
+    )
+
+
+def _first_intensities(
+    series: SequentialSeries,
+    settings: RefineSettings,
+    lines: LineChoice,
+    values: NDArray[np.float64],
+    scan: PreparedScan,
+) -> IntensityModel:
+    phases = series.fitter.model.phases
+    if settings.intensities == "structure":
+        return StructureIntensities.of(lines, phases, series.fitter.model.instrument)
+    first = np.zeros(lines.phase.size)
+    for phase in range(len(phases)):
+        reference = series.evidence.reference(-1, phase)
+        for line in np.flatnonzero(lines.phase == phase):
+            h, k, m = (int(index) for index in lines.hkl[line])
+            first[line] = reference.get((h, k, m), 0.0)
+    placed = series.fitter.model.place(values, lines)
+    margin = _WHOLE * (placed.gauss + placed.lorentz)
+    two_theta = scan.points.two_theta
+    whole = (placed.position - margin > two_theta[0]) & (placed.position + margin < two_theta[-1])
+    return ExtractedIntensities.of(lines, phases, first, whole.all(axis=1))
+
+
+def _weighted_median(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weight[order])
+    return float(values[order][np.searchsorted(total, 0.5 * total[-1])])

@@ -1,0 +1,113 @@
+"""What a joint fit says of each scan, in the form that tables and files are made from."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult
+from xrdfit.model import PatternModel
+from xrdfit.series.joint.complaints import joint_complaints
+from xrdfit.series.joint.scan_fit import JointScanFit
+from xrdfit.series.joint.series import JointSeries
+from xrdfit.series.joint.unseen import UnseenTests
+from xrdfit.series.presence import Z_UPPER
+from xrdfit.series.state import Status
+from xrdfit.series.summary import ScanSummary, cells_of, nothing_fitted, on_full_grid
+
+
+def joint_summary(model: PatternModel, series: JointSeries, index: int, unseen: UnseenTests) -> ScanSummary:
+    """A scan of a jointly refined series; `unseen` as `xrdfit.series.joint.unseen.tests_of_unseen` gives it."""
+    n_phases = len(model.phases)
+    if index not in series.fits:
+        record = series.sequential.records[index]
+        outcome = Outcome.NO_DATA if record.outcome == Outcome.NO_DATA else Outcome.FAILED
+        return nothing_fitted(outcome, record.message, n_phases)
+    fit = series.fits[index]
+    covariance = fit.parameter_covariance
+    messages = joint_complaints(series, fit)
+    outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
+    scales, esd = fit.totals() if series.regime.free else fit.scale_with_esd()
+    seen = np.array([(fit.chain.layout.lines.phase == phase).any() for phase in range(n_phases)])
+    shown = np.maximum(scales, 0.0)
+    total = float(shown.sum())
+    nan = np.full(n_phases, np.nan)
+    upper, z = np.where(seen, shown + Z_UPPER * esd, nan), np.where(seen, fit.z, nan)
+    for phase, test in unseen[index].items():
+        upper[phase], z[phase] = test.upper95, test.z
+    return ScanSummary(
+        outcome=outcome,
+        message="; ".join(messages),
+        result=_scan_result(model, fit, covariance, outcome, "; ".join(messages)),
+        status=fit.status,
+        cell=cells_of(model, fit.status, fit.values, covariance),
+        scale=tuple(zip(scales.tolist(), esd.tolist(), strict=True)),
+        scale_upper95=tuple(upper.tolist()),
+        presence_z=tuple(z.tolist()),
+        apparent_share=tuple((shown / total if total > 0.0 else nan).tolist()),
+    )
+
+
+def _scan_result(
+    model: PatternModel, fit: JointScanFit, covariance: NDArray[np.float64], outcome: Outcome, message: str
+) -> ScanResult:
+    layout = fit.chain.layout
+    scan = fit.chain.scans[fit.position]
+    scan.pattern(fit.solution.state)
+    pattern, used = fit.prepared.pattern, fit.prepared.points.used
+    with np.errstate(invalid="ignore"):
+        esd = np.sqrt(np.diag(covariance))
+    measured = np.flatnonzero(np.isfinite(esd) & (esd > 0.0))
+    names = model.table.names
+    own = np.array([row for row in measured if row in layout.local], dtype=np.int64)
+    return ScanResult(
+        outcome=outcome,
+        message=message,
+        values=dict(zip(names, fit.values.tolist(), strict=True)),
+        esd={names[row]: float(esd[row]) for row in measured},
+        names=tuple(names[row] for row in own),
+        covariance=covariance[np.ix_(own, own)],
+        lines=tuple(_lines(model, fit, phase) for phase in range(len(model.phases))),
+        curves=Curves(
+            two_theta=pattern.two_theta,
+            observed=pattern.intensity,
+            sigma=on_full_grid(used, 1.0 / np.sqrt(scan.work.weight)),
+            calculated=on_full_grid(used, scan.work.model),
+            background=on_full_grid(used, scan.work.background),
+            used=used,
+        ),
+        r_p=fit.agreement.r_p,
+        r_wp=fit.agreement.r_wp,
+        r_wp_background_subtracted=fit.agreement.r_wp_background_subtracted,
+        r_exp=fit.agreement.r_exp,
+        gof=fit.agreement.gof,
+        durbin_watson=fit.agreement.durbin_watson,
+        nfev=fit.solution.iterations,
+    )
+
+
+def _lines(model: PatternModel, fit: JointScanFit, phase: int) -> PhaseLines:
+    """Areas: shared intensity times the scan's scale, or the scan's own; their esds from all variables together."""
+    layout, state, scan = fit.chain.layout, fit.solution.state, fit.chain.scans[fit.position]
+    work = scan.work
+    own = np.flatnonzero(layout.lines.phase == phase)
+    there = fit.status[phase] != Status.ABSENT
+    by_local = np.zeros((own.size, layout.n_local))
+    by_shared = np.zeros((own.size, layout.n_shared))
+    if scan.deviates[phase]:
+        by_local[np.arange(own.size), layout.deviation.start + own] = 1.0
+    else:
+        by_local[:, layout.local.size + phase] = scan.relative(state)[own]
+        slope = layout.intensities.derivative(state.shared[layout.intensity])[own] * scan.geometry[own, None]
+        by_shared[:, layout.intensity] = fit.scales[phase] * slope
+    errors = fit.errors
+    through = by_shared - by_local @ errors.response[fit.position]
+    variance = np.einsum("ij,jk,ik->i", by_local, errors.local[fit.position], by_local)
+    variance += np.einsum("ij,jk,ik->i", through, errors.shared, through)
+    return PhaseLines(
+        phase=model.phases[phase].name,
+        hkl=layout.lines.hkl[own],
+        two_theta=work.position[own, 0].copy(),
+        area=np.maximum(scan.areas(state)[own], 0.0) if there else np.zeros(own.size),
+        area_esd=np.where((variance > 0.0) & there, np.sqrt(np.maximum(variance, 0.0)), np.nan),
+    )

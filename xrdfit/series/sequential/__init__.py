@@ -1,0 +1,1 @@
+"""Scans refined one after the other."""

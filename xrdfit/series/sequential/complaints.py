@@ -1,0 +1,72 @@
+"""What is wrong with a finished scan, in words; a scan with a complaint is flagged."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xrdfit.fit import Agreement, ScanFit, at_limit
+from xrdfit.model import PatternModel
+from xrdfit.series.sequential.scanfit import Fitted
+from xrdfit.series.sequential.selection import gain_threshold
+from xrdfit.series.state import ScanRecord, Status
+
+# A fit this much worse (GoF and R_wp) than those around it is poor.
+_POOR = 1.5
+# A phase whose lines gain this many thresholds should have shown a cell.
+_STRONG = 10.0
+
+
+def is_poor(fit: Agreement | ScanRecord, gof: float, r_wp: float) -> bool:
+    """Against usual values; both must be worse, because GoF follows the noise estimate and R_wp the counting time."""
+    return fit.gof > _POOR * gof and fit.r_wp > _POOR * r_wp
+
+
+def is_strong(record: ScanRecord, phase: int) -> bool:
+    """Whether a phase's lines gain so much that its cell should be readable."""
+    return record.significance[phase] > _STRONG * gain_threshold(len(record.areas[phase]))
+
+
+def complaints(model: PatternModel, best: Fitted, other: Fitted, usual: tuple[float, float]) -> list[str]:
+    """Everything that a reader of the scan's numbers must know.
+
+    other : the same scan fitted from another start. usual : GoF and R_wp of the series.
+    """
+    messages = []
+    fit = best.fit
+    if not fit.success:
+        messages.append(f"not converged: {fit.result.message}")
+    if is_poor(fit.agreement, *usual):
+        quality = f"GoF {fit.agreement.gof:.2f}, R_wp {fit.agreement.r_wp:.4f}"
+        messages.append(f"{quality} against {usual[0]:.2f}, {usual[1]:.4f} in the series")
+    if all(state == Status.ABSENT for state in best.status):
+        messages.append("no phase found")
+    for phase, state in enumerate(best.status):
+        n_lines = int(np.count_nonzero(fit.objective.lines.phase == phase))
+        if state == Status.HELD and best.significance[phase] > _STRONG * gain_threshold(n_lines):
+            messages.append(f"{model.phases[phase].name} is there, but its cell cannot be read off")
+    return messages + _stopped(model, fit) + _depends_on_start(model, best, other)
+
+
+def _stopped(model: PatternModel, fit: ScanFit) -> list[str]:
+    """Cells and positions that ran to a limit, or that the data do not determine."""
+    found = []
+    for name in fit.names:
+        index = model.table.index(name)
+        if model.table.specs[index].kind in ("cell", "position") and not np.isfinite(fit.esd[index]):
+            parameter = fit.result.params[name]
+            word = "at its limit" if at_limit(parameter) else "not determined"
+            found.append(f"{name} {word} ({parameter.value:.5g})")
+    return found
+
+
+def _depends_on_start(model: PatternModel, best: Fitted, other: Fitted) -> list[str]:
+    fit, chi2 = best.fit, other.fit.agreement.chi2
+    close = chi2 - fit.agreement.chi2 < max(fit.agreement.chi2_reduced, 1.0)
+    if best.status != other.status or not close:
+        return []
+    apart = np.abs(fit.values - other.fit.values) / fit.esd
+    apart[~model.table.where("cell") | ~np.isfinite(apart)] = 0.0
+    worst = int(np.argmax(apart))
+    if apart[worst] <= 1.0:
+        return []
+    return [f"depends on the start: {model.table.names[worst]} differs by {apart[worst]:.1f} esd at equal chi^2"]

@@ -1,0 +1,305 @@
+"""One scan of a series: the fit with whatever phases it shows, and the ladder of rescues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import Outcome, RefineSettings
+from xrdfit.fit import Expected, PreparedScan, ScanFit, fit_scan, with_seeded_background
+from xrdfit.model import PatternModel
+from xrdfit.series.scopes import Scopes
+from xrdfit.series.sequential.selection import (
+    DECOYS,
+    DETERMINED,
+    MISFIT,
+    RUNAWAY,
+    broadening,
+    cell_blur,
+    gain_of_adding,
+    gain_of_the_rest,
+    gain_threshold,
+    gains,
+    mean_width,
+    scale_grid,
+    scaled_cell,
+)
+from xrdfit.series.state import ScanRecord, Status
+
+# Cell search around a start: first narrow, then as far as a wrong temperature or composition takes a cell.
+NARROW = 0.004
+WIDE = 0.03
+_MAX_ROUNDS = 6
+# A phase that brings more than this part of what all phases bring is there, however bad the fit. (Its part of the
+# intensity would not do: lines on top of another phase's may carry off any part of that.)
+_MAJOR = 0.1
+# By what factor a phase must gain more than its decoys.
+_CLEARLY = 2.5
+# A phase with no more lines than this in range cannot be asked for more than two.
+_FEW_LINES = 3
+# Thresholds that the others must gain: they follow the shapes of foreign lines and the noise around them, too.
+_PROOF = 2.0
+# A line that moves by this part of its FWHM when another phase is taken away has left its place.
+_OUT_OF_PLACE = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A fit with what was decided about each phase."""
+
+    fit: ScanFit
+    status: tuple[Status, ...]
+    significance: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanFitter:
+    """Fits scans of one series with one model; knows nothing of neighbours.
+
+    ``yardstick`` (n_parameters,) holds the widths against which a phase's lines are called too broad.
+    """
+
+    model: PatternModel
+    settings: RefineSettings
+    scopes: Scopes
+    yardstick: NDArray[np.float64]
+
+    def fit(
+        self,
+        prepared: PreparedScan,
+        start: NDArray[np.float64],
+        status: Sequence[Status],
+        *,
+        kinds: Sequence[str] | None = None,
+        expected: Sequence[Expected] = (),
+    ) -> ScanFit:
+        """Fit with the given phases; the cell and widths of a held phase stay at `start`.
+
+        kinds : only these kinds of parameters move (all if None). expected : areas that tie unresolved lines.
+        """
+        vary = self.scopes.scan.copy()
+        if kinds is not None:
+            vary &= self.model.table.where(*kinds)
+        for phase, state in enumerate(status):
+            if state != Status.REFINED:
+                vary &= ~self.model.of_phase(phase)
+        present = [state != Status.ABSENT for state in status]
+        return fit_scan(self.model, prepared, self.settings, start=start, present=present, vary=vary, expected=expected)
+
+    def staged(self, prepared: PreparedScan, start: NDArray[np.float64], status: Sequence[Status]) -> ScanFit:
+        """Background first, then positions, then widths, then all: for a start that is not close."""
+        values = with_seeded_background(self.model, prepared, start)
+        for kinds in (
+            ("background",),
+            ("background", "cell"),
+            ("background", "cell", "position"),
+            ("background", "cell", "position", "width"),
+        ):
+            values = self.fit(prepared, values, status, kinds=kinds).values
+        return self.fit(prepared, values, status)
+
+    def settle(
+        self,
+        prepared: PreparedScan,
+        start: NDArray[np.float64],
+        status: Sequence[Status],
+        *,
+        predicted: NDArray[np.float64] | None = None,
+    ) -> Fitted:
+        """Fit, then let go what is not there, take in what is, and hold what cannot be read off.
+
+        predicted : (n_parameters,) where a phase is held whose cell cannot be read off; `start` if None.
+        """
+        predicted = start if predicted is None else predicted
+        # What was too weak in the scan before may be strong enough in this one.
+        state = [Status.ABSENT if there == Status.ABSENT else Status.REFINED for there in status]
+        found = self.fit(prepared, start, state)
+        held_for_good: set[int] = set()
+        for _ in range(_MAX_ROUNDS):
+            gain = gains(found)
+            changed = False
+            for phase in np.argsort(gain):
+                there = state[phase] != Status.ABSENT
+                n_lines = int(np.count_nonzero(found.objective.lines.phase == phase))
+                if there and gain[phase] < gain_threshold(n_lines):
+                    state[phase] = Status.ABSENT
+                    changed = True
+                    break
+            if not changed:
+                for phase in range(len(state)):
+                    if state[phase] == Status.REFINED and not self.readable(found, phase):
+                        state[phase] = Status.HELD
+                        held_for_good.add(phase)
+                        changed = True
+            if not changed:
+                best = self._best_newcomer(prepared, predicted, found, state)
+                if best is not None:
+                    state[best] = Status.HELD if best in held_for_good else Status.REFINED
+                    changed = True
+                    # A phase that was let go and comes back must not go round in circles.
+                    held_for_good.add(best)
+            if not changed:
+                break
+            found = self.fit(prepared, self._carry(found, predicted, state), state)
+        return Fitted(fit=found, status=tuple(state), significance=tuple(float(g) for g in gains(found)))
+
+    def readable(self, found: ScanFit, phase: int) -> bool:
+        """Whether a refined phase's cell can be read off: it is determined and the lines are still lines."""
+        return cell_blur(found, self.model, phase) < DETERMINED and broadening(found, self.yardstick, phase) < RUNAWAY
+
+    def stands_out(self, fitted: Fitted) -> tuple[bool, ...]:
+        """Whether each phase's lines gain clearly more at its cell than with the cell stretched or squeezed.
+
+        Asked only where misfit, not noise, makes the residual: free areas then gain something anywhere near strong
+        lines, whatever is there. A phase that explains much of the pattern needs no such proof.
+        """
+        return tuple(
+            fitted.fit.agreement.chi2_reduced <= MISFIT
+            or state == Status.ABSENT
+            or fitted.significance[phase] > _MAJOR * sum(fitted.significance)
+            or self._outscores_decoys(fitted, phase)
+            for phase, state in enumerate(fitted.status)
+        )
+
+    def is_established(self, fitted: Fitted, phase: int) -> bool:
+        """Whether a phase owes its gain to more than two lines, and stands out where there is misfit.
+
+        One or two lines of something that is not in the recipe fit many a cell: what the other lines add must be more
+        than noise. A phase with too few lines for that must outscore its decoys.
+        """
+        n_lines = int(np.count_nonzero(fitted.fit.objective.lines.phase == phase))
+        if n_lines <= _FEW_LINES:
+            return self._outscores_decoys(fitted, phase)
+        enough = gain_of_the_rest(fitted.fit, phase) > _PROOF * gain_threshold(n_lines - 2)
+        return enough and self.stands_out(fitted)[phase]
+
+    def without(
+        self, prepared: PreparedScan, values: NDArray[np.float64], status: Sequence[Status], phase: int
+    ) -> ScanFit:
+        """The scan fitted without one of its phases, begun from `values`.
+
+        Where the other phases would leave their places to cover for the missing one, they are held where they were.
+        """
+        others = [Status.ABSENT if number == phase else state for number, state in enumerate(status)]
+        free = self.fit(prepared, values, others)
+        before = self.model.place(values, free.objective.lines)
+        moved = np.abs(free.objective.work.position - before.position) / (before.gauss + before.lorentz)
+        if free.objective.lines.phase.size and moved.max() > _OUT_OF_PLACE:
+            return self.fit(prepared, values, others, kinds=("background",))
+        return free
+
+    def _outscores_decoys(self, fitted: Fitted, phase: int) -> bool:
+        null = self.without(fitted.fit.prepared, fitted.fit.values, fitted.status, phase)
+        scores = gain_of_adding(
+            self.model,
+            null.prepared,
+            values=np.where(self.model.of_phase(phase), fitted.fit.values, null.values),
+            present=null.present,
+            phase=phase,
+            factors=(1.0, *DECOYS),
+            weight=null.objective.at_points(null.objective.work.weight),
+        )
+        here = next(gain for gain, factor, _ in scores if factor == 1.0)
+        best_elsewhere = max(gain for gain, factor, _ in scores if factor != 1.0)
+        return here > _CLEARLY * best_elsewhere
+
+    def _carry(self, found: ScanFit, start: NDArray[np.float64], status: Sequence[Status]) -> NDArray[np.float64]:
+        """Values to go on from: the fit's, but the prediction for phases it does not refine."""
+        values = found.values.copy()
+        for phase, state in enumerate(status):
+            if state != Status.REFINED or not found.present[phase]:
+                own = self.model.of_phase(phase)
+                values[own] = start[own]
+        return values
+
+    def _best_newcomer(
+        self, prepared: PreparedScan, start: NDArray[np.float64], found: ScanFit, status: Sequence[Status]
+    ) -> int | None:
+        values = self._carry(found, start, status)
+        scale = max(found.agreement.chi2_reduced, 1e-300)
+        if prepared.noise.regime != "unit":
+            scale = max(scale, 1.0)
+        best, phase_found = 0.0, None
+        for phase, state in enumerate(status):
+            if state == Status.ABSENT:
+                gain, _, n_lines = gain_of_adding(
+                    self.model,
+                    prepared,
+                    values=values,
+                    present=[s != Status.ABSENT for s in status],
+                    phase=phase,
+                    factors=(1.0,),
+                    weight=found.objective.at_points(found.objective.work.weight),
+                )[0]
+                surplus = gain / scale - gain_threshold(n_lines)
+                if n_lines and surplus > best:
+                    best, phase_found = surplus, phase
+        return phase_found
+
+    def cold(self, prepared: PreparedScan, start: NDArray[np.float64], *, reach: Sequence[float]) -> Fitted:
+        """From nothing: phases taken in one by one, the strongest first, each looked for around its start cell.
+
+        reach : (n_phases,) how far the cell lengths of each are searched, relative.
+        """
+        values = with_seeded_background(self.model, prepared, start)
+        status = [Status.ABSENT] * len(self.model.phases)
+        found = self.fit(prepared, values, status)
+        for _ in self.model.phases:
+            best: tuple[float, int, float] | None = None
+            scale = max(found.agreement.chi2_reduced, 1.0 if prepared.noise.regime != "unit" else 1e-300)
+            for phase, state in enumerate(status):
+                if state == Status.ABSENT:
+                    factors = scale_grid(self.model, values, prepared.points.two_theta, reach[phase])
+                    gain, factor, n_lines = gain_of_adding(
+                        self.model,
+                        prepared,
+                        values=values,
+                        present=[s != Status.ABSENT for s in status],
+                        phase=phase,
+                        factors=factors,
+                        weight=found.objective.at_points(found.objective.work.weight),
+                    )[0]
+                    surplus = gain / scale / gain_threshold(n_lines)
+                    if n_lines and surplus > 1.0 and (best is None or gain > best[0]):
+                        best = (gain, phase, factor)
+            if best is None:
+                break
+            _, phase, factor = best
+            # Widths stay for now: with phases still missing, those at hand would broaden to cover for them.
+            status[phase] = Status.REFINED
+            trial = scaled_cell(self.model, values, phase, factor)
+            found = self.fit(prepared, trial, status, kinds=("background", "cell"))
+            values = found.values.copy()
+        return self.settle(prepared, found.values, status)
+
+
+def record_of(
+    fitted: Fitted, *, outcome: Outcome, message: str, stands_out: tuple[bool, ...] | None = None
+) -> ScanRecord:
+    """The brief of a fit; every phase stands out if not said otherwise."""
+    fit = fitted.fit
+    lines = fit.objective.lines
+    areas = tuple(
+        {
+            (int(hkl[0]), int(hkl[1]), int(hkl[2])): float(area)
+            for hkl, area in zip(lines.hkl[own], fit.objective.work.area[own], strict=True)
+        }
+        for own in (lines.phase == phase for phase in range(len(fitted.status)))
+    )
+    return ScanRecord(
+        outcome=outcome,
+        message=message,
+        values=fit.values,
+        esd=fit.esd,
+        status=fitted.status,
+        significance=fitted.significance,
+        stands_out=(True,) * len(fitted.status) if stands_out is None else stands_out,
+        areas=areas,
+        width=tuple(mean_width(fit, phase) for phase in range(len(fitted.status))),
+        chi2=fit.agreement.chi2,
+        gof=fit.agreement.gof,
+        r_wp=fit.agreement.r_wp,
+    )

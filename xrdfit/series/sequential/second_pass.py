@@ -1,0 +1,161 @@
+"""The second pass of a sequential series: every scan again, from both sides, with a test of presence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import Outcome
+from xrdfit.fit import Expected, PreparedScan
+from xrdfit.series.presence import Z_CELL, Z_PRESENT, PresenceTest, presence_test
+from xrdfit.series.sequential.complaints import complaints, is_poor
+from xrdfit.series.sequential.evidence import TOO_BROAD
+from xrdfit.series.sequential.scanfit import Fitted, record_of
+from xrdfit.series.sequential.selection import gains, mean_width
+from xrdfit.series.state import ScanRecord, Status
+
+if TYPE_CHECKING:
+    from xrdfit.series.sequential.series import SequentialSeries
+
+# A phase is taken back if R_wp without it is this much higher.
+_SPOILED = 1.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalScan:
+    """The last word on a scan: the fit (None where there is none), its record and the tests of presence."""
+
+    fitted: Fitted | None
+    record: ScanRecord
+    tests: tuple[PresenceTest | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondPass:
+    """What the first pass of a series has left; ``usual`` is its median GoF and R_wp."""
+
+    series: SequentialSeries
+    usual: tuple[float, float]
+
+    def refine(self, index: int) -> FinalScan:
+        """A scan from both sides, its phases decided on by the tests of presence."""
+        series = self.series
+        scan = series.prepare(index)
+        own = series.records[index]
+        if isinstance(scan, str):
+            return FinalScan(fitted=None, record=own, tests=())
+        if not own.usable or is_poor(own, *self.usual):
+            # The scans on the other side may lend what was missing on the way out.
+            again = series.first_pass(index)
+            if again.usable and not again.gof > own.gof:
+                own = series.records[index] = again
+        if not own.usable:
+            return FinalScan(fitted=None, record=own, tests=())
+        predicted = self.series.evidence.predicted(index, own.values)
+        status, tests = self._decide(index, scan, own, predicted)
+        best, other = self._final_fits(index, scan, own, predicted, status)
+        if status != own.status and best.fit.agreement.r_wp > _SPOILED * own.r_wp:
+            # Whatever the test says of a phase without which the pattern is not described, it is there.
+            status = tuple(
+                max(new, old) if self.series.evidence.is_of_usual_width(own, phase) else new
+                for phase, (new, old) in enumerate(zip(status, own.status, strict=True))
+            )
+            best, other = self._final_fits(index, scan, own, predicted, status)
+        messages = complaints(self.series.fitter.model, best, other, self.usual)
+        outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
+        if not np.isfinite(best.fit.agreement.chi2):
+            outcome = Outcome.FAILED
+        record = record_of(best, outcome=outcome, message="; ".join(messages), stands_out=own.stands_out)
+        return FinalScan(fitted=best, record=record, tests=tests)
+
+    def _final_fits(
+        self,
+        index: int,
+        scan: PreparedScan,
+        own: ScanRecord,
+        predicted: NDArray[np.float64],
+        status: tuple[Status, ...],
+    ) -> tuple[Fitted, Fitted]:
+        """The scan fitted from its own first result and from its neighbour across, the better one first."""
+        values = predicted.copy()
+        for phase, state in enumerate(status):
+            if state == Status.REFINED and own.status[phase] == Status.REFINED:
+                mine = self.series.fitter.model.of_phase(phase)
+                values[mine] = own.values[mine]
+        across, _, _ = self.series.start_from(index, side=self._far_side(index))
+        # The classical partition does not know ties; its errors must not, either.
+        finisher = self.series.finisher
+        assert finisher is not None
+        tied = finisher.settings.unresolved == "carried" and finisher.settings.extraction == "joint"
+        expected = self.series.evidence.expected(index, own) if tied else []
+        fits = (self._final_fit(scan, start, predicted, status, expected) for start in (values, across))
+        best, other = sorted(fits, key=lambda fitted: fitted.fit.agreement.chi2)
+        return best, other
+
+    def _decide(
+        self, index: int, scan: PreparedScan, own: ScanRecord, predicted: NDArray[np.float64]
+    ) -> tuple[tuple[Status, ...], tuple[PresenceTest | None, ...]]:
+        """Status of each phase: as first found if beyond doubt, else by the test of presence."""
+        status = list(own.status)
+        tests: list[PresenceTest | None] = [None] * len(status)
+        for phase in range(len(status)):
+            if self.series.evidence.is_strong(own, phase):
+                status[phase] = Status.REFINED
+                continue
+            reference = self.series.evidence.reference(index, phase)
+            if not reference:
+                continue
+            null = self.series.fitter.without(scan, own.values, status, phase)
+            test = presence_test(self.series.fitter.model, null, values=predicted, phase=phase, reference=reference)
+            tests[phase] = test
+            if test.z < Z_PRESENT:
+                status[phase] = Status.ABSENT
+            else:
+                status[phase] = Status.REFINED if test.z >= Z_CELL else Status.HELD
+        return tuple(status), tuple(tests)
+
+    def _far_side(self, index: int) -> int:
+        """Where the neighbour lies that the first pass did not begin from."""
+        series = self.series
+        assert series.seen is not None
+        direction = series.settings.direction
+        forward = direction == "forward" or (direction == "outward" and index >= series.seen.anchor)
+        return 1 if forward else -1
+
+    def _final_fit(
+        self,
+        scan: PreparedScan,
+        start: NDArray[np.float64],
+        predicted: NDArray[np.float64],
+        status: tuple[Status, ...],
+        expected: Sequence[Expected],
+    ) -> Fitted:
+        finisher = self.series.finisher
+        assert finisher is not None
+        state = list(status)
+        values = start.copy()
+        for phase, there in enumerate(state):
+            if there != Status.REFINED:
+                own = self.series.fitter.model.of_phase(phase)
+                values[own] = predicted[own]
+        fit = finisher.fit(scan, values, state, expected=expected)
+        vague = [
+            phase
+            for phase, there in enumerate(state)
+            if there == Status.REFINED
+            and not (
+                self.series.fitter.readable(fit, phase)
+                and mean_width(fit, phase) <= TOO_BROAD * self.series.evidence.usual_width[phase]
+            )
+        ]
+        if vague:
+            for phase in vague:
+                state[phase] = Status.HELD
+                own = self.series.fitter.model.of_phase(phase)
+                values[own] = predicted[own]
+            fit = finisher.fit(scan, values, state, expected=expected)
+        return Fitted(fit=fit, status=tuple(state), significance=tuple(float(g) for g in gains(fit)))

@@ -76,7 +76,9 @@ def refine_series(
             )
         )
     model = PatternModel.of(job.instrument, job.phases, job.background)
-    refined = _refine_jointly if job.settings.mode == "series" else _refine_one_by_one
+    # Scans that share nothing but the structures are a joint fit, too, whose border is empty.
+    jointly = job.settings.mode == "series" or job.settings.intensities == "structure"
+    refined = _refine_jointly if jointly else _refine_one_by_one
     finished = _Finished(model=model, writer=writer)
     notes, warnings = refined(job, model, chosen, finished, progress)
     columns = series_columns(job.stack, chosen, finished.rows)

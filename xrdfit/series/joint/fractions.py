@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,10 @@ from xrdfit.series.joint.intensities import calculated_intensities
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.unseen import UnseenTests
 from xrdfit.series.state import Status
+
+# Error of a scale in a sweeping scan, as a part of how far it stands off the straight line between its neighbours:
+# where the current is switched on or off in the middle of a scan, simulated cycles show 0.1 and a little more.
+_OF_BEND = 0.1
 
 Rows = dict[int, dict[str, float | str]]
 
@@ -49,6 +53,8 @@ def joint_fractions(series: JointSeries, scans: Sequence[int], unseen: UnseenTes
             if phase in active and np.isfinite(test.esd):
                 column = active.index(phase)
                 scale[row, column], local[row, column, column] = test.amplitude, test.esd**2
+    if chain.scans[0].share.shape[0] == 3:
+        _add_bends(series, row_of, scale, local)
     for position in range(len(errors.neighbour)):
         row, following = row_of[chain.indices[position]], row_of[chain.indices[position + 1]]
         if following == row + 1:
@@ -72,6 +78,21 @@ def joint_fractions(series: JointSeries, scans: Sequence[int], unseen: UnseenTes
         alpha=_from_structures(series, active),
         anchors={names.index(name): row_of[scan] for name, scan in settings.anchors.items() if scan in row_of},
     )
+
+
+def _add_bends(
+    series: JointSeries, row_of: Mapping[int, int], scale: NDArray[np.float64], local: NDArray[np.float64]
+) -> None:
+    """Widen the variance of scales (n, P) where their course bends: between mid-times it is taken to be straight."""
+    times, rows = series.chain.times, [row_of[index] for index in series.chain.indices]
+    for before, here, after, (t0, t1, t2) in zip(
+        rows[:-2], rows[1:-1], rows[2:], zip(times[:-2], times[1:-1], times[2:], strict=True), strict=True
+    ):
+        part = (t1 - t0) / (t2 - t0)
+        bend = scale[here] - (1.0 - part) * scale[before] - part * scale[after]
+        variance = np.diagonal(local, axis1=1, axis2=2)
+        noise = variance[here] + (1.0 - part) ** 2 * variance[before] + part**2 * variance[after]
+        local[here][np.diag_indices(len(bend))] += _OF_BEND**2 * np.maximum(bend**2 - noise, 0.0)
 
 
 def _volume(slots: NDArray[np.float64], phase: int) -> float:

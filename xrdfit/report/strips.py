@@ -31,6 +31,17 @@ def is_measured(columns: Mapping[str, NDArray], phase: PhaseLabel, name: str) ->
     return (name == "volume" or name in phase.cell_names) and column is not None and bool(np.isfinite(column).any())
 
 
+def is_fraction_known(columns: Mapping[str, NDArray], phase: PhaseLabel) -> bool:
+    """Whether a phase has a fraction in any scan."""
+    column = columns.get(f"{phase.name}_fraction")
+    return column is not None and bool(np.isfinite(column).any())
+
+
+def has_fractions(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel]) -> bool:
+    """Whether the series determines fractions that are worth drawing: of two phases at least."""
+    return sum(is_fraction_known(columns, phase) for phase in phases) > 1
+
+
 def strips_of(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel], name: str) -> list[list[PhaseLabel]]:
     """Phases to be drawn on one vertical axis each, highest values first."""
     spans = [(*_span(columns, phase, name), phase) for phase in phases if is_measured(columns, phase, name)]

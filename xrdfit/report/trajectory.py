@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, PhaseLabel
 from xrdfit.report.axis import SeriesAxis, series_axis
-from xrdfit.report.strips import esd_of, shown_parameters, strip_limits, strips_of
+from xrdfit.report.strips import (
+    esd_of,
+    has_fractions,
+    is_fraction_known,
+    shown_parameters,
+    strip_limits,
+    strips_of,
+)
 from xrdfit.report.style import DOUBLE_COLUMN_MM, MM, STYLE, phase_colors, phase_markers
 
 _LABELS = {
@@ -47,10 +54,11 @@ class _Drawing:
 
 
 def trajectory_figure(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel], *, x: str = "scan") -> Figure:
-    """Free cell parameters and volume of every phase over the series, with error bars (one esd), and R_wp.
+    """Free cell parameters, volume and fraction of every phase over the series, with error bars (one esd), and R_wp.
 
     A scan in which a phase has no cell shows nothing for it; a flagged scan has hollow markers; dashed lines are the
-    reference cells of the recipe.
+    reference cells of the recipe. Fractions are drawn where the series determines them, without a bar where a phase is
+    absent.
 
     Parameters
     ----------
@@ -67,13 +75,14 @@ def trajectory_figure(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabe
     )
     names = shown_parameters(columns, phases)
     strips = [strips_of(columns, phases, name) for name in names]
-    # The last place is for R_wp: beside the last parameter where their number is odd, below all where it is even.
-    wide = len(names) % 2 == 0
+    # Behind the parameters come the fractions, if there are any, and R_wp; what is alone in its row takes all of it.
+    fractions = has_fractions(columns, phases)
+    count = len(names) + fractions + 1
     heights = [
         max(_PANEL_MM, *(_STRIP_MM * len(groups) for groups in strips[first : first + 2]))
         for first in range(0, len(names), 2)
     ]
-    heights += [0.5 * _PANEL_MM] if wide else []
+    heights += [0.6 * _PANEL_MM] * ((count + 1) // 2 - len(heights))
     with matplotlib.rc_context(STYLE):
         total = sum(heights) + _BELOW_PANEL_MM * len(heights) + _TOP_MM
         figure = Figure(figsize=(DOUBLE_COLUMN_MM * MM, total * MM))
@@ -90,7 +99,9 @@ def trajectory_figure(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabe
         )
         for index, (name, groups) in enumerate(zip(names, strips, strict=True)):
             _parameter_panel(figure, grid[index // 2, index % 2], drawing, name, groups)
-        _r_wp_panel(figure, grid, drawing, wide=wide)
+        if fractions:
+            _fraction_panel(figure, _place(grid, len(names), count), drawing, phases)
+        _r_wp_panel(figure, _place(grid, count - 1, count), drawing, wide=count % 2 == 1)
         _legend(figure, drawing, phases)
     return figure
 
@@ -201,8 +212,26 @@ def _break(panel: Axes, *, above: bool, below: bool) -> None:
             )
 
 
-def _r_wp_panel(figure: Figure, grid: GridSpec, drawing: _Drawing, *, wide: bool) -> None:
-    place = grid[-1, :] if wide else grid[-1, 1]
+def _place(grid: GridSpec, index: int, count: int) -> SubplotSpec:
+    alone = index == count - 1 and count % 2 == 1
+    return grid[index // 2, :] if alone else grid[index // 2, index % 2]
+
+
+def _fraction_panel(figure: Figure, place: SubplotSpec, drawing: _Drawing, phases: Sequence[PhaseLabel]) -> None:
+    panel = figure.add_subplot(place)
+    for phase in phases:
+        if is_fraction_known(drawing.columns, phase):
+            _draw(panel, drawing, phase, "fraction")
+    panel.set_ylim(-0.06, 1.06)
+    panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    _horizontal(panel, drawing.axis)
+    panel.set_xlabel(drawing.axis.label, labelpad=1.5)
+    box = place.get_position(figure)
+    left = box.x0 - _LABEL_MM / DOUBLE_COLUMN_MM
+    figure.text(left, 0.5 * (box.y0 + box.y1), "mole fraction", rotation=90, ha="right", va="center", size=8)
+
+
+def _r_wp_panel(figure: Figure, place: SubplotSpec, drawing: _Drawing, *, wide: bool) -> None:
     panel = figure.add_subplot(place)
     for name, label, style in (("r_wp", r"$R_\mathrm{wp}$", "-"), ("r_exp", r"$R_\mathrm{exp}$", ":")):
         panel.plot(drawing.axis.values, 100.0 * drawing.columns[name], style, color="0.25", label=label)

@@ -10,6 +10,7 @@ import numpy as np
 import truth
 from numpy.typing import NDArray
 
+import xrdfit
 from xrdfit.simulate import WELL_BEHAVED, Scenario, simulate_stack, single_phase
 
 # One-sided 1 %.
@@ -62,7 +63,9 @@ def presence(seeds: range, options: argparse.Namespace) -> None:
         found = Alarms()
         for seed in range(first, first + math.ceil(wanted / 2 / _ALONE)):
             simulated = simulate_stack(single_phase(here), seed=seed, n_scans=_ALONE)
-            found.add(np.ones(_ALONE, dtype=np.bool_), truth.refine(simulated).columns, other)
+            # Only its structure says how a phase would look that is nowhere in the series.
+            job = replace(truth.job_of(simulated), phases=simulated.phases)
+            found.add(np.ones(_ALONE, dtype=np.bool_), xrdfit.refine_series(job).columns, other)
         print(f"{other} in stacks that hold {here} alone: {found}", flush=True)
     both = {phase: Alarms() for phase in truth.PHASES}
     seed = first

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from xrdfit.series.criticism.between import BetweenLines
 from xrdfit.series.criticism.critic import ResidualCritic
 from xrdfit.series.criticism.scope_test import ScopeTest, scope_tests
+from xrdfit.series.criticism.sweep_test import merit_read_otherwise
 from xrdfit.series.criticism.unexplained import UnexplainedLine
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.spread import SpreadTest
@@ -17,6 +18,8 @@ from xrdfit.series.state import Status
 
 # Spread of intensities below which shared ones do no harm that anyone could see, however significant.
 _HARMLESS = 0.01
+# Fall in chi^2 that is no accident.
+_CLEARLY_BETTER = 30.0
 # Correlation between successive scans above which deviations drift; below 1 less that, they jump.
 _DRIFTS = 0.7
 
@@ -25,6 +28,7 @@ def warnings_of(series: JointSeries) -> list[str]:
     """One line for every assumption that does not hold: code, what, where, found against expected, what to do."""
     found = [*_spread_warnings(series), *_scope_warnings(series)]
     critic = _critic(series)
+    found += _sweep_warnings(series)
     found += [_unexplained(line) for line in _unexplained_lines(series, critic)]
     return found + _between_warnings(series, critic)
 
@@ -96,6 +100,21 @@ def _change(series: JointSeries, test: ScopeTest, unit: str) -> str:
     if found.kind == "jump":
         return f"found it to jump by {found.size:.2g}({found.esd:.1g}) {unit} at scan {scan}"
     return f"found it to bend by {found.size:.2g}({found.esd:.1g}) {unit} a scan at scan {scan}"
+
+
+def _sweep_warnings(series: JointSeries) -> Iterator[str]:
+    merits = merit_read_otherwise(series)
+    if merits is None or merits[0] - merits[1] < _CLEARLY_BETTER:
+        return
+    was = series.model.instrument.detector
+    kind = {"point": "read at once", "area": "measured angle after angle"}[was]
+    yield _message(
+        "W405",
+        f"the scans look as if they had been {kind}",
+        "instrument.detector",
+        f'found chi^2 lower by {merits[0] - merits[1]:.0f} or more that way, against "{was}"',
+        f'write detector = "{"area" if was == "point" else "point"}", if the diffractometer agrees',
+    )
 
 
 def _critic(series: JointSeries) -> ResidualCritic:

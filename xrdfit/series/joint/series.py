@@ -232,6 +232,14 @@ class JointSeries:
         self._vague.clear()
         self._settle(indices, aside, {i: found.get(i, self.fits[i].status) for i in indices}, start)
 
+    def chain_read_otherwise(self) -> Chain:
+        """The scans that were fitted together, as the other kind of detector would have measured them."""
+        assert self._model is not None
+        instrument = self.model.instrument
+        other = replace(instrument, detector="area" if instrument.detector == "point" else "point")
+        model = PatternModel.of(other, self.model.phases, self.model.background)
+        return replace(self._model, model=model).chain(self.chain.indices)
+
     def _fit_together(self, chain: Chain, start: SeriesState, status: Statuses, tolerance: float) -> None:
         self._hold(chain, start, status)
         problem = self._problem(chain, start, status, shared=True)

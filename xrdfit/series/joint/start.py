@@ -85,7 +85,7 @@ def series_model(
         model=model,
         scopes=scopes,
         lines=lines,
-        intensities=_first_intensities(series, settings, lines, values[usable[0]], prepared[usable[0]]),
+        intensities=_first_intensities(series, settings, lines, prepared[usable[0]]),
         prepared=prepared,
         times=stack.times,
         middle=middle,
@@ -98,7 +98,6 @@ def _first_intensities(
     series: SequentialSeries,
     settings: RefineSettings,
     lines: LineChoice,
-    values: NDArray[np.float64],
     scan: PreparedScan,
 ) -> IntensityModel:
     phases = series.fitter.model.phases
@@ -110,7 +109,8 @@ def _first_intensities(
         for line in np.flatnonzero(lines.phase == phase):
             h, k, m = (int(index) for index in lines.hkl[line])
             first[line] = reference.get((h, k, m), 0.0)
-    placed = series.fitter.model.place(values, lines)
+    # Which lines make up the unit of a scale must not depend on what was fitted first.
+    placed = series.fitter.model.place(series.start, lines)
     margin = _WHOLE * (placed.gauss + placed.lorentz)
     two_theta = scan.points.two_theta
     whole = (placed.position - margin > two_theta[0]) & (placed.position + margin < two_theta[-1])

@@ -7,7 +7,7 @@ import pytest
 
 from tests import scans, stacks
 from xrdfit.data import Drift, ParameterOverride, RefineSettings
-from xrdfit.series import joint
+from xrdfit.series.joint import solver
 from xrdfit.series.joint.chain import Chain
 from xrdfit.series.joint.errors import JointErrors, joint_errors
 from xrdfit.series.joint.layout import Layout, SeriesState
@@ -153,13 +153,13 @@ def test_merit_never_rises_and_every_start_leads_to_one_optimum(
     chain, near = known.fit(data)
     esd = esds(chain, near, known.settings)
     totals: list[float] = []
-    movable = joint._movable
+    movable = solver._movable
 
-    def recorded(problem: object, state: object, blocks: joint.Blocks) -> object:
+    def recorded(problem: object, state: object, blocks: solver.Blocks) -> object:
         totals.append(blocks.total)
         return movable(problem, state, blocks)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(joint, "_movable", recorded)
+    monkeypatch.setattr(solver, "_movable", recorded)
     _, far = known.fit(data, far_start(known, seed))
     assert near.converged and far.converged
     assert len(totals) > 4 and totals[0] > 2.0 * totals[-1]

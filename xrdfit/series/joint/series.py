@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xrdfit.data import RefineSettings
 from xrdfit.model import PatternModel
 from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, make_problem, mid_times
-from xrdfit.series.joint.errors import JointErrors, blur, joint_errors
+from xrdfit.series.joint.decisions import Decisions, Regime, Statuses, same_cells, with_status
+from xrdfit.series.joint.errors import JointErrors, joint_errors
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.neighbours import between_neighbours
 from xrdfit.series.joint.problem import JointProblem
@@ -20,19 +19,9 @@ from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.solver import TOLERANCE, JointSolution, minimise_joint
 from xrdfit.series.joint.spread import SpreadTest, next_spread, spread_test, with_room_for_deviations
 from xrdfit.series.joint.start import readable_scans, scan_values, series_model, series_values
-from xrdfit.series.presence import Z_PRESENT
-from xrdfit.series.sequential.selection import DETERMINED
 from xrdfit.series.sequential.series import SequentialSeries
 from xrdfit.series.state import Status
 
-# With shared intensities a phase this many standard deviations above nothing has a cell of its own.
-Z_CELL_JOINT = 8.0
-# One that has a cell keeps it down to this part.
-_STAYS = 0.8
-# A phase this strong is never held: a cell put wrong by force would push everything else out of place.
-_Z_BEYOND_DOUBT = 40.0
-# A cell found vague so often in one scan stays held there, or it would come and go for ever.
-_OFTEN = 2
 # Rounds in which phases may still change between refined and held, and the spread of intensities settle.
 _MAX_ROUNDS = 8
 # Fall in the merit that may be left while phases still change.
@@ -44,27 +33,6 @@ _SETTLED = 0.02
 _LEAST_SPREAD = 1e-3
 # A scan whose GoF and R_wp both exceed the series' by this factor is set aside: it must not bend what the others share.
 _POOR = 1.5
-
-Statuses = dict[int, tuple[Status, ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Regime:
-    """How far the lines of a scan may leave the shared intensities.
-
-    ``spread`` (P,): standard deviation of their relative deviations, 0 for none; infinite: they are free, and the
-    scales and shared intensities, which would be without meaning, stay what they are. None: shared intensities.
-    """
-
-    spread: NDArray[np.float64] | None = None
-
-    @property
-    def deviations(self) -> bool:
-        return self.spread is not None
-
-    @property
-    def free(self) -> bool:
-        return self.spread is not None and bool(np.isinf(self.spread).all())
 
 
 @dataclass(slots=True)
@@ -80,7 +48,7 @@ class JointSeries:
     fits: dict[int, JointScanFit] = field(default_factory=dict)
     regime: Regime = field(default_factory=Regime)
     spread: SpreadTest | None = None
-    _vague: Counter[tuple[int, int]] = field(default_factory=Counter)
+    _decisions: Decisions = field(default_factory=Decisions)
     _main: tuple[Chain, JointProblem, JointSolution, JointErrors] | None = None
     _model: SeriesModel | None = None
 
@@ -147,17 +115,17 @@ class JointSeries:
             if round_ == _MAX_ROUNDS - 1:
                 tolerance = TOLERANCE
             self._fit_together(chain, start, status, tolerance)
-            decided = {i: self._decide(i) for i in usable}
+            decided = {i: self._decided(i) for i in usable}
             poor = self._poor(usable) if len(usable) > 2 else []
             for index in aside:
                 self._fit_alone(index)
             back = [i for i in aside if not self._poor([i])]
-            settled = _refined(decided) == _refined(status) and not poor and not back
+            settled = same_cells(decided, status) and not poor and not back
             if tolerance == TOLERANCE and (settled or round_ == _MAX_ROUNDS - 1):
                 self._name(decided)
                 break
             tolerance = TOLERANCE if settled else _ROUGH
-            status = decided | {i: self._decide(i) for i in back}
+            status = decided | {i: self._decided(i) for i in back}
             aside = sorted((set(aside) | set(poor)) - set(back))
             usable = self.in_time((set(usable) - set(poor)) | set(back))
             status = {i: status[i] for i in usable}
@@ -229,7 +197,7 @@ class JointSeries:
         start = with_room_for_deviations(chain, self._state_of(indices))
         aside = [i for i in self.fits if i not in chain.indices]
         self.regime = regime
-        self._vague.clear()
+        self._decisions = Decisions()
         self._settle(indices, aside, {i: found.get(i, self.fits[i].status) for i in indices}, start)
 
     def chain_read_otherwise(self) -> Chain:
@@ -269,8 +237,8 @@ class JointSeries:
             solution = minimise_joint(self._problem(chain, state, {index: status}, shared=False), state)
             errors = joint_errors(chain, solution, self.settings, self.errors)
             self._keep(chain, solution, errors, {index: status}, alone=True)
-            decided = self._decide(index)
-            if _refined({index: decided}) == _refined({index: status}):
+            decided = self._decided(index)
+            if same_cells({index: decided}, {index: status}):
                 break
             status, state = decided, solution.state
         self._name({index: decided})
@@ -324,6 +292,13 @@ class JointSeries:
                 held, scan.areas(state), state.local[position, layout.deviation]
             )
 
+    def _decided(self, index: int) -> tuple[Status, ...]:
+        return self._decisions.of(index, self.fits[index], self.regime)
+
+    def _name(self, decided: Statuses) -> None:
+        for index, status in decided.items():
+            self.fits[index] = with_status(self.fits[index], status)
+
     def _keep(
         self, chain: Chain, solution: JointSolution, errors: JointErrors, status: Statuses, *, alone: bool
     ) -> None:
@@ -336,37 +311,6 @@ class JointSeries:
                 status=status[index],
                 alone=alone,
             )
-
-    def _decide(self, index: int) -> tuple[Status, ...]:
-        """Of each phase: there with a cell of its own, there with a held cell, or not there."""
-        fit = self.fits[index]
-        found = []
-        for phase, z in enumerate(fit.z):
-            refined = fit.status[phase] == Status.REFINED
-            vague = (
-                refined
-                and z < _Z_BEYOND_DOUBT
-                and not blur(fit.chain, fit.position, fit.solution, fit.parameter_covariance, phase) < DETERMINED
-            )
-            self._vague[index, phase] += vague
-            enough = z >= (_STAYS * Z_CELL_JOINT if refined else Z_CELL_JOINT)
-            if self.regime.free and fit.status[phase] == Status.ABSENT:
-                found.append(Status.ABSENT)
-            elif enough and not vague and self._vague[index, phase] < _OFTEN:
-                found.append(Status.REFINED)
-            else:
-                found.append(Status.HELD if z >= Z_PRESENT else Status.ABSENT)
-        return tuple(found)
-
-    def _name(self, decided: Statuses) -> None:
-        """Which of the held phases are there makes no difference to the fit; a cell that was held is not measured."""
-        for index, status in decided.items():
-            fit = self.fits[index]
-            known = tuple(
-                Status.HELD if said == Status.REFINED and was != Status.REFINED else said
-                for said, was in zip(status, fit.status, strict=True)
-            )
-            self.fits[index] = replace(fit, status=known)
 
     def in_time(self, indices: Iterable[int]) -> list[int]:
         """Scans in the order in which they were measured, whatever their order in the stack."""
@@ -381,7 +325,3 @@ class JointSeries:
         gof, r_wp = self.usual_quality
         fits = {i: self.fits[i].agreement for i in indices}
         return [i for i, fit in fits.items() if fit.gof > _POOR * gof and fit.r_wp > _POOR * r_wp]
-
-
-def _refined(status: Statuses) -> dict[int, tuple[bool, ...]]:
-    return {index: tuple(state == Status.REFINED for state in states) for index, states in status.items()}

@@ -20,13 +20,15 @@ from xrdfit.series.state import Status
 _HARMLESS = 0.01
 # Fall in chi^2 that is no accident.
 _CLEARLY_BETTER = 30.0
+# Median GoF above which it is not the noise that decides.
+_MISFIT = 2.0
 # Correlation between successive scans above which deviations drift; below 1 less that, they jump.
 _DRIFTS = 0.7
 
 
 def warnings_of(series: JointSeries) -> list[str]:
     """One line for every assumption that does not hold: code, what, where, found against expected, what to do."""
-    found = [*_spread_warnings(series), *_scope_warnings(series)]
+    found = [*_misfit_warnings(series), *_spread_warnings(series), *_scope_warnings(series)]
     critic = _critic(series)
     found += _sweep_warnings(series)
     found += [_unexplained(line) for line in _unexplained_lines(series, critic)]
@@ -35,6 +37,18 @@ def warnings_of(series: JointSeries) -> list[str]:
 
 def _message(code: str, what: str, where: str, found: str, todo: str) -> str:
     return f"{code} {what} · {where} · {found} · {todo}"
+
+
+def _misfit_warnings(series: JointSeries) -> Iterator[str]:
+    gof, r_wp = series.usual_quality
+    if gof > _MISFIT:
+        yield _message(
+            "W406",
+            "the model does not describe the patterns",
+            "all scans",
+            f"found a median GoF of {gof:.1f} (R_wp {r_wp:.3f}) against 1",
+            "look at a fit (xrdfit plot fit): phases and cells first, then intensities, widths, background",
+        )
 
 
 def _spread_warnings(series: JointSeries) -> Iterator[str]:

@@ -146,7 +146,7 @@ def fraction_notes(found: PhaseFractions | None, series: JointSeries) -> list[st
         return ["fractions: not determined, no phase is active"]
     if found is None:
         return ["fractions: not determined, line intensities are free in every scan; apparent_share is no fraction"]
-    if not found.determined:
+    if not found.determined or found.method == "single phase":
         return [f"fractions: {note}" for note in found.notes]
     notes = [f"fractions: mole fractions of the active phases by {found.method}"]
     if np.isfinite(found.amount_drift):

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Matrices are small: threads of the linear algebra would wait for each other. Heard only if said before numpy comes.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

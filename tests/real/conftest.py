@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import xrdfit
+from xrdfit.data import SeriesResult
 from xrdfit.recipe import Job
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -27,3 +29,10 @@ def real_job(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
         return xrdfit.build_job(xrdfit.load_recipe(recipe))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def ti64_scan_by_scan(real_job: Callable[[str], Job]) -> SeriesResult:
+    """All scans of the titanium alloy one after the other, each from the answer of the one before."""
+    job = real_job("ti64")
+    return xrdfit.refine_series(replace(job, settings=replace(job.settings, direction="forward")))

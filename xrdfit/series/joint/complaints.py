@@ -13,8 +13,8 @@ def joint_complaints(series: JointSeries, fit: JointScanFit) -> list[str]:
     messages = []
     if not fit.solution.converged:
         messages.append("not converged")
-    gof, r_wp = series.usual_quality
     if fit.alone:
+        gof, r_wp = series.usual_quality
         messages.append(
             f"set aside: GoF {fit.agreement.gof:.2f}, R_wp {fit.agreement.r_wp:.4f} against {gof:.2f}, {r_wp:.4f} "
             "in the series; refined with what the other scans share"

@@ -119,7 +119,8 @@ class JointSeries:
             poor = self._poor(usable) if len(usable) > 2 else []
             for index in aside:
                 self._fit_alone(index)
-            back = [i for i in aside if not self._poor([i])]
+            still_poor = self._poor(aside)
+            back = [i for i in aside if i not in still_poor]
             settled = same_cells(decided, status) and not poor and not back
             if tolerance == TOLERANCE and (settled or round_ == _MAX_ROUNDS - 1):
                 self._name(decided)

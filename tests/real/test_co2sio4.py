@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +16,9 @@ def test_cell_is_smooth_in_temperature(real_job: Callable[[str], Job]) -> None:
     job = real_job("co2sio4")
     assert isinstance(job.stack, FileStack)
     scans = list(range(0, len(job.stack), 3))
-    columns = xrdfit.refine_series(job, scans=scans).columns
+    # Most lines lie beyond; they cost time, and say no more of smoothness.
+    settings = replace(job.settings, two_theta_range=(12.0, 90.0))
+    columns = xrdfit.refine_series(replace(job, settings=settings), scans=scans).columns
     assert set(columns["outcome"]) == {"converged"}
     heads = [header_lines(job.stack.paths[scan]) for scan in scans]
     temperature = np.array([float(next(line for line in h if line.startswith("TEMP")).split()[1]) for h in heads])

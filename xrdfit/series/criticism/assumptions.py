@@ -20,6 +20,9 @@ from xrdfit.series.state import Status
 _HARMLESS = 0.01
 # Fall in chi^2 that is no accident.
 _CLEARLY_BETTER = 30.0
+# Distance of points, in usual steps, that is a gap; how far, in FWHM, tails of lines within it reach beyond its edges.
+_GAP = 3.0
+_TAIL = 4.0
 # Median GoF above which it is not the noise that decides.
 _MISFIT = 2.0
 # Correlation between successive scans above which deviations drift; below 1 less that, they jump.
@@ -169,9 +172,16 @@ def _typical_fwhm(series: JointSeries) -> float:
 def _unexplained_lines(series: JointSeries, critic: ResidualCritic) -> tuple[UnexplainedLine, ...]:
     if not series.chain.layout.n_lines:
         return ()
-    return critic.unexplained_lines(
-        fwhm=_typical_fwhm(series), emission=series.model.instrument.lines, known_positions=_positions(series)
+    fwhm = _typical_fwhm(series)
+    found = critic.unexplained_lines(
+        fwhm=fwhm, emission=series.model.instrument.lines, known_positions=_positions(series)
     )
+    # Beside a stretch that was cut out, what is seen may be the tail of a line that was cut out with it.
+    two_theta = series.chain.scans[0].problem.two_theta
+    step = np.diff(two_theta)
+    gaps = np.flatnonzero(step > _GAP * np.median(step))
+    edges = np.concatenate([two_theta[gaps], two_theta[gaps + 1]])
+    return tuple(line for line in found if not np.any(np.abs(edges - line.two_theta) < _TAIL * fwhm))
 
 
 def _unexplained(line: UnexplainedLine) -> str:

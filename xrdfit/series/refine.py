@@ -15,7 +15,7 @@ from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
 from xrdfit.series.columns import column_units, scan_row, series_columns
 from xrdfit.series.criticism.assumptions import warnings_of
-from xrdfit.series.joint.fractions import fill_fractions, fraction_notes, joint_fractions
+from xrdfit.series.joint.fractions import fill_fractions, fraction_notes, fraction_warnings, joint_fractions
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.summary import joint_summary
 from xrdfit.series.joint.unseen import tests_of_unseen
@@ -154,7 +154,7 @@ def _refine_jointly(
         fill_fractions(finished.rows, series, in_time, fractions)
     notes = [*joint_notes(series), *intensity_notes(series), *fraction_notes(fractions, series)]
     notes += [*composition_notes(series, finished.rows.values()), *correlation_notes(series)]
-    return notes, warnings_of(series)
+    return notes, warnings_of(series) + fraction_warnings(fractions)
 
 
 def _misfit(columns: Mapping[str, NDArray]) -> list[str]:

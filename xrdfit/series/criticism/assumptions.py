@@ -23,6 +23,8 @@ _CLEARLY_BETTER = 30.0
 # Distance of points, in usual steps, that is a gap; how far, in FWHM, tails of lines within it reach beyond its edges.
 _GAP = 3.0
 _TAIL = 4.0
+# Part of the scans that may be set aside.
+_FEW = 0.1
 # Median GoF above which it is not the noise that decides.
 _MISFIT = 2.0
 # Correlation between successive scans above which deviations drift; below 1 less that, they jump.
@@ -31,7 +33,7 @@ _DRIFTS = 0.7
 
 def warnings_of(series: JointSeries) -> list[str]:
     """One line for every assumption that does not hold: code, what, where, found against expected, what to do."""
-    found = [*_misfit_warnings(series), *_spread_warnings(series), *_scope_warnings(series)]
+    found = [*_misfit_warnings(series), *_aside_warnings(series), *_spread_warnings(series), *_scope_warnings(series)]
     critic = _critic(series)
     found += _sweep_warnings(series)
     found += [_unexplained(line) for line in _unexplained_lines(series, critic)]
@@ -51,6 +53,18 @@ def _misfit_warnings(series: JointSeries) -> Iterator[str]:
             "all scans",
             f"found a median GoF of {gof:.1f} (R_wp {r_wp:.3f}) against 1",
             "look at a fit (xrdfit plot fit): phases and cells first, then intensities, widths, background",
+        )
+
+
+def _aside_warnings(series: JointSeries) -> Iterator[str]:
+    aside = sorted(index for index, fit in series.fits.items() if fit.alone)
+    if len(aside) > max(_FEW * len(series.fits), 1.0):
+        yield _message(
+            "W407",
+            "many scans do not go with the others",
+            f"scans {aside[0]} to {aside[-1]}",
+            f"found {len(aside)} of {len(series.fits)} set aside against a few",
+            'look at one of them; intensities = "hierarchical" or a scope "scan" may take them in',
         )
 
 

@@ -21,6 +21,8 @@ from xrdfit.series.state import Status
 
 # Chance of a false alarm for one parameter of a series.
 _LEVEL = 3e-4
+# Standard deviations of a position parameter beyond which the lines of a scan are not where the series has them.
+_OUT_OF_PLACE = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +65,30 @@ def scope_tests(
         if owner:
             weak = np.array([state[owner[0]] != Status.REFINED for state in status])
             step[weak, j] = np.nan
+    for j, order in enumerate(orders):
+        # Each step is of unit variance by itself; their smooth part has been taken out by the fit.
+        known = int(np.isfinite(step[:, j]).sum())
+        esd[:, j] *= np.sqrt(known / max(known - order - 1, 1))
     return [
         ScopeTest(row=row, step=step[:, j], esd=esd[:, j], jumps=jumps(step[:, j], esd[:, j], order=order))
         for j, (row, order) in enumerate(zip(rows, orders, strict=True))
     ]
+
+
+def positions_hold(chain: Chain, solution: JointSolution, errors: JointErrors) -> NDArray[np.bool_]:
+    """(N,) whether the lines of each scan stand where the shared position parameters put them, beyond all doubt."""
+    layout = chain.layout
+    kinds = [spec.kind for spec in layout.model.table]
+    columns = [np.eye(layout.n_shared)[i] for i, row in enumerate(layout.series) if kinds[row] == "position"]
+    for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
+        if kinds[row] == "position":
+            one = np.zeros(layout.n_shared)
+            one[where] = np.linalg.lstsq(basis, np.ones(len(basis)), rcond=None)[0]
+            columns.append(one)
+    if not columns:
+        return np.ones(len(chain.scans), dtype=np.bool_)
+    step, esd = _steps(chain, solution, errors, np.array(columns).T)
+    return np.asarray(~(np.abs(step) > _OUT_OF_PLACE * esd).any(axis=1))
 
 
 def _steps(

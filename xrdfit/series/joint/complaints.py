@@ -19,6 +19,8 @@ def joint_complaints(series: JointSeries, fit: JointScanFit) -> list[str]:
             f"set aside: GoF {fit.agreement.gof:.2f}, R_wp {fit.agreement.r_wp:.4f} against {gof:.2f}, {r_wp:.4f} "
             "in the series; refined with what the other scans share"
         )
+    if fit.displaced:
+        messages.append("its lines are not where the series has them: no cells are given")
     if all(state == Status.ABSENT for state in fit.status):
         messages.append("no phase found")
     record = series.sequential.records[fit.chain.indices[fit.position]]

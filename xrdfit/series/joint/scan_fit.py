@@ -18,7 +18,8 @@ from xrdfit.series.state import Status
 class JointScanFit:
     """One scan: its place in a chain, the chain's solution and errors, and what was decided of its phases.
 
-    ``alone``: it was set aside, and fitted with what the others share.
+    ``alone``: it was set aside, and fitted with what the others share. ``displaced``: its lines do not stand where the
+    positions that it shares put them, so that its cells mean nothing.
     """
 
     chain: Chain
@@ -27,6 +28,7 @@ class JointScanFit:
     errors: JointErrors
     status: tuple[Status, ...]
     alone: bool
+    displaced: bool = False
 
     @property
     def prepared(self) -> PreparedScan:

@@ -9,6 +9,7 @@ import numpy as np
 
 from xrdfit.data import RefineSettings
 from xrdfit.model import PatternModel
+from xrdfit.series.criticism.scope_test import positions_hold
 from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, make_problem, mid_times
 from xrdfit.series.joint.decisions import Decisions, Regime, Statuses, same_cells, with_status
 from xrdfit.series.joint.errors import JointErrors, joint_errors
@@ -129,6 +130,9 @@ class JointSeries:
             status = decided | {i: self._decided(i) for i in back}
             aside = sorted((set(aside) | set(poor)) - set(back))
             usable = self.in_time((set(usable) - set(poor)) | set(back))
+            if poor or back:
+                # What was vague beside other scans need not be so now.
+                self._decisions = Decisions()
             status = {i: status[i] for i in usable}
             start = self._state_of(usable)
             self._take_back(start, usable, status)
@@ -193,13 +197,16 @@ class JointSeries:
 
     def _widen(self, regime: Regime, found: Statuses) -> None:
         """Go over to lines that deviate; phases are as the sequential pass found them, which knew no shared lines."""
-        chain = self.chain
-        indices = list(chain.indices)
-        start = with_room_for_deviations(chain, self._state_of(indices))
-        aside = [i for i in self.fits if i not in chain.indices]
+        # Scans that were set aside for their intensities belong to the series again.
+        assert self._model is not None
+        indices = self.in_time(self.fits)
+        chain, shared = self._model.chain(indices), self._state_of(indices)
+        for scan in chain.scans:
+            scan.settle(shared, scan.deviates, None)
+        start = with_room_for_deviations(chain, shared)
         self.regime = regime
         self._decisions = Decisions()
-        self._settle(indices, aside, {i: found.get(i, self.fits[i].status) for i in indices}, start)
+        self._settle(indices, [], {i: found.get(i, self.fits[i].status) for i in indices}, start)
 
     def chain_read_otherwise(self) -> Chain:
         """The scans that were fitted together, as the other kind of detector would have measured them."""
@@ -229,7 +236,11 @@ class JointSeries:
             own.local[0, : layout.local.size] = scan_values(self.sequential, index)[layout.local]
             own.local[0, layout.scale] = [sum(areas.values()) for areas in record.areas]
             found.append(self._alone_from(index, own, record.status))
-        self.fits[index] = min(found, key=lambda fit: float(fit.solution.blocks.total))
+        best = min(found, key=lambda fit: float(fit.solution.blocks.total))
+        if not positions_hold(best.chain, best.solution, best.errors).all():
+            held = tuple(min(state, Status.HELD) for state in best.status)
+            best = replace(best, status=held, displaced=True)
+        self.fits[index] = best
 
     def _alone_from(self, index: int, state: SeriesState, status: tuple[Status, ...]) -> JointScanFit:
         assert self._model is not None

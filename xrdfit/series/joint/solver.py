@@ -129,6 +129,7 @@ def _bounded_step(
         ]
         free &= ~outside
         free_shared &= ~outside_shared
+    step[~free], step_shared[~free_shared] = 0.0, 0.0
     return step + stopped, step_shared + stopped_shared, n_blind
 
 

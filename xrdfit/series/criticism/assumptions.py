@@ -24,7 +24,7 @@ _CLEARLY_BETTER = 30.0
 _GAP = 3.0
 _TAIL = 4.0
 # Part of the scans that may be set aside.
-_FEW = 0.1
+_FEW = 0.2
 # Median GoF above which it is not the noise that decides.
 _MISFIT = 2.0
 # Correlation between successive scans above which deviations drift; below 1 less that, they jump.

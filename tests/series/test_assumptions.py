@@ -117,7 +117,7 @@ def test_a_strain_that_grows_is_named_as_a_width_that_does_not_stay_the_same(ref
 def test_lines_of_a_foreign_phase_are_listed_where_they_are(refine_jointly: Refine) -> None:
     simulated = departing(12, foreign=0.2)
     result = refine_jointly(simulated)
-    assert codes(result) == {"W403"}
+    assert {"W403"} <= codes(result) <= {"W403", "W407"}
     (foreign,) = simulated.beside
     own = simulated.lines.hkl[simulated.lines.phase == len(simulated.phases)]
     area = simulated.line_area[-1][simulated.lines.phase == len(simulated.phases)]

@@ -117,18 +117,20 @@ def test_a_strain_that_grows_is_named_as_a_width_that_does_not_stay_the_same(ref
 def test_lines_of_a_foreign_phase_are_listed_where_they_are(refine_jointly: Refine) -> None:
     simulated = departing(12, foreign=0.2)
     result = refine_jointly(simulated)
+    # So much of it sets the last scans aside, too.
     assert {"W403"} <= codes(result) <= {"W403", "W407"}
+    told = [warning for warning in result.warnings if warning.startswith("W403")]
     (foreign,) = simulated.beside
     own = simulated.lines.hkl[simulated.lines.phase == len(simulated.phases)]
     area = simulated.line_area[-1][simulated.lines.phase == len(simulated.phases)]
     cell = type(foreign.cell)(*(simulated.truth[f"foreign_{name}"][-1] for name in foreign.group.free_parameters[:3]))
     true_d = cell.d_spacing(own)
-    found_d = np.array([float(re.findall(r"d = ([\d.]+) Å", warning)[0]) for warning in result.warnings])
+    found_d = np.array([float(re.findall(r"d = ([\d.]+) Å", warning)[0]) for warning in told])
     # Displaced by 0.04 mm: 0.02 deg, which at d = 3 Å is 2e-3 Å; the scatter of a weak line's place on top.
     assert all(np.abs(true_d - d).min() < 0.008 for d in found_d)
     assert np.abs(found_d - true_d[np.argmax(area)]).min() < 0.004
     # It grows in from mid-series on.
-    first = [int(re.findall(r"scans, (\d+) to 11,", warning)[0]) for warning in result.warnings]
+    first = [int(re.findall(r"scans, (\d+) to 11,", warning)[0]) for warning in told]
     assert min(first) >= 6
 
 

@@ -13,16 +13,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import BSpline
+from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.ndimage import maximum_filter1d
-from scipy.sparse import csr_array, diags_array, vstack
-from scipy.sparse.linalg import spsolve
+from scipy.sparse import csr_array
 
+from xrdfit.kernels.local_gram import local_gram
 from xrdfit.series.criticism.residual_map import ResidualMap, clear_of
 
 # A new line must reach this part of the known intensity within so many FWHM of it: no profile is known better.
 _LEAST_HEIGHT, _BESIDE = 0.03, 2.0
 # Standard deviation by which a known line may be off, in its FWHM and height.
 _MISFIT = 0.3
+# In how many ways a known line may be off; the first is its height.
+_N_CHANGES = 6
+# Part of its own information by which every change is held at none.
+_SHARED = 1e-7
 # Half widths, in FWHM: of the window of the local constant, of a known line's misfit.
 _WINDOW, _REACH = 3.0, 6.0
 # Length of a piece of the background, in FWHM.
@@ -109,7 +114,7 @@ def _without_misfit(
     positions: NDArray[np.float64],
     net: NDArray[np.float32],
     fwhm: float,
-    smooth: csr_array,
+    smooth: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """(n_bins,) residual of a scan less what the background and changes of the known lines explain.
 
@@ -121,35 +126,82 @@ def _without_misfit(
     if not weight.any():
         return residual
     inside = (positions > two_theta[0] - _REACH * fwhm) & (positions < two_theta[-1] + _REACH * fwhm)
-    positions = positions[inside]
-    near = _neighbours(two_theta, positions, _REACH * fwhm)
-    x = near.data / fwhm
-    g, c = gauss(x), lorentz(x)
-    # Changes of height, then of shape, position, width and symmetry, of either kind of line; a slope has a factor 8.
-    changes = (g, c, 8.0 * x * g, 8.0 * x * c**2, 8.0 * x**2 * g, 8.0 * x**3 * g)
-    lines = [csr_array((change, near.indices, near.indptr), shape=near.shape) for change in changes]
-    basis = vstack([smooth, *lines], format="csr")
+    positions = np.sort(positions[inside])
     usual = np.median(weight[weight > 0.0]) ** -0.5
     height = np.interp(positions, two_theta, net + np.maximum(residual, 0.0))
     height = np.maximum(height, 1e-3 * usual)
-    spread = np.concatenate(
-        [np.full(smooth.shape[0] + positions.size, np.inf), np.tile(_MISFIT * height, len(changes) - 1)]
-    )
-    gram = basis @ (basis * weight).T
-    diagonal = gram.diagonal() + spread**-2.0
-    diagonal[diagonal == 0.0] = 1.0
+    lines = _LocalFunctions.of_misfit(two_theta, positions, fwhm)
+    # Heights are free.
+    firmness = np.zeros((positions.size, _N_CHANGES))
+    firmness[:, 1:] = (_MISFIT * height[:, None]) ** -2.0
+    band = lines.gram(weight)
     # Lines on top of each other share what they explain.
-    gram = gram + diags_array(spread**-2.0 + 1e-7 * diagonal)
-    amount = spsolve(gram.tocsc(), basis @ (weight * residual))
-    return residual - basis.T @ amount
+    band[0] += firmness.ravel()
+    band[0] += _SHARED * np.where(band[0] > 0.0, band[0], 1.0)
+    factor = cholesky_banded(band, lower=True, check_finite=False)
+    across = lines.products(np.column_stack([(smooth * weight).T, weight * residual]))
+    through = cho_solve_banded((factor, True), across, check_finite=False)
+    inner = smooth @ (smooth * weight).T
+    strength = np.diag(inner)
+    inner = inner - across[:, :-1].T @ through[:, :-1]
+    inner += np.diag(_SHARED * np.where(strength > 0.0, strength, 1.0))
+    course = np.linalg.solve(inner, smooth @ (weight * residual) - across[:, :-1].T @ through[:, -1])
+    return residual - smooth.T @ course - lines.sum(through[:, -1] - through[:, :-1] @ course)
 
 
-def _smooth(two_theta: NDArray[np.float64], fwhm: float) -> csr_array:
+@dataclass(frozen=True, slots=True)
+class _LocalFunctions:
+    """Functions about p centres, ``_N_CHANGES`` each, nothing beyond the points within reach.
+
+    values (p, _N_CHANGES, longest stretch), first and count (p,) of the points, ``column`` (p, longest stretch) with
+    the last point repeated beyond a stretch's end, where values are zero.
+    """
+
+    values: NDArray[np.float64]
+    first: NDArray[np.int64]
+    count: NDArray[np.int64]
+    column: NDArray[np.int64]
+    n_points: int
+
+    @classmethod
+    def of_misfit(cls, two_theta: NDArray[np.float64], positions: NDArray[np.float64], fwhm: float) -> _LocalFunctions:
+        """What changes of a line at each position do to a pattern."""
+        first = np.searchsorted(two_theta, positions - _REACH * fwhm)
+        count = np.searchsorted(two_theta, positions + _REACH * fwhm, side="right") - first
+        place = np.arange(count.max(initial=0))
+        column = np.minimum(first[:, None] + place, two_theta.size - 1)
+        x = (two_theta[column] - positions[:, None]) / fwhm
+        g, c = gauss(x), lorentz(x)
+        # Changes of height, then of shape, position, width and symmetry, of either kind of line; a slope has a factor
+        # 8.
+        changes = (g, c, 8.0 * x * g, 8.0 * x * c**2, 8.0 * x * x * g, 8.0 * x * x * x * g)
+        values = np.stack(changes, axis=1) * (place < count[:, None])[:, None, :]
+        return cls(values=values, first=first, count=count, column=column, n_points=two_theta.size)
+
+    def gram(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Lower bands of the products of the functions with each other."""
+        last = np.searchsorted(self.first, self.first + self.count)
+        n_bands = _N_CHANGES * int((last - np.arange(self.first.size)).max(initial=1))
+        band = np.empty((n_bands, _N_CHANGES * self.first.size))
+        local_gram(self.values, self.first, self.count, weight, band)
+        return band
+
+    def products(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n_functions, k) products with columns (n_points, k)."""
+        return (self.values @ columns[self.column]).reshape(-1, columns.shape[1])
+
+    def sum(self, amount: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n_points,) sum of the functions, so much of each."""
+        by_centre = np.einsum("pkx,pk->px", self.values, amount.reshape(-1, _N_CHANGES))
+        return np.asarray(np.bincount(self.column.ravel(), by_centre.ravel(), self.n_points), dtype=np.float64)
+
+
+def _smooth(two_theta: NDArray[np.float64], fwhm: float) -> NDArray[np.float64]:
     """(m, n_bins) cubic B-splines that follow a background but no line."""
     n_pieces = max(1, int(np.ptp(two_theta) / (_BACKGROUND * fwhm)))
     knots = np.linspace(two_theta[0], two_theta[-1], n_pieces + 1)
     knots = np.concatenate([[knots[0]] * 3, knots, [knots[-1]] * 3])
-    return csr_array(BSpline.design_matrix(two_theta, knots, 3).T)
+    return np.ascontiguousarray(BSpline.design_matrix(two_theta, knots, 3).toarray().T)
 
 
 def _neighbours(two_theta: NDArray[np.float64], centre: NDArray[np.float64], reach: float) -> csr_array:

@@ -54,6 +54,31 @@ def generate_reflections(group: SpaceGroup, cell: UnitCell, *, d_min: float, d_m
     CrystalError
         If ``d_min`` is so small against the cell that there would be millions of reflections.
     """
+    table, d_spacing, chosen = _between(group, cell, d_min, d_max)
+    counts = table.member_count[chosen]
+    ends = np.cumsum(counts)
+    line = np.repeat(np.arange(len(chosen)), counts)
+    members = np.arange(len(line)) + np.repeat(table.member_start[chosen] - (ends - counts), counts)
+    return ReflectionList(
+        hkl=table.hkl[chosen],
+        d_spacing=d_spacing[chosen],
+        multiplicity=table.multiplicity[chosen],
+        member_hkl=table.member_hkl[members],
+        member_multiplicity=table.member_multiplicity[members],
+        member_line=line,
+    )
+
+
+def powder_lines(group: SpaceGroup, cell: UnitCell, *, d_min: float, d_max: float) -> NDArray[np.int32]:
+    """(m, 3) the ``hkl`` of `generate_reflections` alone."""
+    table, _, chosen = _between(group, cell, d_min, d_max)
+    return table.hkl[chosen]
+
+
+def _between(
+    group: SpaceGroup, cell: UnitCell, d_min: float, d_max: float
+) -> tuple[_LineTable, NDArray[np.float64], NDArray[np.int64]]:
+    """A table that has all lines down to `d_min`, their d-spacings, and which lie in the range, by falling d."""
     # |h| = |a . H| <= a |H| = a / d holds for any angles; the last digit must not lose a line that lies at d_min.
     h_max, k_max, l_max = (int(length / d_min + 1e-9) for length in (cell.a, cell.b, cell.c))
     candidates = (2 * h_max + 1) * (2 * k_max + 1) * (2 * l_max + 1)
@@ -70,19 +95,7 @@ def generate_reflections(group: SpaceGroup, cell: UnitCell, *, d_min: float, d_m
     table = _line_table(group, h_max, k_max, l_max)
     d_spacing = cell.d_spacing(table.hkl)
     chosen = np.flatnonzero((d_spacing >= d_min) & (d_spacing <= d_max))
-    chosen = chosen[np.argsort(-d_spacing[chosen], kind="stable")]
-    counts = table.member_count[chosen]
-    ends = np.cumsum(counts)
-    line = np.repeat(np.arange(len(chosen)), counts)
-    members = np.arange(len(line)) + np.repeat(table.member_start[chosen] - (ends - counts), counts)
-    return ReflectionList(
-        hkl=table.hkl[chosen],
-        d_spacing=d_spacing[chosen],
-        multiplicity=table.multiplicity[chosen],
-        member_hkl=table.member_hkl[members],
-        member_multiplicity=table.member_multiplicity[members],
-        member_line=line,
-    )
+    return table, d_spacing, chosen[np.argsort(-d_spacing[chosen], kind="stable")]
 
 
 def equivalent_reflections(group: SpaceGroup, hkl: ArrayLike) -> NDArray[np.int32]:

@@ -7,12 +7,14 @@ import numpy as np
 from lmfit.minimizer import MinimizerResult
 
 from xrdfit.fit.objective import ScanObjective
-from xrdfit.fit.parameters import Constraints
-from xrdfit.fit.solution import minimizer_result
+from xrdfit.fit.parameters import Constraints, FreeParameters
+from xrdfit.fit.solution import Minimum, lmfit_result, minimum_here
 from xrdfit.kernels.least_squares import CONVERGED, NOT_FINITE, STALLED, minimise
 
 # Fall in chi^2 that is nothing: a parameter then stands within 1e-3 of its esd.
 TOLERANCE = 1e-7
+# Evaluations after which a scan is given up.
+MAX_NFEV = 200
 _MAX_RELINEARISED = 30
 _WORDS = {
     CONVERGED: "converged",
@@ -21,15 +23,23 @@ _WORDS = {
 }
 
 
-def refine_compiled(objective: ScanObjective, parameters: lmfit.Parameters, *, max_nfev: int = 200) -> MinimizerResult:
-    """Refine one scan; the parameters are updated in place and returned inside the result.
+def refine_compiled(
+    objective: ScanObjective, parameters: lmfit.Parameters, *, max_nfev: int = MAX_NFEV
+) -> MinimizerResult:
+    """Refine one scan; the parameters are updated in place and returned inside the result."""
+    return lmfit_result(descend(objective, Constraints(parameters), max_nfev=max_nfev), parameters)
 
-    Constraints: the kernel moves along the tangent of the expressions; where they are not linear, it is called again
-    from the new tangent until nothing moves.
+
+def descend(
+    objective: ScanObjective, constraints: Constraints | FreeParameters, *, max_nfev: int = MAX_NFEV
+) -> Minimum:
+    """Refine one scan; the constraints' parameters are updated in place.
+
+    The kernel moves along the tangent of expressions; where they are not linear, it is called again from the new
+    tangent until nothing moves.
     """
-    initial = parameters.valuesdict()
-    constraints = Constraints(parameters)
-    lower, upper = constraints.limits()
+    initial = constraints.values()
+    lower, upper = (limit[constraints.varied] for limit in constraints.limits())
     evaluations = 0
     status = CONVERGED
     for _ in range(_MAX_RELINEARISED):
@@ -70,7 +80,7 @@ def refine_compiled(objective: ScanObjective, parameters: lmfit.Parameters, *, m
             break
     else:
         status = STALLED
-    return minimizer_result(
+    return minimum_here(
         objective,
         constraints,
         initial=initial,

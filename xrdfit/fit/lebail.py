@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xrdfit.fit.objective import ScanObjective
 from xrdfit.fit.parameters import Constraints
-from xrdfit.fit.solution import minimizer_result
+from xrdfit.fit.solution import lmfit_result, minimum_here
 from xrdfit.kernels.partition import partition_cycle
 
 START_CYCLES = 8
@@ -60,8 +60,8 @@ def refine_classically(
 
     It is not descent on one objective: the lowest chi^2 met is kept. Esds are marginal nevertheless.
     """
-    initial = parameters.valuesdict()
     constraints = Constraints(parameters)
+    initial = constraints.values()
     best = (np.inf, constraints.values(), constraints.variables(), objective.work.area.copy())
     nfev = 0
     settled = False
@@ -85,7 +85,7 @@ def refine_classically(
     objective.calculate(best[1])
     objective.set_areas(best[3])
     objective.fill_products()
-    return minimizer_result(
+    found = minimum_here(
         objective,
         constraints,
         initial=initial,
@@ -94,3 +94,4 @@ def refine_classically(
         message="settled" if settled else f"R_wp did not settle in {_ROUNDS} rounds; the best of them is kept",
         nfev=nfev,
     )
+    return lmfit_result(found, constraints.parameters)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xrdfit.fit.objective import ScanObjective
 from xrdfit.fit.parameters import Constraints
-from xrdfit.fit.solution import minimizer_result
+from xrdfit.fit.solution import lmfit_result, minimum_here
 
 # Weights depend on the model: rounds of minimisation, and the change, in esds, at which they end.
 _MAX_ROUNDS = 12
@@ -83,7 +83,7 @@ def refine_with_lmfit(
     go if the slope says so. The values come from lmfit, esds from the same marginal covariance as the compiled
     driver's.
     """
-    initial = parameters.valuesdict()
+    initial = Constraints(parameters).values()
     budget = max_nfev or _BUDGET[method == "leastsq"]
     exact: dict[str, object] = {"Dfun": _jacobian_of(objective), "col_deriv": True} if method == "leastsq" else {}
     held: set[str] = set()
@@ -119,6 +119,8 @@ def refine_with_lmfit(
         held = now
         objective.calculate(constraints.set(constraints.variables()))
         objective.update_weights()
-    return minimizer_result(
-        objective, Constraints(parameters), initial=initial, method=method, success=success, message=message, nfev=nfev
+    constraints = Constraints(parameters)
+    found = minimum_here(
+        objective, constraints, initial=initial, method=method, success=success, message=message, nfev=nfev
     )
+    return lmfit_result(found, parameters)

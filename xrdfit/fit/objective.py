@@ -146,15 +146,15 @@ class ScanObjective:
         per_slot = np.zeros(self.model.table.n_slots)
         if self.lines.phase.size:
             half = 0.5 * (work.gauss + work.lorentz)
-            for index in range(slot.N_GLOBAL + slot.N_PHASE):
-                on_cell = slot.N_GLOBAL <= index < slot.N_GLOBAL + slot.LORENTZ_SIZE
-                motion = work.by_slot[:, :, index] * (work.by_theta[:, :, 0] if on_cell else 1.0)
-                relative = np.abs(motion / half).max(axis=1)
-                if index < slot.N_GLOBAL:
-                    per_slot[index] = relative.max()
-                else:
-                    where = slot.N_GLOBAL + slot.N_PHASE * self.lines.phase + index - slot.N_GLOBAL
-                    np.maximum.at(per_slot, where, relative)
+            motion = work.by_slot / half[:, :, None]
+            on_cell = slice(slot.N_GLOBAL, slot.N_GLOBAL + slot.LORENTZ_SIZE)
+            motion[:, :, on_cell] *= work.by_theta[:, :, :1]
+            relative = np.abs(motion).max(axis=1)
+            per_slot[: slot.N_GLOBAL] = relative[:, : slot.N_GLOBAL].max(axis=0)
+            for phase in np.unique(self.lines.phase):
+                first = slot.N_GLOBAL + slot.N_PHASE * phase
+                own = relative[self.lines.phase == phase, slot.N_GLOBAL :]
+                per_slot[first : first + slot.N_PHASE] = own.max(axis=0)
         start = slot.N_GLOBAL + slot.N_PHASE * len(self.model.phases) + self.model.background.terms
         for hump in range(len(self.model.background.humps)):
             fwhm = self.model.table.slots(values)[start + slot.N_HUMP * hump + 1]

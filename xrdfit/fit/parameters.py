@@ -22,6 +22,81 @@ def _where(name: str, key: str) -> str:
     return f"refine.parameters.{name}.{key}"
 
 
+class FreeParameters:
+    """Parameters that no expression ties, as the rows of arrays: what lmfit's Parameters hold, at no cost.
+
+    Attributes
+    ----------
+    start, lower, upper : (n_parameters,) values to begin with, inside their limits. vary : (n_parameters,) what moves.
+    varied : rows that move.
+
+    Raises
+    ------
+    InputError
+        For limits that leave no room.
+    """
+
+    tied: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        table: ParameterTable,
+        values: NDArray[np.float64],
+        vary: NDArray[np.bool_],
+        overrides: Mapping[str, ParameterOverride],
+    ) -> None:
+        self.names = list(table.names)
+        self.lower, self.upper = table.limits()
+        self.vary = vary.copy()
+        for name, said in overrides.items():
+            if name not in table.names:
+                continue
+            row = table.index(name)
+            self.lower[row] = self.lower[row] if said.min is None else said.min
+            self.upper[row] = self.upper[row] if said.max is None else said.max
+            self.vary[row] &= said.vary is not False
+            if not self.lower[row] < self.upper[row]:
+                raise InputError(
+                    Problem(
+                        code="E131",
+                        what="limits leave no room",
+                        where=_where(name, "min"),
+                        found=f"found min {self.lower[row]:g} and max {self.upper[row]:g} against min < max",
+                        todo="give both limits, in this order",
+                    )
+                )
+        off_zero = np.where(self.vary & table.squared, np.maximum(values, _OFF_ZERO), values)
+        self.start = np.minimum(np.maximum(off_zero, self.lower), self.upper)
+        self.varied = np.flatnonzero(self.vary)
+        self._values = self.start.copy()
+
+    @property
+    def varied_names(self) -> list[str]:
+        return [self.names[i] for i in self.varied]
+
+    def values(self) -> NDArray[np.float64]:
+        """All parameters as they stand."""
+        return self._values.copy()
+
+    def variables(self) -> NDArray[np.float64]:
+        return self._values[self.varied]
+
+    def set(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the varied parameters these values; returns all of them."""
+        self._values[self.varied] = variables
+        return self.values()
+
+    def limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(n_parameters,) lower and upper limits."""
+        return self.lower, self.upper
+
+    def derivative(self) -> NDArray[np.float64]:
+        """(n_parameters, n_variables) of all parameters with respect to the varied ones."""
+        result = np.zeros((len(self.names), self.varied.size))
+        result[self.varied, np.arange(self.varied.size)] = 1.0
+        return result
+
+
 def lmfit_parameters(
     table: ParameterTable,
     values: NDArray[np.float64],
@@ -37,24 +112,11 @@ def lmfit_parameters(
     InputError
         For an expression that lmfit cannot evaluate, or limits that leave no room.
     """
+    free = FreeParameters(table, values, vary, overrides)
     parameters = lmfit.Parameters()
-    for spec, value, free in zip(table, values, vary, strict=True):
-        said = overrides.get(spec.name, ParameterOverride())
-        lower = spec.lower if said.min is None else said.min
-        upper = spec.upper if said.max is None else said.max
-        if not lower < upper:
-            raise InputError(
-                Problem(
-                    code="E131",
-                    what="limits leave no room",
-                    where=_where(spec.name, "min"),
-                    found=f"found min {lower:g} and max {upper:g} against min < max",
-                    todo="give both limits, in this order",
-                )
-            )
-        varied = bool(free) and said.vary is not False
-        start = max(float(value), _OFF_ZERO) if varied and spec.squared else float(value)
-        parameters.add(spec.name, value=min(max(start, lower), upper), min=lower, max=upper, vary=varied)
+    for i, name in enumerate(table.names):
+        low, high = float(free.lower[i]), float(free.upper[i])
+        parameters.add(name, value=float(free.start[i]), min=low, max=high, vary=bool(free.vary[i]))
     for name, said in overrides.items():
         if said.expr is not None:
             _tie(parameters, name, said.expr, said)
@@ -145,7 +207,8 @@ class Constraints:
         return self.values()
 
     def limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        chosen = [self.parameters[self.names[i]] for i in self.varied]
+        """(n_parameters,) lower and upper limits."""
+        chosen = [self.parameters[name] for name in self.names]
         return np.array([p.min for p in chosen], dtype=float), np.array([p.max for p in chosen], dtype=float)
 
     def derivative(self) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import lmfit
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Pattern, RefineSettings
 from xrdfit.fit.background_seed import seed_background
-from xrdfit.fit.compiled import refine_compiled
+from xrdfit.fit.compiled import descend, refine_compiled
 from xrdfit.fit.lebail import refine_classically, start_by_partition
 from xrdfit.fit.lmfit_driver import refine_with_lmfit
 from xrdfit.fit.objective import ScanObjective
-from xrdfit.fit.parameters import Constraints, lmfit_parameters
-from xrdfit.fit.solution import marginal_area_covariance
+from xrdfit.fit.parameters import FreeParameters, lmfit_parameters
+from xrdfit.fit.solution import Minimum, marginal_area_covariance, minimum_of
 from xrdfit.fit.statistics import Agreement, agreement, esd_factor
 from xrdfit.fit.ties import Expected
 from xrdfit.model import NoiseModel, PatternModel, Points, noise_model, select_points
@@ -47,12 +47,12 @@ class ScanFit:
     names, covariance : of the varied parameters, scaled like `esd`.
     parameter_covariance : (n_parameters, n_parameters) of all, through symmetry and constraints; zero for what is fixed
         or stands at a limit, NaN for what the data do not determine.
-    result : lmfit's result (counting esds).
+    minimum : where the driver ended (counting esds).
     """
 
     prepared: PreparedScan
     objective: ScanObjective
-    result: MinimizerResult
+    minimum: Minimum
     values: NDArray[np.float64]
     esd: NDArray[np.float64]
     names: tuple[str, ...]
@@ -64,7 +64,12 @@ class ScanFit:
 
     @property
     def success(self) -> bool:
-        return bool(self.result.success) and bool(np.isfinite(self.result.chisqr))
+        return self.minimum.success and bool(np.isfinite(self.minimum.chi2))
+
+    @property
+    def result(self) -> MinimizerResult:
+        """The fit as lmfit's result (counting esds)."""
+        return self.minimum.result()
 
 
 def prepare_scan(pattern: Pattern, settings: RefineSettings) -> PreparedScan:
@@ -131,12 +136,13 @@ def fit_scan(
             free &= ~model.of_phase(phase)
     constrained = {name for name, said in settings.overrides.items() if said.expr is not None}
     tied = np.array([name in constrained for name in model.table.names])
-    drive = refine_compiled if settings.solver == "compiled" else partial(refine_with_lmfit, method=settings.solver)
+    # lmfit's Parameters cost more than a fit: they are built where something needs them.
+    plain = settings.solver == "compiled" and settings.extraction == "joint" and not constrained
     values = start
     nfev = 0
     for _ in range(_MAX_RELISTED):
-        parameters = lmfit_parameters(model.table, values, free, settings.overrides)
-        values = np.array([float(parameter.value) for parameter in parameters.values()])
+        parameters = (FreeParameters if plain else lmfit_parameters)(model.table, values, free, settings.overrides)
+        values = parameters.start if isinstance(parameters, FreeParameters) else _values_of(parameters)
         objective = ScanObjective(
             model,
             prepared.points,
@@ -147,79 +153,66 @@ def fit_scan(
             expected=expected,
         )
         start_by_partition(objective, values, prepared.variance)
-        if settings.extraction == "partition":
-            result = refine_classically(objective, parameters, drive)
+        if isinstance(parameters, FreeParameters):
+            found = descend(objective, parameters)
         else:
-            result = drive(objective, parameters)
-        nfev += int(result.nfev)
-        values = np.array([float(parameter.value) for parameter in result.params.values()])
+            found = minimum_of(_driven(objective, parameters, settings))
+        nfev += found.nfev
+        values = found.values
         if model.choose_lines(values, prepared.points.two_theta, present).same_as(objective.lines):
             break
-    result.nfev = nfev
-    return _finished(prepared, objective, result, values, settings, tuple(present))
+    if found.given is not None:
+        found.given.nfev = nfev
+    return _finished(prepared, objective, replace(found, nfev=nfev), settings, tuple(present))
+
+
+def _values_of(parameters: lmfit.Parameters) -> NDArray[np.float64]:
+    return np.array([float(parameter.value) for parameter in parameters.values()])
+
+
+def _driven(objective: ScanObjective, parameters: lmfit.Parameters, settings: RefineSettings) -> MinimizerResult:
+    drive = refine_compiled if settings.solver == "compiled" else partial(refine_with_lmfit, method=settings.solver)
+    if settings.extraction == "partition":
+        return refine_classically(objective, parameters, drive)
+    return drive(objective, parameters)
 
 
 def _finished(
     prepared: PreparedScan,
     objective: ScanObjective,
-    result: MinimizerResult,
-    values: NDArray[np.float64],
+    minimum: Minimum,
     settings: RefineSettings,
     present: tuple[bool, ...],
 ) -> ScanFit:
     work = objective.work
-    objective.calculate(values)
+    objective.calculate(minimum.values)
     fit = agreement(
         observed=prepared.points.intensity,
         calculated=objective.at_points(work.model),
         background=objective.at_points(work.background),
         weight=objective.at_points(work.weight),
-        n_parameters=int(np.isfinite(np.diag(result.covar)).sum()) + int(np.count_nonzero(work.area)),
+        n_parameters=int(np.isfinite(np.diag(minimum.covariance)).sum()) + int(np.count_nonzero(work.area)),
     )
     factor = esd_factor(fit, scaling=settings.esd_scaling, regime=prepared.noise.regime)
-    esd = np.array([np.nan if p.stderr is None else p.stderr * factor for p in result.params.values()])
     return ScanFit(
         prepared=prepared,
         objective=objective,
-        result=result,
-        values=values,
-        esd=esd,
-        names=tuple(result.var_names),
-        covariance=result.covar * factor**2,
-        parameter_covariance=_parameter_covariance(result) * factor**2,
+        minimum=minimum,
+        values=minimum.values,
+        esd=minimum.esd * factor,
+        names=tuple(minimum.names[row] for row in minimum.varied),
+        covariance=minimum.covariance * factor**2,
+        parameter_covariance=minimum.parameter_covariance() * factor**2,
         agreement=fit,
         esd_factor=factor,
         present=present,
     )
 
 
-def at_limit(parameter: lmfit.Parameter) -> bool:
-    """Whether a varied parameter has been stopped by one of its limits."""
-    reach = parameter.max - parameter.min
-    near = 1e-5 * reach if np.isfinite(reach) else 1e-9
-    return bool(parameter.vary and parameter.stderr is None) and bool(
-        parameter.value - parameter.min <= near or parameter.max - parameter.value <= near
-    )
-
-
-def _parameter_covariance(result: MinimizerResult) -> NDArray[np.float64]:
-    derivative = Constraints(result.params).derivative()
-    covariance = result.covar.copy()
-    stopped = [i for i, name in enumerate(result.var_names) if at_limit(result.params[name])]
-    covariance[stopped, :] = 0.0
-    covariance[:, stopped] = 0.0
-    blind = ~np.isfinite(np.diag(covariance))
-    full = derivative @ np.nan_to_num(covariance) @ derivative.T
-    touched = np.abs(derivative[:, blind]).sum(axis=1) > 0.0
-    full[touched, :] = np.nan
-    full[:, touched] = np.nan
-    return full
-
-
 def area_covariance(fit: ScanFit) -> NDArray[np.float64]:
     """(m, m) covariance of the line areas of a fit, scaled like its other errors; zero where an area is zero."""
-    derivative = Constraints(fit.result.params).derivative()
-    return marginal_area_covariance(fit.objective, fit.values, derivative, fit.result.covar) * fit.esd_factor**2
+    found = fit.minimum
+    return marginal_area_covariance(fit.objective, fit.values, found.derivative, found.covariance) * fit.esd_factor**2
 
 
 def fit_report(fit: ScanFit) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +48,12 @@ class ParameterSpec:
     squared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ParameterTable:
-    """The rows in order; parameter vectors are float64 arrays in that order."""
+    """The rows in order; parameter vectors are float64 arrays in that order.
+
+    What is asked of the table again and again is found once: masks are not to be written to.
+    """
 
     specs: tuple[ParameterSpec, ...]
     n_slots: int
@@ -62,7 +66,7 @@ class ParameterTable:
     def __len__(self) -> int:
         return len(self.specs)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(spec.name for spec in self.specs)
 
@@ -72,13 +76,45 @@ class ParameterTable:
     def defaults(self) -> NDArray[np.float64]:
         return np.array([spec.default for spec in self.specs])
 
+    def limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lower and upper limits (n_parameters,) of the rows."""
+        return self._limits[0].copy(), self._limits[1].copy()
+
+    @cached_property
+    def squared(self) -> NDArray[np.bool_]:
+        """(n_parameters,) True where the pattern depends on the square."""
+        return _mask(spec.squared for spec in self.specs)
+
     def where(self, *kinds: str) -> NDArray[np.bool_]:
         """(n_parameters,) True for the rows of these kinds."""
-        return np.array([spec.kind in kinds for spec in self.specs], dtype=np.bool_)
+        if kinds not in self._masks:
+            self._masks[kinds] = _mask(spec.kind in kinds for spec in self.specs)
+        return self._masks[kinds]
+
+    def of_phase(self, phase: int) -> NDArray[np.bool_]:
+        """(n_parameters,) True for the parameters of a phase."""
+        if phase not in self._masks:
+            first = slot.N_GLOBAL + slot.N_PHASE * phase
+            self._masks[phase] = _mask(first <= spec.slots[0][0] < first + slot.N_PHASE for spec in self.specs)
+        return self._masks[phase]
+
+    @cached_property
+    def _limits(self) -> NDArray[np.float64]:
+        return np.array([[spec.lower for spec in self.specs], [spec.upper for spec in self.specs]])
+
+    @cached_property
+    def _masks(self) -> dict[tuple[str, ...] | int, NDArray[np.bool_]]:
+        return {}
 
     def slots(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The kernels' parameter vector."""
         return self.slot_base + self.slot_mapping @ values
+
+
+def _mask(chosen: Iterable[bool]) -> NDArray[np.bool_]:
+    mask = np.array(list(chosen), dtype=np.bool_)
+    mask.flags.writeable = False
+    return mask
 
 
 def _row(

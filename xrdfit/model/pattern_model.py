@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.crystal import Phase, UnitCell, generate_reflections
+from xrdfit.crystal import Phase, UnitCell, powder_lines
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.lines import place_lines
 from xrdfit.kernels.problem import Problem
@@ -65,8 +67,7 @@ class PatternModel:
 
     def of_phase(self, phase: int) -> NDArray[np.bool_]:
         """(n_parameters,) True for the parameters of a phase."""
-        first = slot.N_GLOBAL + slot.N_PHASE * phase
-        return np.array([first <= spec.slots[0][0] < first + slot.N_PHASE for spec in self.table], dtype=np.bool_)
+        return self.table.of_phase(phase)
 
     def choose_lines(
         self, values: NDArray[np.float64], two_theta: NDArray[np.float64], present: Sequence[bool]
@@ -76,24 +77,25 @@ class PatternModel:
         values : (n_parameters,) in the table's order. two_theta : (n,) deg, the used points.
         """
         slots = self.table.slots(values)
-        wavelengths = [line[0] for line in self.instrument.lines]
-        low = max(two_theta[0] - _SHIFT_ALLOWANCE, 1e-3)
-        high = min(two_theta[-1] + _SHIFT_ALLOWANCE, 179.9)
-        d_max = max(wavelengths) / (2.0 * np.sin(np.radians(low) / 2.0))
-        d_min = min(wavelengths) / (2.0 * np.sin(np.radians(high) / 2.0))
+        wavelengths, _ = _source(self.instrument)
+        low = max(float(two_theta[0]) - _SHIFT_ALLOWANCE, 1e-3)
+        high = min(float(two_theta[-1]) + _SHIFT_ALLOWANCE, 179.9)
+        d_max = float(wavelengths.max()) / (2.0 * math.sin(math.radians(low) / 2.0))
+        d_min = float(wavelengths.min()) / (2.0 * math.sin(math.radians(high) / 2.0))
         hkl, owner = [np.empty((0, 3), dtype=np.int32)], [np.empty(0, dtype=np.int64)]
         for number, phase in enumerate(self.phases):
             if present[number]:
                 first = slot.N_GLOBAL + slot.N_PHASE * number
-                cell = UnitCell(*(float(value) for value in slots[first : first + 6]))
-                listed = generate_reflections(phase.group, cell, d_min=d_min, d_max=d_max)
-                hkl.append(listed.hkl)
+                listed = powder_lines(
+                    phase.group, UnitCell(*slots[first : first + 6].tolist()), d_min=d_min, d_max=d_max
+                )
+                hkl.append(listed)
                 owner.append(np.full(len(listed), number, dtype=np.int64))
         choice = LineChoice(hkl=np.concatenate(hkl), phase=np.concatenate(owner))
         placed = self.place(values, choice)
         near = np.searchsorted(two_theta, placed.position)
-        left = np.abs(two_theta[np.clip(near - 1, 0, two_theta.size - 1)] - placed.position)
-        right = np.abs(two_theta[np.clip(near, 0, two_theta.size - 1)] - placed.position)
+        left = np.abs(two_theta[np.maximum(near - 1, 0)] - placed.position)
+        right = np.abs(two_theta[np.minimum(near, two_theta.size - 1)] - placed.position)
         inside = (np.minimum(left, right) <= _TAIL_REACH * (placed.gauss + placed.lorentz)).any(axis=1)
         return LineChoice(hkl=choice.hkl[inside], phase=choice.phase[inside])
 
@@ -132,23 +134,36 @@ class PatternModel:
         intensity: NDArray[np.float64],
         noise: NoiseModel | None,
     ) -> Problem:
-        span = two_theta[-1] - two_theta[0]
-        scaled = 2.0 * (two_theta - two_theta[0]) / span - 1.0 if span > 0.0 else np.zeros_like(two_theta)
-        chebyshev = np.polynomial.chebyshev.chebvander(scaled, max(self.background.terms - 1, 0)).T
-        weight = np.array([line[1] for line in self.instrument.lines])
+        wavelength, weight = _source(self.instrument)
         return Problem(
             two_theta=two_theta,
             intensity=intensity,
             variance_constant=noise.constant if noise else np.ones_like(two_theta),
             variance_slope=noise.slope if noise else 0.0,
             variance_floor=noise.floor if noise else 0.0,
-            chebyshev=np.ascontiguousarray(chebyshev[: self.background.terms]),
+            chebyshev=_chebyshev(two_theta.tobytes(), self.background.terms),
             n_humps=len(self.background.humps),
-            wavelength=np.array([line[0] for line in self.instrument.lines]),
-            weight=weight / weight.sum(),
+            wavelength=wavelength,
+            weight=weight,
             geometry=slot.BRAGG_BRENTANO if self.instrument.geometry == "bragg-brentano" else slot.DEBYE_SCHERRER,
             radius=self.instrument.goniometer_radius_mm,
             hkl=np.ascontiguousarray(lines.hkl, dtype=np.float64),
             phase=lines.phase,
             n_phases=len(self.phases),
         )
+
+
+@lru_cache(maxsize=16)
+def _source(instrument: Instrument) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n_lines,) wavelengths, and weights that sum to 1."""
+    wavelength, weight = np.array(instrument.lines, dtype=np.float64).T
+    return np.ascontiguousarray(wavelength), weight / weight.sum()
+
+
+@lru_cache(maxsize=16)
+def _chebyshev(two_theta: bytes, terms: int) -> NDArray[np.float64]:
+    """(terms, n) Chebyshev polynomials over the span of the points; scans on one grid have them in common."""
+    x = np.frombuffer(two_theta)
+    span = x[-1] - x[0]
+    scaled = 2.0 * (x - x[0]) / span - 1.0 if span > 0.0 else np.zeros_like(x)
+    return np.ascontiguousarray(np.polynomial.chebyshev.chebvander(scaled, max(terms - 1, 0)).T[:terms])

@@ -139,7 +139,7 @@ def _scan_result(model: PatternModel, final: FinalScan, fit: ScanFit, covariance
         r_exp=fit.agreement.r_exp,
         gof=fit.agreement.gof,
         durbin_watson=fit.agreement.durbin_watson,
-        nfev=int(fit.result.nfev),
+        nfev=fit.minimum.nfev,
     )
 
 

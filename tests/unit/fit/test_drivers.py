@@ -8,7 +8,7 @@ import pytest
 
 from tests import scans
 from xrdfit.data import ParameterOverride, RefineSettings
-from xrdfit.fit import ScanFit, make_minimizer
+from xrdfit.fit import ScanFit, make_minimizer, refine_compiled
 from xrdfit.model import Background, Hump, Instrument, PatternModel
 
 TIED = ParameterOverride
@@ -213,3 +213,22 @@ def test_projected_jacobian_is_the_marginal_covariance_in_the_units_of_the_resid
     derivative = np.eye(len(fit.values))[:, varied]
     rows = fit.objective.residual_jacobian(fit.values, derivative)
     np.testing.assert_allclose(np.linalg.inv(rows @ rows.T), fit.result.covar, rtol=1e-6)
+
+
+def test_a_fit_is_the_same_with_and_without_lmfits_parameters() -> None:
+    scan = scans.reference_scan()
+    case = {"FP_lorentz_size": ParameterOverride(min=0.15), "LFP_gauss_strain": ParameterOverride(vary=False)}
+    fit = scans.refine(scan, scan.counts(1), settings("compiled", case), start=off_the_truth(scan))
+    result = fit.result
+
+    # The same driver, begun where this fit ended, on lmfit's own parameters.
+    again = refine_compiled(fit.objective, result.params.copy())
+    assert again.var_names == result.var_names
+    assert (np.abs(again.params["LFP_a"].value - result.params["LFP_a"].value)) < 1e-3 * result.params["LFP_a"].stderr
+    np.testing.assert_allclose(again.covar, result.covar, rtol=1e-3)
+    assert again.nfree == result.nfree
+    for name, parameter in result.params.items():
+        assert (parameter.min, parameter.max) == (again.params[name].min, again.params[name].max)
+        assert parameter.vary == (name in result.var_names)
+    assert result.params["FP_lorentz_size"].value == 0.15
+    assert result.params["FP_lorentz_size"].stderr is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xrdfit.fit import Agreement, ScanFit, at_limit
+from xrdfit.fit import Agreement, ScanFit
 from xrdfit.model import PatternModel
 from xrdfit.series.sequential.scanfit import Fitted
 from xrdfit.series.sequential.selection import gain_threshold
@@ -34,7 +34,7 @@ def complaints(model: PatternModel, best: Fitted, other: Fitted, usual: tuple[fl
     messages = []
     fit = best.fit
     if not fit.success:
-        messages.append(f"not converged: {fit.result.message}")
+        messages.append(f"not converged: {fit.minimum.message}")
     if is_poor(fit.agreement, *usual):
         quality = f"GoF {fit.agreement.gof:.2f}, R_wp {fit.agreement.r_wp:.4f}"
         messages.append(f"{quality} against {usual[0]:.2f}, {usual[1]:.4f} in the series")
@@ -53,9 +53,8 @@ def _stopped(model: PatternModel, fit: ScanFit) -> list[str]:
     for name in fit.names:
         index = model.table.index(name)
         if model.table.specs[index].kind in ("cell", "position") and not np.isfinite(fit.esd[index]):
-            parameter = fit.result.params[name]
-            word = "at its limit" if at_limit(parameter) else "not determined"
-            found.append(f"{name} {word} ({parameter.value:.5g})")
+            word = "at its limit" if fit.minimum.at_limit[index] else "not determined"
+            found.append(f"{name} {word} ({fit.values[index]:.5g})")
     return found
 
 

@@ -114,9 +114,21 @@ def _scaled_product(
 
 
 @kernel
+def _pin(pinned: NDArray[np.float64], work: BlockWork) -> None:
+    """Leave pinned lines where they are: they answer to nothing that moves lines."""
+    for line in range(pinned.shape[0]):
+        for e in range(pinned.shape[1]):
+            if not math.isnan(pinned[line, e]):
+                work.position[line, e] = pinned[line, e]
+                work.by_theta[line, e, 0] = 0.0
+                work.by_slot[line, e, : slot.CAPILLARY_PERPENDICULAR + 1] = 0.0
+
+
+@kernel
 def series_pattern(
     problem: Problem,
     slots: NDArray[np.float64],
+    pinned: NDArray[np.float64],
     relative: NDArray[np.float64],
     scales: NDArray[np.float64],
     share: NDArray[np.float64],
@@ -128,12 +140,14 @@ def series_pattern(
 
     Parameters
     ----------
+    pinned : (m, n_lines) where lines stay, deg; NaN for lines that move with the parameters.
     relative : (m,) intensities of the lines in units of their phase's scale; areas where the phase deviates.
     scales : (3, n_phases) of the scan before, the scan itself and the scan after.
     share : (3, n) how far each point belongs to each of them; columns sum to 1. (1, n): to the scan itself alone.
     deviates : (n_phases,) whether a phase has areas of its own. course : (n_phases, n) how these go with time.
     """
     place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
+    _pin(pinned, work)
     line_profiles(problem, work.position, work.gauss, work.lorentz, work.profiles)
     background(problem, slots, work.background)
     swept = share.shape[0] == 3
@@ -221,6 +235,7 @@ def _slot_derivatives(
 def series_block(
     problem: Problem,
     slots: NDArray[np.float64],
+    pinned: NDArray[np.float64],
     row_of_slot: NDArray[np.int64],
     mapping: NDArray[np.float64],
     relative: NDArray[np.float64],
@@ -245,7 +260,7 @@ def series_block(
     by_intensity : (m, n_intensity) derivative of `relative` with respect to the intensity variables.
     by_deviation : (m,) derivative of `relative` with respect to the line's own variable: 1 for an area. Empty: none.
     """
-    merit = series_pattern(problem, slots, relative, scales, share, deviates, course, work)
+    merit = series_pattern(problem, slots, pinned, relative, scales, share, deviates, course, work)
     _slot_derivatives(problem, slots, row_of_slot, relative, work)
     rows = work.rows
     rows[:, :] = 0.0

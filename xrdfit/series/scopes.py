@@ -26,8 +26,9 @@ def settle_scopes(model: PatternModel, settings: RefineSettings, *, n_scans: int
         scope = _scope(spec, settings, spec.scope)
         if scope == "series" and n_scans == 1:
             scope = "scan"
-        # What drifts is free in every scan of the pass from which the joint fit starts.
-        scan.append(scope in ("scan", "drift"))
+        # What drifts is free in every scan of the pass from which the joint fit starts, but for the zero and the
+        # sample's place: over a short range they and the cells of one scan run off together, and lines swap places.
+        scan.append(scope == "scan" or (scope == "drift" and spec.kind != "position"))
         series.append(scope == "series")
     return Scopes(scan=np.array(scan), series=np.array(series))
 

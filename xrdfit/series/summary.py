@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult
 from xrdfit.fit import ScanFit, area_covariance
 from xrdfit.model import PatternModel
+from xrdfit.series.sequential.complaints import places_lines
 from xrdfit.series.sequential.second_pass import FinalScan
 from xrdfit.series.state import Status
 
@@ -70,6 +71,7 @@ def sequential_summary(model: PatternModel, final: FinalScan) -> ScanSummary:
     if final.fitted is None:
         return nothing_fitted(record.outcome, record.message, n_phases)
     fit = final.fitted.fit
+    status = record.status if places_lines(model, fit) else tuple(min(state, Status.HELD) for state in record.status)
     covariance = area_covariance(fit)
     shares = _areas(fit, covariance, n_phases)
     total = sum(area for area, _ in shares)
@@ -84,8 +86,8 @@ def sequential_summary(model: PatternModel, final: FinalScan) -> ScanSummary:
         outcome=record.outcome,
         message=record.message,
         result=_scan_result(model, final, fit, covariance),
-        status=record.status,
-        cell=cells_of(model, record.status, fit.values, fit.parameter_covariance),
+        status=status,
+        cell=cells_of(model, status, fit.values, fit.parameter_covariance),
         scale=tuple(scale),
         scale_upper95=tuple(upper),
         presence_z=tuple(z),

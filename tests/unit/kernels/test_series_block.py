@@ -37,6 +37,7 @@ class Given:
     share: np.ndarray
     deviates: np.ndarray
     course: np.ndarray
+    pinned: np.ndarray
 
     @property
     def slots(self) -> np.ndarray:
@@ -55,15 +56,22 @@ class Given:
     def pattern(self, work: BlockWork, **changed: np.ndarray) -> float:
         """Fill the workspace, with some arguments changed."""
         given = {"slots": self.slots, "relative": self.relative, "scales": self.scales} | changed
-        return series_pattern(self.problem, *given.values(), self.share, self.deviates, self.course, work)
+        slots, *others = given.values()
+        return series_pattern(self.problem, slots, self.pinned, *others, self.share, self.deviates, self.course, work)
 
 
-def random_block(seed: int, *, swept: bool, deviates: tuple[bool, bool] = (False, False)) -> Given:
+def random_block(
+    seed: int, *, swept: bool, deviates: tuple[bool, bool] = (False, False), pinned: bool = False
+) -> Given:
+    """A scan of two phases; pinned: the lines of the second stay where they are."""
     rng = np.random.default_rng(seed)
     model = scans.two_phase_model()
     values = scans.parameters(model, **scans.TRUE, FP_lorentz_strain=0.1, LFP_gauss_strain=0.05)
     values[model.table.where("cell")] *= 1.0 + 1e-3 * rng.uniform(-1.0, 1.0, 6)
     scan = scans.known_scan(model, values, seed=seed % 1000, two_theta=X)
+    stay = np.full((scan.lines.phase.size, len(model.instrument.lines)), np.nan)
+    if pinned:
+        stay[scan.lines.phase == 1] = model.place(values, scan.lines).position[scan.lines.phase == 1]
     return Given(
         scan=scan,
         problem=scans.problem(scan, scan.counts(seed)),
@@ -72,6 +80,7 @@ def random_block(seed: int, *, swept: bool, deviates: tuple[bool, bool] = (False
         share=share_of(rng, X.size, swept=swept),
         deviates=np.array(deviates),
         course=rng.uniform(80.0, 500.0, (2, X.size)),
+        pinned=stay,
     )
 
 
@@ -128,6 +137,20 @@ def test_scales_say_nothing_of_a_phase_with_areas_of_its_own() -> None:
     block.pattern(one)
     block.pattern(two, scales=7.0 * block.scales)
     assert np.array_equal(one.model, two.model)
+
+
+def test_pinned_lines_stay_whatever_moves_the_others() -> None:
+    block = random_block(7, swept=True, pinned=True)
+    one, two = block.work(), block.work()
+    block.pattern(one)
+    slots = block.slots
+    slots[[slot.ZERO_SHIFT, slot.SAMPLE_DISPLACEMENT]] += 0.1
+    slots[slot.N_GLOBAL : slot.N_GLOBAL + 3] *= 1.01
+    slots[slot.N_GLOBAL + slot.N_PHASE : slot.N_GLOBAL + slot.N_PHASE + 3] *= 1.01
+    block.pattern(two, slots=slots)
+    stays = block.scan.lines.phase == 1
+    assert np.array_equal(one.position[stays], two.position[stays])
+    assert (np.abs(one.position - two.position)[~stays] > 0.01).all()
 
 
 def noise(regime: str, observed: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -278,6 +301,7 @@ def fill_in(block: Given, variables: Variables, work: BlockWork) -> float:
     return series_block(
         block.problem,
         block.slots,
+        block.pinned,
         variables.row_of_slot,
         variables.mapping,
         block.relative,
@@ -299,7 +323,7 @@ def fill_in(block: Given, variables: Variables, work: BlockWork) -> float:
 def test_block_is_made_of_the_derivatives_of_the_pattern(
     swept: bool, deviates: tuple[bool, bool] | None, seed: int
 ) -> None:
-    block = random_block(seed, swept=swept, deviates=deviates or (False, False))
+    block = random_block(seed, swept=swept, deviates=deviates or (False, False), pinned=seed % 2 == 1)
     variables = random_variables(block, seed, deviations=deviates is not None)
     n_rows = variables.n_rows(swept=swept)
     merit, work = fill(block, variables)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from xrdfit.model import ParameterSpec
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.series import JointSeries
-from xrdfit.series.sequential.complaints import is_strong
+from xrdfit.series.sequential.complaints import consequence, is_strong
 from xrdfit.series.state import Status
 
 
@@ -31,10 +34,15 @@ def joint_complaints(series: JointSeries, fit: JointScanFit) -> list[str]:
             messages.append(
                 f"{name} is strong when the scan is refined alone, but its cell is held: mistrust the others"
             )
-    return messages + _stopped(series, fit)
+    return messages + [f"{spec.name} {word}{consequence(spec)}" for spec, word in _stopped(series, fit)]
 
 
-def _stopped(series: JointSeries, fit: JointScanFit) -> list[str]:
+def places_lines(series: JointSeries, fit: JointScanFit) -> bool:
+    """Whether every position parameter of a scan was found, so that its cells mean something."""
+    return not any(spec.kind == "position" for spec, _ in _stopped(series, fit))
+
+
+def _stopped(series: JointSeries, fit: JointScanFit) -> Iterator[tuple[ParameterSpec, str]]:
     """Cells and positions, shared ones too, that ran to a limit or that the data do not determine."""
     layout, table = fit.chain.layout, fit.chain.layout.model.table
     free, blind = series.solution.free_shared, series.errors.blind_shared
@@ -43,7 +51,6 @@ def _stopped(series: JointSeries, fit: JointScanFit) -> list[str]:
     for (row, _), where in zip(layout.drifts, layout.drift_slices, strict=True):
         states.append((row, free[where].all(), blind[where].any()))
     drifting = [row for row, _ in layout.drifts]
-    messages = []
     for row, moves, unseen in states:
         spec, value = table.specs[row], fit.values[row]
         owner = [phase for phase in range(layout.n_phases) if layout.model.of_phase(phase)[row]]
@@ -51,9 +58,8 @@ def _stopped(series: JointSeries, fit: JointScanFit) -> list[str]:
             continue
         lower, upper = layout.room(row, series.settings.overrides)
         if row in drifting and not lower <= value <= upper:
-            messages.append(f"{spec.name} drifts beyond its limits ({value:.5g})")
+            yield spec, f"drifts beyond its limits ({value:.5g})"
         elif spec.kind in ("cell", "position") and not moves:
-            messages.append(f"{spec.name} at its limit ({value:.5g})")
+            yield spec, f"at its limit ({value:.5g})"
         elif spec.kind in ("cell", "position") and unseen:
-            messages.append(f"{spec.name} not determined ({value:.5g})")
-    return messages
+            yield spec, f"not determined ({value:.5g})"

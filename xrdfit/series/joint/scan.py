@@ -93,6 +93,7 @@ class JointScan:
         self.work: BlockWork = work
         self.problem: Problem = problem
         self.geometry = np.ones(layout.n_lines)
+        self.pinned = np.full((layout.n_lines, problem.wavelength.size), np.nan)
         self.deviates = np.zeros(layout.n_phases, dtype=np.bool_)
         self.course = np.ones((layout.n_phases, problem.two_theta.size))
         self.weight = np.zeros(layout.n_lines)
@@ -103,10 +104,18 @@ class JointScan:
     def with_layout(self, layout: Layout, like: JointScan | None) -> JointScan:
         """The same scan under another layout of the same lines; `like`: another scan under that layout."""
         scan = JointScan(layout, self.position, self.prepared, self.clock, like)
-        scan.geometry, scan.deviates, scan.course = self.geometry, self.deviates, self.course
+        scan.geometry, scan.pinned = self.geometry, self.pinned
+        scan.deviates, scan.course = self.deviates, self.course
         return scan
 
-    def settle(self, state: SeriesState, deviates: NDArray[np.bool_], spread: NDArray[np.float64] | None) -> None:
+    def settle(
+        self,
+        state: SeriesState,
+        deviates: NDArray[np.bool_],
+        spread: NDArray[np.float64] | None,
+        *,
+        held: NDArray[np.bool_] | None = None,
+    ) -> None:
         """Take what a fit does not differentiate from where it begins; it stays until the next call.
 
         The geometry factors of the lines, which hardly answer to what a fit still changes in a cell; how the areas of
@@ -115,12 +124,17 @@ class JointScan:
         Parameters
         ----------
         deviates : (P,) phases whose lines have areas of their own. spread : (P,) relative standard deviation of these
-        about the shared intensities, None or infinite where nothing holds them.
+        about the shared intensities, None or infinite where nothing holds them. held : (P,) phases whose lines stay
+        where they are: their cells come from other scans, and must not say where this one's zero or sample is.
         """
         layout = self.layout
         values = state.values(layout, self.position)
         if np.isfinite(values).all():
             self.geometry = geometry_factor(layout.model, layout.lines, values)
+        self.pinned[:] = np.nan
+        if held is not None and held.any():
+            lines = held[layout.lines.phase]
+            self.pinned[lines] = layout.model.place(values, layout.lines).position[lines]
         self.deviates = deviates
         scales = self._scales(state)
         weights = scales if self.share.shape[0] == 3 else scales[[OWN]]
@@ -142,7 +156,9 @@ class JointScan:
         relative = self.relative(state)
         scales = self._scales(state)
         return float(
-            series_pattern(self.problem, slots, relative, scales, self.share, self.deviates, self.course, self.work)
+            series_pattern(
+                self.problem, slots, self.pinned, relative, scales, self.share, self.deviates, self.course, self.work
+            )
         )
 
     def block(self, state: SeriesState) -> float:
@@ -162,6 +178,7 @@ class JointScan:
             series_block(
                 self.problem,
                 table.slots(values),
+                self.pinned,
                 self.row_of_slot,
                 np.ascontiguousarray(mapping),
                 relative,

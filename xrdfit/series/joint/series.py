@@ -288,8 +288,9 @@ class JointSeries:
         free_shared = np.full(layout.n_shared, shared)
         if self.regime.free:
             free_shared[layout.intensity] = False
+        has_cell = np.array([layout.of_phase(phase)[: layout.local.size].any() for phase in range(layout.n_phases)])
         for position, scan in enumerate(chain.scans):
-            scan.settle(start, deviates[position], spread)
+            scan.settle(start, deviates[position], spread, held=has_cell & ~refined[position])
         if layout.deviations:
             self._take_areas(chain, start)
         return make_problem(chain, self.settings, free=free, free_shared=free_shared, start=start)

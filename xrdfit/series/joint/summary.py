@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult
 from xrdfit.model import PatternModel
-from xrdfit.series.joint.complaints import joint_complaints
+from xrdfit.series.joint.complaints import joint_complaints, places_lines
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.unseen import UnseenTests
@@ -27,6 +27,7 @@ def joint_summary(model: PatternModel, series: JointSeries, index: int, unseen: 
     covariance = fit.parameter_covariance
     messages = joint_complaints(series, fit)
     outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
+    status = fit.status if places_lines(series, fit) else tuple(min(state, Status.HELD) for state in fit.status)
     scales, esd = fit.totals() if series.regime.free else fit.scale_with_esd()
     seen = np.array([(fit.chain.layout.lines.phase == phase).any() for phase in range(n_phases)])
     shown = np.maximum(scales, 0.0)
@@ -39,8 +40,8 @@ def joint_summary(model: PatternModel, series: JointSeries, index: int, unseen: 
         outcome=outcome,
         message="; ".join(messages),
         result=_scan_result(model, fit, covariance, outcome, "; ".join(messages)),
-        status=fit.status,
-        cell=cells_of(model, fit.status, fit.values, covariance),
+        status=status,
+        cell=cells_of(model, status, fit.values, covariance),
         scale=tuple(zip(scales.tolist(), esd.tolist(), strict=True)),
         scale_upper95=tuple(upper.tolist()),
         presence_z=tuple(z.tolist()),

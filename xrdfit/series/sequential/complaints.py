@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from xrdfit.fit import Agreement, ScanFit
-from xrdfit.model import PatternModel
+from xrdfit.model import ParameterSpec, PatternModel
 from xrdfit.series.sequential.scanfit import Fitted
 from xrdfit.series.sequential.selection import gain_threshold
 from xrdfit.series.state import ScanRecord, Status
@@ -44,18 +46,30 @@ def complaints(model: PatternModel, best: Fitted, other: Fitted, usual: tuple[fl
         n_lines = int(np.count_nonzero(fit.objective.lines.phase == phase))
         if state == Status.HELD and best.significance[phase] > _STRONG * gain_threshold(n_lines):
             messages.append(f"{model.phases[phase].name} is there, but its cell cannot be read off")
-    return messages + _stopped(model, fit) + _depends_on_start(model, best, other)
+    messages += [f"{spec.name} {word}{consequence(spec)}" for spec, word in _stopped(model, fit)]
+    return messages + _depends_on_start(model, best, other)
 
 
-def _stopped(model: PatternModel, fit: ScanFit) -> list[str]:
+def places_lines(model: PatternModel, fit: ScanFit) -> bool:
+    """Whether every position parameter of a fit was found, so that its cells mean something."""
+    return not any(spec.kind == "position" for spec, _ in _stopped(model, fit))
+
+
+def consequence(spec: ParameterSpec) -> str:
+    """What it means for a scan that a parameter was not found."""
+    return ": no cells are given" if spec.kind == "position" else ""
+
+
+def _stopped(model: PatternModel, fit: ScanFit) -> Iterator[tuple[ParameterSpec, str]]:
     """Cells and positions that ran to a limit, or that the data do not determine."""
-    found = []
     for name in fit.names:
         index = model.table.index(name)
-        if model.table.specs[index].kind in ("cell", "position") and not np.isfinite(fit.esd[index]):
-            word = "at its limit" if fit.minimum.at_limit[index] else "not determined"
-            found.append(f"{name} {word} ({fit.values[index]:.5g})")
-    return found
+        spec = model.table.specs[index]
+        if spec.kind in ("cell", "position") and not np.isfinite(fit.esd[index]):
+            yield (
+                spec,
+                f"{'at its limit' if fit.minimum.at_limit[index] else 'not determined'} ({fit.values[index]:.5g})",
+            )
 
 
 def _depends_on_start(model: PatternModel, best: Fitted, other: Fitted) -> list[str]:

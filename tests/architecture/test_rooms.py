@@ -41,7 +41,18 @@ def test_kernels_import_numpy_numba_and_math_alone(path: Path) -> None:
 
 def test_every_import_beyond_the_standard_library_is_a_declared_dependency() -> None:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {line.partition(">=")[0].replace("-", "_") for line in project["dependencies"]}
+    extras = project["optional-dependencies"]
+    lines = project["dependencies"] + extras["biologic"] + extras["neware"]
+    declared = {line.partition(">=")[0].replace("-", "_") for line in lines}
     declared.add("pydantic_core")  # pydantic pins it and keeps its error types there
     used = {name.partition(".")[0] for path in SOURCES for name in _imports(path)}
     assert used - set(sys.stdlib_module_names) - {"xrdfit"} <= declared
+
+
+@pytest.mark.parametrize(("library", "home"), [("galvani", "biologic.py"), ("fastnda", "neware.py")])
+def test_an_optional_library_is_imported_within_one_function_only(library: str, home: str) -> None:
+    users = [path for path in SOURCES if library in {name.partition(".")[0] for name in _imports(path)}]
+    assert [path.name for path in users] == [home]
+    tree = ast.parse(users[0].read_text(encoding="utf-8"))
+    outside = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert not any(library in ast.unparse(node) for node in outside)

@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from xrdfit.echem import ScanElectrochemistry
 from xrdfit.errors import CrystalError, InputError, NoResultError
 from xrdfit.fit import PreparedScan, lmfit_parameters, prepare_scan, start_values
 from xrdfit.model import PatternModel, default_scope, select_points
@@ -48,6 +49,7 @@ def make_plan(job: Job) -> dict[str, Any]:
         "scans": len(job.stack),
         "first_source": job.stack.sources[0],
         "hours": None if times is None else float(times.end_s[-1] - times.start_s[0]) / 3600.0,
+        "cycler": None if job.electrochemistry is None else _cycler_plan(job.electrochemistry),
         "points": int(first.points.two_theta.size),
         "two_theta": [float(first.points.two_theta[0]), float(first.points.two_theta[-1])],
         "weights": first.noise.regime,
@@ -72,6 +74,23 @@ def make_plan(job: Job) -> dict[str, Any]:
     }
 
 
+def _cycler_plan(cycler: ScanElectrochemistry) -> dict[str, Any]:
+    record = cycler.record
+    instant = record.first_instant
+    return {
+        "source": record.source,
+        "format": record.format,
+        "technique": record.technique,
+        "rows": len(record),
+        "start": None if instant is None else instant.isoformat(timespec="seconds"),
+        "hours": record.duration_s / 3600.0,
+        "voltage_V": [float(record.voltage_V.min()), float(record.voltage_V.max())],
+        "half_cycles_mAh": [half.sign * half.capacity_mAh for half in cycler.count.half_cycles],
+        "scans_covered": int(np.isfinite(cycler.columns["voltage_V"]).sum()),
+        "notes": list(cycler.notes),
+    }
+
+
 def _first_scan(job: Job) -> PreparedScan:
     """The first scan that has a valid point in the range."""
     for scan in range(len(job.stack)):
@@ -89,6 +108,8 @@ def _print(plan: dict[str, Any]) -> None:
         f"{plan['scans']} scans{span}, {plan['points']} points from {low:g} to {high:g} deg, {plan['weights']} weights"
     )
     print(f"mode {plan['mode']}, intensities {plan['intensities']}, solver {plan['solver']}")
+    if plan["cycler"] is not None:
+        _print_cycler(plan["cycler"], plan["scans"])
     table = Table("phase", "space group", "start cell (Å, deg)", "lines in range")
     for name, phase in plan["phases"].items():
         table.add_row(name, phase["space_group"], " ".join(f"{v:g}" for v in phase["cell"]), str(phase["lines"]))
@@ -99,3 +120,16 @@ def _print(plan: dict[str, Any]) -> None:
         names = [name for name, row in plan["parameters"].items() if row["scope"] == scope]
         scopes.add_row(" ".join(names), scope)
     console.print(scopes)
+
+
+def _print_cycler(cycler: dict[str, Any], scans: int) -> None:
+    low, high = cycler["voltage_V"]
+    start = "" if cycler["start"] is None else f" from {cycler['start']}"
+    print(f"cycler: {cycler['rows']} rows{start} over {cycler['hours']:.1f} h, {low:.3f} to {high:.3f} V")
+    words = [f"{'charge' if mAh > 0.0 else 'discharge'} {abs(mAh):.4g}" for mAh in cycler["half_cycles_mAh"]]
+    if len(words) > 6:
+        words = [*words[:5], f"… {len(words) - 5} more"]
+    print(f"half cycles (mA h): {', '.join(words) or 'none'}")
+    print(f"{cycler['scans_covered']} of {scans} scans lie within the record")
+    for note in cycler["notes"]:
+        print(f"  {note}")

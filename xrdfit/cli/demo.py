@@ -11,15 +11,15 @@ from xrdfit.fit import fit_report
 from xrdfit.io import atomic_write
 from xrdfit.recipe import build_job, load_recipe
 from xrdfit.series import refine_one_scan
-from xrdfit.simulate import WELL_BEHAVED, simulate_stack, write_simulated
+from xrdfit.simulate import CYCLER_FILE, WELL_BEHAVED, cycler_table, simulate_stack, write_cycler, write_simulated
 
 SEED = 20260502
 STACK, RECIPE, RESULTS = "stack.h5", "recipe.toml", "results"
 
 
 def run_demo(directory: Path, *, refine: bool) -> int:
-    """Write the series and its recipe; refine it and one scan by lmfit, if asked."""
-    for name in (STACK, RECIPE, RESULTS):
+    """Write the series, the cycler's record and the recipe; refine it and one scan by lmfit, if asked."""
+    for name in (STACK, RECIPE, RESULTS, CYCLER_FILE):
         if (directory / name).exists():
             raise input_error(
                 "E180",
@@ -31,8 +31,10 @@ def run_demo(directory: Path, *, refine: bool) -> int:
     directory.mkdir(parents=True, exist_ok=True)
     simulated = simulate_stack(WELL_BEHAVED, seed=SEED)
     write_simulated(directory / STACK, simulated)
-    atomic_write(directory / RECIPE, simulated.recipe_text)
-    print(f"{directory}: {len(simulated)} simulated scans of a LiFePO4 cell over one cycle ({STACK}, {RECIPE})")
+    write_cycler(directory / CYCLER_FILE, simulated)
+    atomic_write(directory / RECIPE, simulated.recipe_text + cycler_table())
+    files = f"{STACK}, {CYCLER_FILE}, {RECIPE}"
+    print(f"{directory}: {len(simulated)} simulated scans of a LiFePO4 cell over one cycle ({files})")
     if not refine:
         print(f"refine them with: xrdfit refine {directory / RECIPE}")
         return 0

@@ -11,7 +11,15 @@ from xrdfit.cli.bound import bounds_of, print_bounds
 from xrdfit.cli.import_files import refuse_existing
 from xrdfit.cli.problems import input_error
 from xrdfit.io import atomic_write
-from xrdfit.simulate import SimulatedStack, find_scenario, parse_departures, simulate_stack, write_simulated
+from xrdfit.simulate import (
+    SimulatedStack,
+    cycler_table,
+    find_scenario,
+    parse_departures,
+    simulate_stack,
+    write_cycler,
+    write_simulated,
+)
 
 
 def run_simulate(
@@ -27,7 +35,7 @@ def run_simulate(
     fresh: bool,
     as_json: bool,
 ) -> int:
-    """Write the stack, and beside it a recipe that refines it; say what errors its counts allow."""
+    """Write the stack, beside it the cycler's record and a recipe that refines it; say what errors the counts allow."""
     if output is None and not bound:
         raise input_error(
             "E189",
@@ -63,24 +71,30 @@ def _recipe(output: Path) -> Path:
     return output.with_suffix(".toml")
 
 
+def _cycler(output: Path) -> Path:
+    return output.with_suffix(".mpt")
+
+
 def _refuse(output: Path, *, fresh: bool) -> None:
     recipe = _recipe(output)
-    if recipe == output:
+    if output in (recipe, _cycler(output)):
         raise input_error(
             "E187",
-            "the stack would have the name of its recipe",
+            "the stack would have the name of its recipe or of the cycler's record",
             where="-o",
             found=f"found {output.name} against a name such as {output.stem}.h5",
-            todo="give the stack's name; the recipe gets .toml",
+            todo="give the stack's name; the recipe gets .toml, the record .mpt",
         )
-    for path in (output, recipe):
+    for path in (output, recipe, _cycler(output)):
         refuse_existing(path, fresh=fresh)
 
 
 def _write(output: Path, simulated: SimulatedStack, *, quiet: bool) -> None:
     write_simulated(output, simulated)
     recipe = _recipe(output)
-    atomic_write(recipe, simulated.recipe_text.replace('"stack.h5"', f'"{output.name}"'))
+    write_cycler(_cycler(output), simulated)
+    text = simulated.recipe_text.replace('"stack.h5"', f'"{output.name}"')
+    atomic_write(recipe, text + cycler_table(_cycler(output).name))
     if not quiet:
         told = f"scenario {simulated.scenario.name}" + "".join(f", {w}" for w in simulated.departures.words.split())
         print(

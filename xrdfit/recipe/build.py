@@ -15,6 +15,7 @@ from xrdfit.data import Drift, ParameterOverride, RefineSettings, ScanStack
 from xrdfit.errors import InputError, Problem, RecipeError
 from xrdfit.io import RegularTimes, check_files, open_stack
 from xrdfit.model import Background, Hump, Instrument, InstrumentProfile
+from xrdfit.recipe.cycler import electrochemistry
 from xrdfit.recipe.fit_check import fit_problems
 from xrdfit.recipe.fractions import FractionsTable
 from xrdfit.recipe.job import Job
@@ -50,6 +51,9 @@ def build_job(recipe: Recipe) -> Job:
         for index, (table, color) in enumerate(zip(tables.phase, _colors(tables.phase), strict=True))
     ]
     phases = tuple(phase for phase in attempts if phase is not None)
+    cycler = None
+    if stack is not None and tables.cycler is not None:
+        cycler = _attempt(errors, partial(electrochemistry, tables.cycler, base, stack))
     background = _background(tables.background)
     settings = _settings(tables.data, tables.refine, tables.fractions)
     if stack is not None and instrument is not None and not errors:
@@ -67,6 +71,7 @@ def build_job(recipe: Recipe) -> Job:
         recipe_hash=recipe.hash,
         locked=locked_tables(recipe, stack, instrument, phases, background, settings),
         directory=base,
+        electrochemistry=cycler,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from xrdfit.crystal import Phase
 from xrdfit.data import RefineSettings, ScanStack
+from xrdfit.echem import ScanElectrochemistry
 from xrdfit.model import Background, Instrument
 
 
@@ -21,6 +22,7 @@ class Job:
     recipe_text, recipe_hash : the recipe as read, and the SHA-256 of it.
     locked : every default spelled out, with versions and input hashes; see `xrdfit.recipe.lock_text`.
     directory : where the recipe lies.
+    electrochemistry : what the cycler says of every scan of the stack, if the recipe names its record.
     """
 
     stack: ScanStack
@@ -32,3 +34,4 @@ class Job:
     recipe_hash: str
     locked: Mapping[str, Any]
     directory: Path
+    electrochemistry: ScanElectrochemistry | None = None

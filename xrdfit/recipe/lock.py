@@ -16,6 +16,7 @@ from xrdfit.crystal import Phase
 from xrdfit.data import Drift, RefineSettings, ScanStack
 from xrdfit.io import expand_files
 from xrdfit.model import Background, Instrument, ParameterSpec, default_scope, parameter_table
+from xrdfit.recipe.cycler import cycler_files
 from xrdfit.recipe.job import Job
 from xrdfit.recipe.load import Recipe
 
@@ -80,7 +81,8 @@ def _inputs(recipe: Recipe) -> list[Path]:
     named = [tables.instrument.file, *(phase.cif for phase in tables.phase)]
     if isinstance(tables.data.times, str) and tables.data.times != "header":
         named.append(tables.data.times)
-    return [*expand_files(tables.data.files, base=base), *(base / name for name in named if name is not None)]
+    records = [] if tables.cycler is None else cycler_files(tables.cycler, base)
+    return [*expand_files(tables.data.files, base=base), *(base / name for name in named if name is not None), *records]
 
 
 def _relative(path: Path, base: Path) -> str:

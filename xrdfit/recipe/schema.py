@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field
 
 from xrdfit.recipe.basics import Table
+from xrdfit.recipe.cycler import CyclerColumnsTable, CyclerTable, CyclerUnitsTable
 from xrdfit.recipe.fractions import FractionsTable
 from xrdfit.recipe.measurement import ClockTable, DataTable, InstrumentTable, ProfileTable
-from xrdfit.recipe.mistakes import Code, mistake, refuse
 from xrdfit.recipe.phase import PhaseTable, ReferenceTable
 from xrdfit.recipe.refinement import (
     BackgroundTable,
@@ -27,23 +25,9 @@ class RecipeTables(Table):
     instrument: InstrumentTable
     phase: list[PhaseTable] = Field(min_length=1)
     background: BackgroundTable = BackgroundTable()
-    cycler: Any = None
+    cycler: CyclerTable | None = None
     refine: RefineTable = RefineTable()
     fractions: FractionsTable = FractionsTable()
-
-    @field_validator("cycler", mode="before")
-    @classmethod
-    def _no_cycler_yet(cls, value: object) -> None:
-        refuse(
-            [
-                mistake(
-                    Code.NOT_AVAILABLE,
-                    "[cycler] is not available in this version",
-                    found="found a cycler table",
-                    todo="remove it; scans are told by number and time",
-                )
-            ]
-        )
 
 
 # Model by place, for the nearest known key.
@@ -57,6 +41,9 @@ TABLES: dict[str, type[BaseModel]] = {
     "phase[].reference": ReferenceTable,
     "background": BackgroundTable,
     "background.humps[]": HumpTable,
+    "cycler": CyclerTable,
+    "cycler.columns": CyclerColumnsTable,
+    "cycler.units": CyclerUnitsTable,
     "refine": RefineTable,
     "fractions": FractionsTable,
     "refine.scope.*": ScopeTable,

@@ -107,9 +107,13 @@ def _pair(name: str, result: ScanResult | None) -> dict[str, float | str]:
 
 
 def series_columns(
-    stack: ScanStack, scans: Sequence[int], rows: Mapping[int, dict[str, float | str]]
+    stack: ScanStack,
+    scans: Sequence[int],
+    rows: Mapping[int, dict[str, float | str]],
+    *,
+    cycler: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> dict[str, NDArray]:
-    """The table, columns in the contract's order."""
+    """The table, columns in the contract's order; what else the `cycler` says of the scans of the stack comes last."""
     times = stack.times
     sources = stack.sources
     columns: dict[str, NDArray] = {
@@ -119,12 +123,13 @@ def series_columns(
             [np.nan if times is None else 0.5 * (times.start_s[i] + times.end_s[i]) for i in scans], dtype=float
         ),
     }
+    cycler = {} if cycler is None else {name: values[list(scans)] for name, values in cycler.items()}
     for name in ("voltage_V", "capacity_mAh", "soc"):
-        columns[name] = np.full(len(scans), np.nan)
+        columns[name] = cycler.get(name, np.full(len(scans), np.nan))
     for name in rows[scans[0]]:
         values = [rows[i][name] for i in scans]
         columns[name] = np.array(values, dtype=object if name == "outcome" else float)
-    return columns
+    return columns | {name: values for name, values in cycler.items() if name not in columns}
 
 
 def column_units(model: PatternModel, names: Sequence[str]) -> dict[str, str]:

@@ -81,13 +81,14 @@ def refine_series(
     refined = _refine_jointly if jointly else _refine_one_by_one
     finished = _Finished(model=model, writer=writer)
     notes, warnings = refined(job, model, chosen, finished, progress)
-    columns = series_columns(job.stack, chosen, finished.rows)
+    cycler = job.electrochemistry
+    columns = series_columns(job.stack, chosen, finished.rows, cycler=None if cycler is None else cycler.columns)
     return SeriesResult(
         columns=columns,
-        units=column_units(model, list(columns)),
+        units=column_units(model, list(columns)) | ({} if cycler is None else dict(cycler.units)),
         phases=tuple(phase.label() for phase in job.phases),
         messages=tuple(f"scan {index}: {finished.messages[index]}" for index in sorted(finished.messages)),
-        notes=(*notes, *_misfit(columns)),
+        notes=(*notes, *_misfit(columns), *(() if cycler is None else cycler.notes)),
         warnings=tuple(warnings),
     )
 

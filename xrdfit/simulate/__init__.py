@@ -1,6 +1,7 @@
 """Stacks of patterns with known truth, and the Cramer-Rao bound: what errors their counts allow."""
 
 from xrdfit.simulate.bound import LEAST_FRACTION, cramer_rao_scan_by_scan, default_free, pooled_bound
+from xrdfit.simulate.cycler import CYCLER_FILE, cycler_table, cycler_text, write_cycler
 from xrdfit.simulate.departures import Departures, parse_departures
 from xrdfit.simulate.scenario import (
     CHARGE_ONLY,
@@ -19,6 +20,7 @@ from xrdfit.simulate.write import write_simulated
 
 __all__ = [
     "CHARGE_ONLY",
+    "CYCLER_FILE",
     "DEFAULT_SCANS",
     "DISTORTED",
     "LAB_INSTRUMENT",
@@ -31,11 +33,14 @@ __all__ = [
     "SimulatedStack",
     "charge_only",
     "cramer_rao_scan_by_scan",
+    "cycler_table",
+    "cycler_text",
     "default_free",
     "find_scenario",
     "parse_departures",
     "pooled_bound",
     "simulate_stack",
     "single_phase",
+    "write_cycler",
     "write_simulated",
 ]

@@ -1,0 +1,112 @@
+"""Every scan gets what the record says at its mid-time, and nothing that the record does not say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from tests.cyclers import cell
+from tests.unit.echem.test_charge import record
+from xrdfit.data import ScanTimes
+from xrdfit.echem import CyclerSettings, ScanElectrochemistry, align_scans
+from xrdfit.errors import DataError
+
+ORIGIN = "2026-05-02T09:00:00+02:00"
+# Rest to 0.5 h, charge to 2.5 h, rest to 3 h, discharge to 5 h, rest to 5.5 h.
+RECORD = replace(record(cell()), start=datetime(2026, 5, 2, 9, 0, 0))
+HALF_HOURS = 1800.0 * np.arange(11)
+TIMES = ScanTimes(start_s=HALF_HOURS, end_s=HALF_HOURS + 1800.0, origin=ORIGIN)
+
+
+def aligned(times: ScanTimes = TIMES, **said: float | str) -> ScanElectrochemistry:
+    return align_scans(RECORD, times, CyclerSettings(**said))  # type: ignore[arg-type]
+
+
+def test_scans_get_voltage_current_and_capacity_of_their_mid_time() -> None:
+    columns = aligned().columns
+    np.testing.assert_allclose(columns["voltage_V"][:4], [3.0, 3.0625, 3.1875, 3.3125])
+    np.testing.assert_allclose(columns["capacity_mAh"][:5], [0.0, 0.15, 0.45, 0.75, 1.05])
+    np.testing.assert_allclose(columns["current_mA"][[0, 2, 5, 8]], [0.0, 0.6, 0.0, -0.6])
+
+
+def test_capacity_begins_anew_with_every_half_cycle_and_soc_does_not() -> None:
+    columns = aligned().columns
+    np.testing.assert_allclose(columns["capacity_mAh"][5:10], [1.2, 0.15, 0.45, 0.75, 1.05])
+    np.testing.assert_allclose(columns["soc"][[0, 4, 5, 6, 10]], [0.0, 0.875, 1.0, 0.875, 0.0], atol=1e-9)
+    np.testing.assert_array_equal(columns["half_cycle"], [0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2])
+    np.testing.assert_array_equal(columns["direction"], [0, 1, 1, 1, 1, 0, -1, -1, -1, -1, 0])
+
+
+def test_bars_are_what_the_cell_went_through_during_the_scan() -> None:
+    columns = aligned().columns
+    np.testing.assert_allclose([columns["soc_low"][2], columns["soc_high"][2]], [0.25, 0.5])
+    np.testing.assert_allclose([columns["voltage_low_V"][2], columns["voltage_high_V"][2]], [3.125, 3.25])
+    np.testing.assert_allclose([columns["capacity_low_mAh"][6], columns["capacity_high_mAh"][6]], [0.0, 0.3])
+    over_the_turn = ScanTimes(start_s=np.array([0.0, 7200.0]), end_s=np.array([60.0, 14400.0]), origin=ORIGIN)
+    turned = aligned(over_the_turn).columns
+    assert turned["soc_high"][1] == pytest.approx(1.0)
+    assert turned["soc_low"][1] == pytest.approx(0.5)
+
+
+def test_nothing_is_extrapolated() -> None:
+    late = replace(TIMES, start_s=HALF_HOURS + 1800.0 * 8, end_s=HALF_HOURS + 1800.0 * 9)
+    found = aligned(late)
+    for name in ("voltage_V", "capacity_mAh", "soc", "soc_low", "half_cycle", "direction"):
+        assert np.isfinite(found.columns[name][:3]).all()
+        assert np.isnan(found.columns[name][3:]).all()
+    assert any("8 of 11 scans lie outside" in note for note in found.notes)
+
+
+def test_scans_in_a_pause_of_the_record_are_left_empty() -> None:
+    of = cell(hours=8.0)
+    paused = record(of, own=False, rows=np.flatnonzero((of.time < 7200.0) | (of.time > 21600.0)))
+    found = align_scans(replace(paused, start=datetime(2026, 5, 2, 9, 0, 0)), TIMES, CyclerSettings())
+    assert np.isnan(found.columns["voltage_V"][4:]).all()
+    assert np.isfinite(found.columns["voltage_V"][:4]).all()
+    assert any("pauses of the cycler's record" in note for note in found.notes)
+
+
+def test_clocks_apart_are_told_with_both_ranges_and_the_offset_that_would_help() -> None:
+    with pytest.raises(DataError) as caught:
+        aligned(replace(TIMES, origin="2026-05-03T09:00:00+02:00"))
+    message = str(caught.value)
+    assert message.startswith("E149 ")
+    assert "scans 2026-05-03 09:00:00+02:00 to 2026-05-03 14:30:00+02:00" in message
+    assert "cycler 2026-05-02 09:00:00+02:00" in message
+    assert "clock_offset_s = 86400" in message
+    found = aligned(replace(TIMES, origin="2026-05-03T09:00:00+02:00"), clock_offset_s=86400.0)
+    assert found.columns["voltage_V"][2] == pytest.approx(3.1875)
+
+
+def test_a_clock_offset_is_added_to_the_clock_of_the_cycler() -> None:
+    found = aligned(clock_offset_s=-1800.0)
+    assert found.columns["voltage_V"][1] == pytest.approx(3.1875)
+    assert "clock offset -1800 s" in found.notes[0]
+
+
+def test_a_local_time_counts_in_the_zone_that_is_given() -> None:
+    assert aligned(time_zone="+01:00", clock_offset_s=-3600.0).columns["voltage_V"][2] == pytest.approx(3.1875)
+    assert aligned(time_zone="Europe/Berlin").columns["voltage_V"][2] == pytest.approx(3.1875)
+    with pytest.raises(DataError, match="time zone is not known"):
+        aligned(time_zone="Central Perk")
+
+
+def test_without_dates_the_clocks_have_nothing_in_common_unless_the_offset_is_given() -> None:
+    with pytest.raises(DataError, match="no date in the scans"):
+        aligned(replace(TIMES, origin=None))
+    found = aligned(replace(TIMES, origin=None), clock_offset_s=0.0)
+    assert found.columns["voltage_V"][2] == pytest.approx(3.1875)
+
+
+def test_capacity_per_mass_only_with_a_mass_and_composition_only_if_asked() -> None:
+    bare = aligned()
+    assert not {"capacity_mAh_g", "x_from_charge"} & set(bare.columns)
+    assert "no mass of active material given: capacities in mA h only" in bare.notes
+    weighed = aligned(active_mass_mg=10.0)
+    np.testing.assert_allclose(weighed.columns["capacity_mAh_g"], weighed.columns["capacity_mAh"] / 0.01)
+    assert "x_from_charge" not in weighed.columns
+    asked = aligned(active_mass_mg=10.0, theoretical_capacity_mAh_g=170.0)
+    assert asked.columns["x_from_charge"][5] == pytest.approx(1.0 - 1.2 / 1.7)

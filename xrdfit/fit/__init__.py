@@ -1,6 +1,6 @@
 """One scan: objective, Le Bail, the two drivers, statistics. The only home of lmfit."""
 
-from xrdfit.fit.compiled import refine_compiled
+from xrdfit.fit.compiled import TOLERANCE, refine_compiled
 from xrdfit.fit.expressions import TiedParameters
 from xrdfit.fit.lmfit_driver import make_minimizer, refine_with_lmfit
 from xrdfit.fit.objective import ScanObjective
@@ -19,6 +19,7 @@ from xrdfit.fit.statistics import Agreement, agreement, esd_factor
 from xrdfit.fit.ties import Expected
 
 __all__ = [
+    "TOLERANCE",
     "Agreement",
     "Expected",
     "PreparedScan",

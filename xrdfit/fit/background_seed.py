@@ -28,7 +28,8 @@ def seed_background(points: Points, rows: NDArray[np.float64], sigma: NDArray[np
     inverse = np.linalg.pinv(weighted.T)
     for _ in range(_ROUNDS):
         new = inverse @ (y / sigma)
-        if np.allclose(new, coefficients, rtol=1e-4, atol=1e-6 * (np.abs(new).max() + 1e-300)):
+        nothing = 1e-4 * np.abs(coefficients) + 1e-6 * (np.abs(new).max() + 1e-300)
+        if (np.abs(new - coefficients) <= nothing).all():
             break
         coefficients = new
         y = np.minimum(points.intensity, coefficients @ rows + sigma)

@@ -24,14 +24,19 @@ _WORDS = {
 
 
 def refine_compiled(
-    objective: ScanObjective, parameters: lmfit.Parameters, *, max_nfev: int = MAX_NFEV
+    objective: ScanObjective, parameters: lmfit.Parameters, *, max_nfev: int = MAX_NFEV, tolerance: float = TOLERANCE
 ) -> MinimizerResult:
     """Refine one scan; the parameters are updated in place and returned inside the result."""
-    return lmfit_result(descend(objective, Constraints(parameters), max_nfev=max_nfev), parameters)
+    found = descend(objective, Constraints(parameters), max_nfev=max_nfev, tolerance=tolerance)
+    return lmfit_result(found, parameters)
 
 
 def descend(
-    objective: ScanObjective, constraints: Constraints | FreeParameters, *, max_nfev: int = MAX_NFEV
+    objective: ScanObjective,
+    constraints: Constraints | FreeParameters,
+    *,
+    max_nfev: int = MAX_NFEV,
+    tolerance: float = TOLERANCE,
 ) -> Minimum:
     """Refine one scan; the constraints' parameters are updated in place.
 
@@ -61,7 +66,7 @@ def descend(
             longest,
             objective.work,
             objective.areas_free,
-            TOLERANCE,
+            tolerance,
             max_nfev - evaluations,
         )
         evaluations += used

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Pattern, RefineSettings
 from xrdfit.fit.background_seed import seed_background
-from xrdfit.fit.compiled import descend, refine_compiled
+from xrdfit.fit.compiled import TOLERANCE, descend, refine_compiled
 from xrdfit.fit.lebail import refine_classically, start_by_partition
 from xrdfit.fit.lmfit_driver import refine_with_lmfit
 from xrdfit.fit.objective import ScanObjective
@@ -120,6 +120,7 @@ def fit_scan(
     present: Sequence[bool],
     vary: NDArray[np.bool_],
     expected: Sequence[Expected] = (),
+    tolerance: float = TOLERANCE,
 ) -> ScanFit:
     """Refine one scan from `start`.
 
@@ -129,6 +130,7 @@ def fit_scan(
     present : which phases are in the model; the parameters of the others are held.
     vary : (n_parameters,) what may move, before the recipe's word on it.
     expected : per phase, areas by which lines that the scan cannot tell apart are tied; see `xrdfit.fit.ties`.
+    tolerance : fall in chi^2 that is nothing, for the compiled driver.
     """
     free = vary.copy()
     for phase, there in enumerate(present):
@@ -154,9 +156,9 @@ def fit_scan(
         )
         start_by_partition(objective, values, prepared.variance)
         if isinstance(parameters, FreeParameters):
-            found = descend(objective, parameters)
+            found = descend(objective, parameters, tolerance=tolerance)
         else:
-            found = minimum_of(_driven(objective, parameters, settings))
+            found = minimum_of(_driven(objective, parameters, settings, tolerance))
         nfev += found.nfev
         values = found.values
         if model.choose_lines(values, prepared.points.two_theta, present).same_as(objective.lines):
@@ -170,8 +172,14 @@ def _values_of(parameters: lmfit.Parameters) -> NDArray[np.float64]:
     return np.array([float(parameter.value) for parameter in parameters.values()])
 
 
-def _driven(objective: ScanObjective, parameters: lmfit.Parameters, settings: RefineSettings) -> MinimizerResult:
-    drive = refine_compiled if settings.solver == "compiled" else partial(refine_with_lmfit, method=settings.solver)
+def _driven(
+    objective: ScanObjective, parameters: lmfit.Parameters, settings: RefineSettings, tolerance: float
+) -> MinimizerResult:
+    drive = (
+        partial(refine_compiled, tolerance=tolerance)
+        if settings.solver == "compiled"
+        else partial(refine_with_lmfit, method=settings.solver)
+    )
     if settings.extraction == "partition":
         return refine_classically(objective, parameters, drive)
     return drive(objective, parameters)

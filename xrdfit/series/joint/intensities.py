@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,8 +204,14 @@ def geometry_factor(model: PatternModel, lines: LineChoice, values: NDArray[np.f
         own = lines.phase == number
         if own.any():
             first = slot.N_GLOBAL + slot.N_PHASE * number
-            cell = UnitCell(*(float(value) for value in slots[first : first + 6]))
+            cell = UnitCell(*slots[first : first + 6].tolist())
             hkl = lines.hkl[own]
-            lp = _lp(model.instrument, cell.d_spacing(hkl)) / _lp(model.instrument, phase.cell.d_spacing(hkl))
+            at_start = _lp_at_start(phase.cell, model.instrument, np.ascontiguousarray(hkl, dtype=np.int32).tobytes())
+            lp = _lp(model.instrument, cell.d_spacing(hkl)) / at_start
             factor[own] = lp * (phase.cell.volume / cell.volume) ** 2
     return factor
+
+
+@lru_cache(maxsize=64)
+def _lp_at_start(cell: UnitCell, instrument: Instrument, hkl: bytes) -> NDArray[np.float64]:
+    return _lp(instrument, cell.d_spacing(np.frombuffer(hkl, dtype=np.int32).reshape(-1, 3)))

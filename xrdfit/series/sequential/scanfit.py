@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, RefineSettings
-from xrdfit.fit import Expected, PreparedScan, ScanFit, fit_scan, with_seeded_background
+from xrdfit.fit import TOLERANCE, Expected, PreparedScan, ScanFit, fit_scan, with_seeded_background
 from xrdfit.model import PatternModel
 from xrdfit.series.scopes import Scopes
 from xrdfit.series.sequential.selection import (
@@ -59,13 +59,15 @@ class Fitted:
 class ScanFitter:
     """Fits scans of one series with one model; knows nothing of neighbours.
 
-    ``yardstick`` (n_parameters,) holds the widths against which a phase's lines are called too broad.
+    ``yardstick`` (n_parameters,) holds the widths against which a phase's lines are called too broad. ``tolerance`` is
+    the fall in chi^2 that the compiled driver takes for nothing.
     """
 
     model: PatternModel
     settings: RefineSettings
     scopes: Scopes
     yardstick: NDArray[np.float64]
+    tolerance: float = TOLERANCE
 
     def fit(
         self,
@@ -87,7 +89,16 @@ class ScanFitter:
             if state != Status.REFINED:
                 vary &= ~self.model.of_phase(phase)
         present = [state != Status.ABSENT for state in status]
-        return fit_scan(self.model, prepared, self.settings, start=start, present=present, vary=vary, expected=expected)
+        return fit_scan(
+            self.model,
+            prepared,
+            self.settings,
+            start=start,
+            present=present,
+            vary=vary,
+            expected=expected,
+            tolerance=self.tolerance,
+        )
 
     def staged(self, prepared: PreparedScan, start: NDArray[np.float64], status: Sequence[Status]) -> ScanFit:
         """Background first, then positions, then widths, then all: for a start that is not close."""

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from xrdfit.fit import PreparedScan, ScanFit, ScanObjective
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.linear import nonnegative_solve
+from xrdfit.kernels.pattern import line_profiles
 from xrdfit.kernels.profiles import pseudo_voigt_shape
-from xrdfit.model import PatternModel
+from xrdfit.model import LineChoice, PatternModel
 
 # A phase's cell is read off only where its error moves the phase's lines by less than this part of their FWHM: beyond,
 # the error is not a standard deviation of anything, since the fit may sit on a neighbouring line or on noise.
@@ -99,19 +100,50 @@ def gain_of_adding(
 
     Returns (gain, factor, number of lines) by falling gain. Everything but the areas stays at `values`; weight (n,).
     """
-    together = [there or number == phase for number, there in enumerate(present)]
+    others = [there and number != phase for number, there in enumerate(present)]
+    alone = [number == phase for number in range(len(model.phases))]
     nothing = np.zeros(len(model.table), dtype=np.bool_)
+    known = ScanObjective(model, prepared.points, prepared.noise, values=values, present=others, wanted=nothing)
+    known.work.weight[:] = weight
+    known.calculate(values)
+    net = weight * (prepared.points.intensity - known.work.background)
     found = []
     for factor in factors:
         moved = scaled_cell(model, values, phase, factor)
-        objective = ScanObjective(
-            model, prepared.points, prepared.noise, values=moved, present=together, wanted=nothing
-        )
-        objective.work.weight[:] = weight
-        objective.calculate(moved)
-        gain = chi2_without(objective, phase) - objective.chi2
-        found.append((float(gain), float(factor), int(np.count_nonzero(objective.lines.phase == phase))))
+        lines = model.choose_lines(moved, prepared.points.two_theta, alone)
+        if lines.phase.size:
+            profiles = np.vstack([known.work.profiles, _profiles(model, prepared, moved, lines)])
+            gain = _fall(profiles, weight, net) - _fall_of(known)
+        else:
+            gain = 0.0
+        found.append((gain, float(factor), lines.phase.size))
     return sorted(found, reverse=True)
+
+
+def _profiles(
+    model: PatternModel, prepared: PreparedScan, values: NDArray[np.float64], lines: LineChoice
+) -> NDArray[np.float64]:
+    """(m, n) profiles of lines at the points, area 1 each."""
+    placed = model.place(values, lines)
+    profiles = np.empty((lines.phase.size, prepared.points.two_theta.size))
+    problem = model.problem(prepared.points, prepared.noise, lines)
+    line_profiles(problem, placed.position, placed.gauss, placed.lorentz, profiles)
+    return profiles
+
+
+def _fall(profiles: NDArray[np.float64], weight: NDArray[np.float64], net: NDArray[np.float64]) -> float:
+    """By how much lines lower chi^2 below that of the background; net (n,) is what the background leaves, weighted."""
+    gram = (profiles * weight) @ profiles.T
+    right = profiles @ net
+    area = np.zeros(right.size)
+    nonnegative_solve(gram, right, area, np.ones(right.size, dtype=np.bool_))
+    return float(2.0 * right @ area - area @ gram @ area)
+
+
+def _fall_of(objective: ScanObjective) -> float:
+    """The same of an objective's present lines."""
+    work = objective.work
+    return float(2.0 * work.right @ work.area - work.area @ work.gram @ work.area)
 
 
 def scale_grid(
@@ -173,5 +205,5 @@ def broadening(fit: ScanFit, values: NDArray[np.float64], phase: int) -> float:
 def _weighted_width(gauss: NDArray[np.float64], lorentz: NDArray[np.float64], area: NDArray[np.float64]) -> float:
     if not area.sum() > 0.0:
         return float("nan")
-    fwhm = np.array([pseudo_voigt_shape(g, w)[0] for g, w in zip(gauss, lorentz, strict=True)])
+    fwhm = np.array([pseudo_voigt_shape(g, w)[0] for g, w in zip(gauss.tolist(), lorentz.tolist(), strict=True)])
     return float(np.sum(area * fwhm) / area.sum())

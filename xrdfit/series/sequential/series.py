@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, RefineSettings, ScanStack
 from xrdfit.errors import DataError
-from xrdfit.fit import PreparedScan, prepare_scan
+from xrdfit.fit import TOLERANCE, PreparedScan, prepare_scan
 from xrdfit.series.sequential.complaints import is_poor
 from xrdfit.series.sequential.evidence import Evidence
 from xrdfit.series.sequential.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
@@ -23,6 +23,8 @@ Progress = Callable[[int, int, str], None]
 
 # Points that a fit needs beyond its parameters.
 _SPARE_POINTS = 20
+# Fall in chi^2 that is nothing where the pass is but a start for something else: a tenth of an esd.
+_NEAR = 1e-2
 
 
 @dataclass(slots=True)
@@ -75,7 +77,9 @@ class SequentialSeries:
         # drivers then end in one optimum of several.
         self.finisher = self.fitter
         exploring = replace(self.settings, solver="compiled", extraction="joint")
-        self.fitter = replace(self.fitter, settings=exploring)
+        # Where the pass is but a start for something else, every fit may end as soon as it is near.
+        tolerance = TOLERANCE if passes > 1 else _NEAR
+        self.fitter = replace(self.fitter, settings=exploring, tolerance=tolerance)
         enough = MAX_SURVEYED if passes > 1 else max(len(self.scans) // 3, LEAST_SURVEYED)
         chosen = survey_indices(self.scans, min(enough, MAX_SURVEYED))
         prepared = {}
@@ -91,8 +95,12 @@ class SequentialSeries:
         self.fitter = replace(self.fitter, yardstick=self.seen.start)
         self._refined = [[] for _ in self.fitter.model.phases]
         order = walk_order(self.scans, self.seen.anchor, self.settings.direction)
+        if passes == 1:
+            self._take_surveyed()
         for step, index in enumerate(order):
-            record = self.records[index] = self.first_pass(index)
+            if index not in self.records:
+                self.records[index] = self.first_pass(index)
+            record = self.records[index]
             for phase, known in enumerate(self._refined):
                 if record.usable and record.status[phase] == Status.REFINED:
                     insort(known, index)
@@ -102,6 +110,14 @@ class SequentialSeries:
             self.records[index] = record.without(self.unproven)
         self._evidence = Evidence(self.fitter.model, self.records, self.seen.start)
         return order
+
+    def _take_surveyed(self) -> None:
+        """Scans of the survey that were fitted as well as the others need no other fit."""
+        assert self.seen is not None
+        gof, r_wp = _median_quality(self.seen.records.values())
+        for index, fitted in self.seen.fits.items():
+            if _good(fitted) and not is_poor(fitted.fit.agreement, gof, r_wp):
+                self.records[index] = self._record(fitted)
 
     def _say(self, step: int, total: int, index: int) -> None:
         if self.progress is not None:
@@ -161,6 +177,9 @@ class SequentialSeries:
         fitted = self._ladder(scan, start, status, neighbour)
         if fitted is None:
             return self._blank(Outcome.FAILED, "no fit converged: warm, staged and cold starts tried")
+        return self._record(fitted)
+
+    def _record(self, fitted: Fitted) -> ScanRecord:
         stands_out = self.fitter.stands_out(fitted)
         return record_of(fitted, outcome=Outcome.CONVERGED, message="", stands_out=stands_out)
 
@@ -246,10 +265,13 @@ class SequentialSeries:
 
     def _usual_quality(self) -> tuple[float, float]:
         """Median GoF and R_wp of the scans."""
-        usable = [record for record in self.records.values() if record.usable]
-        if not usable:
-            return np.nan, np.nan
-        return float(np.median([r.gof for r in usable])), float(np.median([r.r_wp for r in usable]))
+        return _median_quality(record for record in self.records.values() if record.usable)
+
+
+def _median_quality(records: Iterable[ScanRecord]) -> tuple[float, float]:
+    """Median GoF and R_wp."""
+    quality = np.array([(record.gof, record.r_wp) for record in records])
+    return (float(np.median(quality[:, 0])), float(np.median(quality[:, 1]))) if quality.size else (np.nan, np.nan)
 
 
 def _good(fitted: Fitted) -> bool:

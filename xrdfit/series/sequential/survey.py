@@ -32,13 +32,14 @@ class Survey:
 
     Attributes
     ----------
-    records : of the surveyed scans, by index.
+    records : of the surveyed scans, by index. fits : what they are the records of.
     start : (n_parameters,) start values, series parameters settled, cells and widths of each phase from its best scan.
     anchor : the scan to begin with.
     found : whether each phase was seen at all.
     """
 
     records: Mapping[int, ScanRecord]
+    fits: Mapping[int, Fitted]
     start: NDArray[np.float64]
     anchor: int
     found: tuple[bool, ...]
@@ -85,7 +86,7 @@ def survey(fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDAr
             own = fitter.model.of_phase(phase)
             values[own] = fits[best].fit.values[own]
     records = {i: record_of(f, outcome=Outcome.CONVERGED, message="") for i, f in fits.items()}
-    return Survey(records=records, start=values, anchor=_anchor(fits, found), found=tuple(found))
+    return Survey(records=records, fits=fits, start=values, anchor=_anchor(fits, found), found=tuple(found))
 
 
 def _fit_all(
@@ -144,7 +145,8 @@ def _settle_series(
         }
         return fitted, sum(weight[i] * fit.agreement.chi2 for i, fit in fitted.items())
 
-    state, merit = refit(values)
+    merit = sum(weight[i] * fit.agreement.chi2 for i, fit in state.items())
+    settled = max(_SERIES_SETTLED, fitter.tolerance)
     for _ in range(_SERIES_ROUNDS):
         matrix = np.zeros((where.size, where.size))
         right = np.zeros(where.size)
@@ -154,7 +156,7 @@ def _settle_series(
             right += weight[index] * gradient
         step = _bounded_step(matrix, right, values[where], lower, upper)
         promised = float(right @ step)
-        if promised < _SERIES_SETTLED:
+        if promised < settled:
             break
         shrink = 1.0
         while shrink > _LEAST_STEP:

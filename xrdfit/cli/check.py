@@ -11,6 +11,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from xrdfit.cli.instrument_check import instrument_warnings, said_by_file
+from xrdfit.data import Pattern, PatternHeader
 from xrdfit.echem import ScanElectrochemistry
 from xrdfit.errors import CrystalError, InputError, NoResultError
 from xrdfit.fit import PreparedScan, lmfit_parameters, prepare_scan, start_values
@@ -32,7 +34,8 @@ def make_plan(job: Job) -> dict[str, Any]:
     """Scans, points, weights, phases and parameters of a job, as plain values."""
     model = PatternModel.of(job.instrument, job.phases, job.background)
     values = start_values(model.table, job.settings.overrides)
-    first = _first_scan(job)
+    pattern, first = _first_scan(job)
+    header = pattern.header or PatternHeader(format="")
     parameters = lmfit_parameters(
         model.table, values, np.ones(len(model.table), dtype=np.bool_), job.settings.overrides
     )
@@ -53,6 +56,8 @@ def make_plan(job: Job) -> dict[str, Any]:
         "points": int(first.points.two_theta.size),
         "two_theta": [float(first.points.two_theta[0]), float(first.points.two_theta[-1])],
         "weights": first.noise.regime,
+        "file": said_by_file(header),
+        "warnings": [str(problem) for problem in instrument_warnings(header, job.instrument)],
         "mode": job.settings.mode,
         "intensities": job.settings.intensities,
         "solver": job.settings.solver,
@@ -91,13 +96,13 @@ def _cycler_plan(cycler: ScanElectrochemistry) -> dict[str, Any]:
     }
 
 
-def _first_scan(job: Job) -> PreparedScan:
+def _first_scan(job: Job) -> tuple[Pattern, PreparedScan]:
     """The first scan that has a valid point in the range."""
     for scan in range(len(job.stack)):
         pattern = job.stack.read(scan)
         points = select_points(pattern, two_theta_range=job.settings.two_theta_range, exclude=job.settings.exclude)
         if points.two_theta.size:
-            return prepare_scan(pattern, job.settings)
+            return pattern, prepare_scan(pattern, job.settings)
     raise NoResultError(f"no valid point in any of {len(job.stack)} scans")
 
 
@@ -107,6 +112,11 @@ def _print(plan: dict[str, Any]) -> None:
     print(
         f"{plan['scans']} scans{span}, {plan['points']} points from {low:g} to {high:g} deg, {plan['weights']} weights"
     )
+    said = plan["file"]
+    lines = " ".join(f"{value:g}" for value in said["wavelengths"])
+    facts = [said["format"], said["start_time"], lines and f"{lines} Å", *said["remarks"]]
+    if any(facts):
+        print("first scan: " + ", ".join(fact for fact in facts if fact))
     print(f"mode {plan['mode']}, intensities {plan['intensities']}, solver {plan['solver']}")
     if plan["cycler"] is not None:
         _print_cycler(plan["cycler"], plan["scans"])
@@ -120,6 +130,8 @@ def _print(plan: dict[str, Any]) -> None:
         names = [name for name, row in plan["parameters"].items() if row["scope"] == scope]
         scopes.add_row(" ".join(names), scope)
     console.print(scopes)
+    for warning in plan["warnings"]:
+        print(warning)
 
 
 def _print_cycler(cycler: dict[str, Any], scans: int) -> None:

@@ -28,10 +28,27 @@ def refuse_existing(path: Path, *, fresh: bool) -> None:
         )
 
 
-def run_import(files: list[str], output: Path, *, fresh: bool) -> int:
+def run_import(
+    files: list[str],
+    output: Path,
+    *,
+    fresh: bool,
+    times: str = "header",
+    zone: str | None = None,
+    wavelength: float | None = None,
+    dataset: str | None = None,
+) -> int:
     """Read all files once to find every mistake, then write the stack."""
     refuse_existing(output, fresh=fresh)
-    stack = open_stack(files, base=Path.cwd())
+    if wavelength is not None and not 0.05 <= wavelength <= 3.0:
+        raise input_error(
+            "E156",
+            "implausible wavelength",
+            where="--wavelength",
+            found=f"found {wavelength:g} against 0.05 to 3 Å",
+            todo="give it in Å (12.398 / energy in keV)",
+        )
+    stack = open_stack(files, base=Path.cwd(), times=times, zone=zone, wavelength=wavelength, dataset=dataset)
     if output.resolve() in {path.resolve() for path in expand_files(files, base=Path.cwd())}:
         raise input_error(
             "E180",

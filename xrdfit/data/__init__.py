@@ -1,6 +1,6 @@
 """What flows through the package: no logic, no file, no lmfit."""
 
-from xrdfit.data.pattern import Pattern
+from xrdfit.data.pattern import Pattern, PatternHeader
 from xrdfit.data.result import Curves, Outcome, PhaseLabel, PhaseLines, ScanResult, SeriesResult
 from xrdfit.data.settings import (
     Amount,
@@ -30,6 +30,7 @@ __all__ = [
     "Outcome",
     "ParameterOverride",
     "Pattern",
+    "PatternHeader",
     "PhaseLabel",
     "PhaseLines",
     "RefineSettings",

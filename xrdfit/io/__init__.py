@@ -3,10 +3,10 @@
 from xrdfit.io.atomic import atomic_path, atomic_write
 from xrdfit.io.hdf5_stack import Hdf5Stack
 from xrdfit.io.paths import expand_files, natural_key
-from xrdfit.io.pattern import read_pattern
+from xrdfit.io.pattern import read_pattern, read_patterns
 from xrdfit.io.results import StoredResults, read_results
 from xrdfit.io.series_file import SERIES_FILE, SeriesFile
-from xrdfit.io.stack import FileStack, check_files, open_stack
+from xrdfit.io.stack import TIMES_WORDS, FileStack, check_files, open_stack
 from xrdfit.io.table import header_lines
 from xrdfit.io.times import RegularTimes
 from xrdfit.io.trajectories import write_origin_csv, write_trajectories_csv
@@ -14,6 +14,7 @@ from xrdfit.io.write_stack import Truth, read_truth, write_stack
 
 __all__ = [
     "SERIES_FILE",
+    "TIMES_WORDS",
     "FileStack",
     "Hdf5Stack",
     "RegularTimes",
@@ -28,6 +29,7 @@ __all__ = [
     "natural_key",
     "open_stack",
     "read_pattern",
+    "read_patterns",
     "read_results",
     "read_truth",
     "write_origin_csv",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.data import Pattern
+from xrdfit.data import Pattern, PatternHeader
 from xrdfit.io.problems import Code, data_error
 
 MINIMUM_POINTS = 10
@@ -73,9 +73,14 @@ def usable(
 
 
 def checked_pattern(
-    two_theta: NDArray[np.float64], intensity: NDArray[np.float64], sigma: NDArray[np.float64] | None, *, source: str
+    two_theta: NDArray[np.float64],
+    intensity: NDArray[np.float64],
+    sigma: NDArray[np.float64] | None,
+    *,
+    source: str,
+    header: PatternHeader | None = None,
 ) -> Pattern:
-    """A pattern from the columns of a text file, which a person can correct: so every doubt is an error.
+    """A pattern from the columns of a file, which a person can correct or export again: so every doubt is an error.
 
     NaN intensities and zero sigmas are masked as long as `MINIMUM_POINTS` remain.
 
@@ -110,4 +115,5 @@ def checked_pattern(
         sigma=None if sigma is None else np.ascontiguousarray(sigma),
         mask=mask,
         source=source,
+        header=header,
     )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import h5py
 import numpy as np
@@ -12,7 +15,9 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Pattern, ScanTimes
 from xrdfit.io.check import check_two_theta, usable
-from xrdfit.io.nxdata import StackNames, find_stack, open_hdf5, read_axis, text_attribute
+from xrdfit.io.hdf5_access import Access, open_hdf5, text_attribute
+from xrdfit.io.hdf5_header import read_header
+from xrdfit.io.nxdata import StackNames, find_stack, read_axis
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.times import scan_times
 
@@ -31,18 +36,38 @@ class Hdf5Stack:
     ----------
     path : the file.
     dataset : HDF5 path of the NXdata group or its signal; None finds it by @default and NXdata attributes.
+    zone : time zone of times that state none.
+    wavelength : angstrom, to make 2theta of Q; None takes that of the file, if it tells one.
+    allow : what may be followed: ``"external-links"`` into other files, ``"hdf5-plugins"`` that unpack data.
 
     Raises
     ------
     DataError
-        A file that cannot be opened, no or several stacks in it, a grid that is not ascending 2theta, bad times.
+        A file that cannot be opened, no or several stacks in it, a grid that is not ascending 2theta, bad times, data
+        outside of the file or packed by a plugin.
     """
 
-    def __init__(self, path: str | Path, dataset: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        dataset: str | None = None,
+        *,
+        zone: ZoneInfo | None = None,
+        wavelength: float | None = None,
+        allow: Collection[str] = (),
+    ) -> None:
         self.path = Path(path)
         self._reader: tuple[int, h5py.File] | None = None
         with open_hdf5(self.path) as file:
-            self._names: StackNames = find_stack(file, dataset, source=self.path.name)
+            access = Access(self.path.name, tuple(allow))
+            self._names: StackNames = find_stack(file, dataset, access)
+            self._header = read_header(file, self._names.group)
+            # The fit wants what Q it was: any wavelength gives the same d-spacings back, as long as it is the fit's.
+            own = self._header.wavelengths[0] if self._header.wavelengths else None
+            self._wavelength = wavelength or own
+            if self._names.abscissa.is_q and self._wavelength:
+                said = (f"2theta from Q with {self._wavelength} Å",)
+                self._header = replace(self._header, wavelengths=(self._wavelength,), remarks=said)
             signal = file[self._names.signal]
             self._n_scans = int(signal.shape[0]) if signal.ndim == 2 else 1
             if self._n_scans == 0:
@@ -55,9 +80,9 @@ class Hdf5Stack:
                 )
             self._two_theta: NDArray[np.float64] | None = None
             if file[self._names.axis].ndim == 1:
-                self._two_theta = read_axis(file, self._names, 0)
-            check_two_theta(read_axis(file, self._names, 0), source=f"{path}{self._names.axis}")
-            self._times = _read_times(file[self._names.group], self._n_scans, source=str(path))
+                self._two_theta = read_axis(file, self._names, 0, self._wavelength)
+            check_two_theta(read_axis(file, self._names, 0, self._wavelength), source=f"{path}{self._names.axis}")
+            self._times = _read_times(file[self._names.group], self._n_scans, access, zone)
 
     @property
     def group(self) -> str:
@@ -72,8 +97,8 @@ class Hdf5Stack:
     def times(self) -> ScanTimes | None:
         return self._times
 
-    def with_times(self, times: ScanTimes) -> Hdf5Stack:
-        """The same stack with times from elsewhere."""
+    def with_times(self, times: ScanTimes | None) -> Hdf5Stack:
+        """The same stack with times from elsewhere, or with none."""
         other = Hdf5Stack.__new__(Hdf5Stack)
         other.__dict__ |= self.__getstate__() | {"_times": times}
         return other
@@ -99,7 +124,7 @@ class Hdf5Stack:
         try:
             two_theta = self._two_theta
             if two_theta is None:
-                two_theta = read_axis(file, self._names, index)
+                two_theta = read_axis(file, self._names, index, self._wavelength)
                 check_two_theta(two_theta, source=source)
             intensity = self._row(file, self._names.signal, index, two_theta.size)
             sigma = None
@@ -124,6 +149,7 @@ class Hdf5Stack:
             source=source,
             start_s=start_s,
             end_s=end_s,
+            header=self._header,
         )
 
     def _row(self, file: h5py.File, name: str, index: int, n_points: int) -> NDArray[np.float64]:
@@ -137,11 +163,13 @@ class Hdf5Stack:
         return self._reader[1]
 
 
-def _read_times(group: h5py.Group, n_scans: int, *, source: str) -> ScanTimes | None:
-    start = group.get("start_time", group.get("time"))
-    end = group.get("end_time") if "start_time" in group else None
+def _read_times(group: h5py.Group, n_scans: int, access: Access, zone: ZoneInfo | None) -> ScanTimes | None:
+    start, end = access.get(group, "start_time"), access.get(group, "end_time")
+    if start is None:
+        start, end = access.get(group, "time"), None
     if start is None:
         return None
+    source = access.source
     for item in (start, end):
         if item is not None and item.shape != (n_scans,):
             raise data_error(
@@ -151,7 +179,7 @@ def _read_times(group: h5py.Group, n_scans: int, *, source: str) -> ScanTimes | 
                 found=f"shape {item.shape} against ({n_scans},)",
                 todo="write one time a scan",
             )
-    times = scan_times(_values(start), None if end is None else _values(end), source=f"{source}{start.name}")
+    times = scan_times(_values(start), None if end is None else _values(end), source=f"{source}{start.name}", zone=zone)
     origin = times.origin or text_attribute(start, "start")
     return ScanTimes(start_s=times.start_s, end_s=times.end_s, origin=origin)
 

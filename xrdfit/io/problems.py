@@ -26,6 +26,9 @@ class Code(StrEnum):
     UNITS = "E114"
     TIMES = "E115"
     RESULTS = "E116"
+    DAMAGED = "E117"
+    LIMIT = "E118"
+    NOT_FOLLOWED = "E119"
 
 
 def data_error(code: Code, what: str, *, where: object, found: str, todo: str) -> DataError:

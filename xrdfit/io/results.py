@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Curves, PhaseLabel, PhaseLines
 from xrdfit.errors import DataError
-from xrdfit.io.nxdata import open_hdf5, text_attribute
+from xrdfit.io.hdf5_access import open_hdf5, text_attribute
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.series_file import FORMAT_VERSION, LINES, SERIES_FILE
 from xrdfit.io.trajectories import column_name

@@ -2,32 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from xrdfit.data import Pattern, ScanStack, ScanTimes
+from xrdfit.data import Pattern, PatternHeader, ScanStack, ScanTimes
 from xrdfit.errors import DataError, Problem
+from xrdfit.io.content import read_content
+from xrdfit.io.formats import instrument_format
 from xrdfit.io.hdf5_stack import Hdf5Stack
+from xrdfit.io.instants import zone_named
 from xrdfit.io.paths import expand_files
-from xrdfit.io.pattern import is_hdf5, read_pattern
+from xrdfit.io.pattern import is_hdf5, read_patterns
 from xrdfit.io.problems import Code, data_error
-from xrdfit.io.times import RegularTimes, times_from_csv, times_from_headers
+from xrdfit.io.times import (
+    RegularTimes,
+    date_in_header,
+    times_from_csv,
+    times_from_headers,
+    times_of_modification,
+)
+
+# What ``times`` may say instead of the name of a table.
+TIMES_WORDS = ("header", "none", "file-modification")
 
 
 @dataclass(frozen=True, slots=True)
 class FileStack:
-    """One text file a scan, read when asked for."""
+    """Scans in files of their own, or several in one file, read when asked for.
+
+    Attributes
+    ----------
+    paths : the file of every scan.
+    places : which pattern of its file every scan is; None where each file holds one.
+    wavelength : angstrom, for columns over Q.
+    """
 
     paths: tuple[Path, ...]
     times: ScanTimes | None = None
+    places: tuple[int, ...] | None = None
+    wavelength: float | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return tuple(path.name for path in self.paths)
+        if self.places is None:
+            return tuple(path.name for path in self.paths)
+        several = {path for path, place in zip(self.paths, self.places, strict=True) if place > 0}
+        return tuple(
+            f"{path.name}[{place}]" if path in several else path.name
+            for path, place in zip(self.paths, self.places, strict=True)
+        )
 
     def read(self, index: int) -> Pattern:
         """Read one scan from its file.
@@ -37,10 +66,23 @@ class FileStack:
         DataError
             The file cannot be read as a pattern.
         """
-        pattern = replace(read_pattern(self.paths[index]), source=self.paths[index].name)
+        path = self.paths[index]
+        if self.places is None:
+            (pattern,) = read_patterns(path, wavelength=self.wavelength)
+            source = path.name
+        else:
+            pattern = _cached_patterns(path, path.stat().st_mtime_ns, self.wavelength)[self.places[index]]
+            source = self.sources[index]
+        pattern = replace(pattern, source=source)
         if self.times is None:
             return pattern
         return replace(pattern, start_s=float(self.times.start_s[index]), end_s=float(self.times.end_s[index]))
+
+
+@lru_cache(maxsize=1)
+def _cached_patterns(path: Path, mtime_ns: int, wavelength: float | None) -> tuple[Pattern, ...]:
+    """The patterns of a file of many, which would else be read whole for every one of them."""
+    return read_patterns(path, wavelength=wavelength)
 
 
 def open_stack(
@@ -49,14 +91,21 @@ def open_stack(
     base: Path,
     dataset: str | None = None,
     times: str | RegularTimes = "header",
+    zone: str | None = None,
+    wavelength: float | None = None,
+    allow: Collection[str] = (),
 ) -> ScanStack:
-    """Open text files, or one HDF5 stack, as a lazy stack of scans.
+    """Open pattern files, or one HDF5 stack, as a lazy stack of scans.
 
     Parameters
     ----------
     files : names and patterns relative to ``base``; natural order within a pattern.
     dataset : path of the NXdata group within an HDF5 file; None finds it by its attributes.
-    times : ``"header"`` (from the files themselves, where they tell), a CSV relative to ``base``, or a regular clock.
+    times : ``"header"`` (from the files themselves, where they tell), ``"none"``, ``"file-modification"``, a CSV
+        relative to ``base``, or a regular clock.
+    zone : name of the time zone of times that state none; None leaves them local.
+    wavelength : angstrom, for patterns over Q.
+    allow : see `xrdfit.io.Hdf5Stack`.
 
     Raises
     ------
@@ -64,21 +113,31 @@ def open_stack(
         Files that are missing, empty, or of mixed kinds; times that do not fit the scans.
     """
     paths = expand_files(files, base=base)
+    known_zone = None if zone is None else zone_named(zone)
     are_hdf5 = [is_hdf5(path) for path in paths]
     if any(are_hdf5) and len(paths) > 1:
         raise data_error(
             Code.UNSUPPORTED_FORMAT,
             "an HDF5 stack stands alone",
             where=paths[are_hdf5.index(True)],
-            found=f"{len(paths)} files against one HDF5 stack or text files",
-            todo="give one stack.h5, or text files only",
+            found=f"{len(paths)} files against one HDF5 stack or files of single patterns",
+            todo="give one stack.h5, or none",
         )
     if are_hdf5[0]:
-        stack = Hdf5Stack(paths[0], dataset)
-        return stack if times == "header" else stack.with_times(_given_times(times, stack.sources, base))
+        stack = Hdf5Stack(paths[0], dataset, zone=known_zone, wavelength=wavelength, allow=allow)
+        return stack if times == "header" else stack.with_times(_given_times(times, stack.sources, base, known_zone))
+    scans = [scan for path in paths for scan in _scans_of(path, wavelength)]
+    places = tuple(scan.place for scan in scans)
+    files_stack = FileStack(
+        tuple(scan.path for scan in scans), places=places if any(places) else None, wavelength=wavelength
+    )
     if times == "header":
-        return FileStack(paths, times_from_headers(paths))
-    return FileStack(paths, _given_times(times, tuple(path.name for path in paths), base))
+        found = _header_times(scans, known_zone)
+    elif times == "file-modification":
+        found = times_of_modification(files_stack.paths)
+    else:
+        found = _given_times(times, files_stack.sources, base, known_zone)
+    return replace(files_stack, times=found)
 
 
 def check_files(stack: ScanStack) -> None:
@@ -102,7 +161,55 @@ def check_files(stack: ScanStack) -> None:
         raise DataError(*problems)
 
 
-def _given_times(times: str | RegularTimes, sources: tuple[str, ...], base: Path) -> ScanTimes:
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """A scan before it is read: its file, its place in it, and what the file says of it.
+
+    ``by_instrument`` tells the header of an instrument's own file from a date in a text, which may be that of a
+    conversion.
+    """
+
+    path: Path
+    place: int
+    header: PatternHeader | None
+    by_instrument: bool
+
+
+def _scans_of(path: Path, wavelength: float | None) -> list[_Scan]:
+    """The scans of a file; one without header if it cannot be read, which `check_files` says later."""
+    try:
+        if instrument_format(read_content(path, only_head=True)) is None:
+            return [_Scan(path, 0, PatternHeader(format="text", start_time=date_in_header(path)), False)]
+        patterns = read_patterns(path, wavelength=wavelength)
+    except DataError:
+        return [_Scan(path, 0, None, True)]
+    return [_Scan(path, place, pattern.header, True) for place, pattern in enumerate(patterns)]
+
+
+def _header_times(scans: Sequence[_Scan], zone: ZoneInfo | None) -> ScanTimes | None:
+    """Times from headers; dates in texts that are equal or out of order say when files were converted."""
+    headers = [scan.header for scan in scans]
+    if all(scan.by_instrument for scan in scans):
+        return times_from_headers(headers, zone=zone)
+    try:
+        return times_from_headers(headers, zone=zone)
+    except DataError:
+        return None
+
+
+def _given_times(
+    times: str | RegularTimes, sources: tuple[str, ...], base: Path, zone: ZoneInfo | None
+) -> ScanTimes | None:
     if isinstance(times, RegularTimes):
-        return times.scan_times(len(sources))
-    return times_from_csv(base / times, sources)
+        return times.scan_times(len(sources), zone=zone)
+    if times == "none":
+        return None
+    if times in TIMES_WORDS:
+        raise data_error(
+            Code.TIMES,
+            "an HDF5 stack has one time of modification for all scans",
+            where="data.times",
+            found=f"{times!r} against the times of single scans",
+            todo="give a CSV, or start and interval_s",
+        )
+    return times_from_csv(base / times, sources, zone=zone)

@@ -7,13 +7,14 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from xrdfit.data import ScanTimes
-from xrdfit.errors import DataError
+from xrdfit.data import PatternHeader, ScanTimes
+from xrdfit.io.instants import in_zone, instant_or_none
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.table import header_lines
 
@@ -30,22 +31,34 @@ class RegularTimes:
     start: datetime
     interval_s: float
 
-    def scan_times(self, n_scans: int) -> ScanTimes:
-        """Spans of ``n_scans`` scans."""
+    def scan_times(self, n_scans: int, *, zone: ZoneInfo | None = None) -> ScanTimes:
+        """Spans of ``n_scans`` scans; ``zone`` is what a start without a time zone is meant in."""
         start = self.interval_s * np.arange(n_scans, dtype=np.float64)
-        return ScanTimes(start_s=start, end_s=start + self.interval_s, origin=self.start.isoformat())
+        origin = in_zone(self.start, zone).isoformat()
+        return ScanTimes(start_s=start, end_s=start + self.interval_s, origin=origin)
 
 
-def scan_times(starts: Sequence[str | float], ends: Sequence[str | float] | None, *, source: str) -> ScanTimes:
+def scan_times(
+    starts: Sequence[str | float | datetime],
+    ends: Sequence[str | float | datetime] | None,
+    *,
+    source: str,
+    zone: ZoneInfo | None = None,
+) -> ScanTimes:
     """Times given as seconds or ISO 8601; without ends a span reaches to the next start, the last takes the median.
+
+    Parameters
+    ----------
+    zone : what instants without a time zone are meant in.
 
     Raises
     ------
     DataError
-        Something that is not a time, a scan that ends before it starts, or scans out of the order of their times.
+        Something that is not a time, a scan that ends before it starts, scans out of the order of their times, or times
+        of which only some have a zone.
     """
-    first = _parse(starts[0], source)
-    start_s = np.array([_seconds_since(first, start, source) for start in starts])
+    first = _parse(starts[0], source, zone)
+    start_s = np.array([_seconds_since(first, start, source, zone) for start in starts])
     if np.any(np.diff(start_s) <= 0.0):
         scan = int(np.argmax(np.diff(start_s) <= 0.0))
         raise data_error(
@@ -59,7 +72,7 @@ def scan_times(starts: Sequence[str | float], ends: Sequence[str | float] | None
         spans = np.diff(start_s)
         end_s = np.append(start_s[1:], start_s[-1] + (np.median(spans) if spans.size else 0.0))
     else:
-        end_s = np.array([_seconds_since(first, end, source) for end in ends])
+        end_s = np.array([_seconds_since(first, end, source, zone) for end in ends])
     if np.any(end_s < start_s):
         scan = int(np.argmax(end_s < start_s))
         raise data_error(
@@ -72,24 +85,45 @@ def scan_times(starts: Sequence[str | float], ends: Sequence[str | float] | None
     return ScanTimes(start_s=start_s, end_s=end_s, origin=first.isoformat() if isinstance(first, datetime) else None)
 
 
-def times_from_headers(paths: Sequence[Path]) -> ScanTimes | None:
-    """Times from the first date (ISO 8601) in each file's header; None unless every file has one and they ascend.
+def times_from_headers(headers: Sequence[PatternHeader | None], *, zone: ZoneInfo | None = None) -> ScanTimes | None:
+    """Times that the files themselves tell; None unless all tell when they began.
 
-    Dates that are equal or out of order say when files were converted, not when scans were measured.
+    Raises
+    ------
+    DataError
+        As `scan_times`.
     """
-    starts: list[str | float] = []
-    for path in paths:
-        found = _date_in(header_lines(path))
-        if found is None:
-            return None
-        starts.append(found)
-    try:
-        return scan_times(starts, None, source="file headers")
-    except DataError:
+    known = [header for header in headers if header is not None and header.start_time is not None]
+    if len(known) < len(headers):
         return None
+    starts = [header.start_time for header in known if header.start_time is not None]
+    ends = [header.end_time for header in known if header.end_time is not None]
+    return scan_times(starts, ends if len(ends) == len(starts) else None, source="headers of the files", zone=zone)
 
 
-def times_from_csv(path: Path, sources: Sequence[str]) -> ScanTimes:
+def times_of_modification(paths: Sequence[Path]) -> ScanTimes:
+    """When the files were last written, taken for the ends of their scans; each began when the one before ended.
+
+    Only on request: copying a file may change it.
+
+    Raises
+    ------
+    DataError
+        Files out of the order of their times.
+    """
+    ends = [datetime.fromtimestamp(path.stat().st_mtime, tz=UTC) for path in paths]
+    spans = np.diff([end.timestamp() for end in ends])
+    first = ends[0] - timedelta(seconds=float(np.median(spans)) if spans.size else 0.0)
+    return scan_times([first, *ends[:-1]], ends, source="file modification")
+
+
+def date_in_header(path: Path) -> datetime | None:
+    """The first date (ISO 8601) before the numbers of a text file."""
+    found = (match[0] for line in header_lines(path) if (match := _ISO.search(line)))
+    return instant_or_none(next(found, None))
+
+
+def times_from_csv(path: Path, sources: Sequence[str], *, zone: ZoneInfo | None = None) -> ScanTimes:
     """Times from a table with a column ``start_time`` (or ``time``) and perhaps ``end_time``.
 
     A column ``file`` or ``scan_number`` assigns rows to scans by what their file names begin with; without one the
@@ -129,7 +163,7 @@ def times_from_csv(path: Path, sources: Sequence[str]) -> ScanTimes:
             todo="give one row a scan, or a column file that assigns them",
         )
     ends = None if end is None else [row[end] for row in rows]
-    return scan_times([row[start] for row in rows], ends, source=str(path))
+    return scan_times([row[start] for row in rows], ends, source=str(path), zone=zone)
 
 
 def _row_of(source: str, rows: list[dict[str, str]], key: str, path: Path) -> dict[str, str]:
@@ -148,13 +182,16 @@ def _row_of(source: str, rows: list[dict[str, str]], key: str, path: Path) -> di
     return fits[0]
 
 
-def _parse(value: str | float, source: str) -> float | datetime:
+def _parse(value: str | float | datetime, source: str, zone: ZoneInfo | None) -> float | datetime:
+    if isinstance(value, datetime):
+        return in_zone(value, zone)
     if isinstance(value, str):
-        for read in (_finite_float, datetime.fromisoformat):
-            try:
-                return read(value.strip())
-            except ValueError:
-                continue
+        try:
+            return _finite_float(value.strip())
+        except ValueError:
+            instant = instant_or_none(value)
+            if instant is not None:
+                return in_zone(instant, zone)
     elif math.isfinite(value):
         return float(value)
     raise _bad_time(value, source)
@@ -167,25 +204,28 @@ def _finite_float(text: str) -> float:
     return number
 
 
-def _seconds_since(first: float | datetime, value: str | float, source: str) -> float:
-    instant = _parse(value, source)
+def _seconds_since(first: float | datetime, value: str | float | datetime, source: str, zone: ZoneInfo | None) -> float:
+    instant = _parse(value, source, zone)
     if isinstance(first, datetime) and isinstance(instant, datetime):
         if (first.tzinfo is None) == (instant.tzinfo is None):
             return (instant - first).total_seconds()
-    elif isinstance(first, float) and isinstance(instant, float):
+        raise data_error(
+            Code.TIMES,
+            "only some of the times have a time zone",
+            where=source,
+            found=f"{first} and {instant} against all of one kind",
+            todo='say what the others are meant in, for instance times = { zone = "Europe/Berlin" }',
+        )
+    if isinstance(first, float) and isinstance(instant, float):
         return instant - first
     raise _bad_time(value, source)
 
 
-def _bad_time(value: str | float, source: str) -> Exception:
+def _bad_time(value: str | float | datetime, source: str) -> Exception:
     return data_error(
         Code.TIMES,
         "a time cannot be read",
         where=source,
-        found=f"{value!r} against seconds or ISO 8601, all of one kind",
+        found=f"{str(value)!r} against seconds or ISO 8601, all of one kind",
         todo="write like 2026-05-02T09:14:00+02:00",
     )
-
-
-def _date_in(lines: Sequence[str]) -> str | None:
-    return next((match[0] for line in lines if (match := _ISO.search(line))), None)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Pattern, ScanTimes
 from xrdfit.io.atomic import atomic_path
-from xrdfit.io.nxdata import open_hdf5
+from xrdfit.io.hdf5_access import open_hdf5
+from xrdfit.io.hdf5_header import CommonHeader
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.scan_rows import ScanRows
 
@@ -66,7 +67,9 @@ def write_stack(
         entry["title"] = title
         group = new_group(entry, "data", "NXdata", signal="intensity")
         group.attrs["axes"] = [".", "two_theta"]
-        own_times = _write_patterns(group, patterns, path)
+        common = CommonHeader()
+        own_times = _write_patterns(group, patterns, path, common)
+        common.write(entry)
         if (known_times := times or own_times) is not None:
             _write_times(group, known_times)
         if truth is not None:
@@ -121,7 +124,9 @@ def _write_times(group: h5py.Group, times: ScanTimes) -> None:
             item.attrs["start"] = times.origin
 
 
-def _write_patterns(group: h5py.Group, patterns: Iterable[Pattern], path: Path) -> ScanTimes | None:
+def _write_patterns(
+    group: h5py.Group, patterns: Iterable[Pattern], path: Path, common: CommonHeader
+) -> ScanTimes | None:
     """Write all rows; return the times the patterns carry, if all do."""
     rows: ScanRows | None = None
     have_sigma = False
@@ -147,6 +152,7 @@ def _write_patterns(group: h5py.Group, patterns: Iterable[Pattern], path: Path) 
             values["intensity_errors"] = np.where(pattern.mask, pattern.sigma, 0.0)
         rows.put(index, pattern.two_theta, values)
         sources.append(pattern.source)
+        common.add(pattern.header)
         if pattern.start_s is not None and pattern.end_s is not None:
             spans.append((pattern.start_s, pattern.end_s))
     if rows is None:

@@ -14,14 +14,14 @@ from xrdfit.crystal import Phase, SpaceGroup, cell_from_values, read_cif
 from xrdfit.data import Drift, ParameterOverride, RefineSettings, ScanStack
 from xrdfit.errors import InputError, Problem, RecipeError
 from xrdfit.io import RegularTimes, check_files, open_stack
-from xrdfit.model import Background, Hump, Instrument, InstrumentProfile
+from xrdfit.model import K_ALPHA, Background, Hump, Instrument, InstrumentProfile
 from xrdfit.recipe.cycler import electrochemistry
 from xrdfit.recipe.fit_check import fit_problems
 from xrdfit.recipe.fractions import FractionsTable
 from xrdfit.recipe.job import Job
 from xrdfit.recipe.load import Recipe
 from xrdfit.recipe.lock import locked_tables
-from xrdfit.recipe.measurement import ClockTable, DataTable, InstrumentTable, ProfileTable
+from xrdfit.recipe.measurement import DataTable, InstrumentTable, ProfileTable, TimesTable
 from xrdfit.recipe.mistakes import Code, located, mistake, problems_of
 from xrdfit.recipe.phase import PhaseTable
 from xrdfit.recipe.refinement import BackgroundTable, RefineTable, ScopeTable
@@ -44,7 +44,7 @@ def build_job(recipe: Recipe) -> Job:
     """
     tables, base = recipe.tables, recipe.directory
     errors: list[InputError] = []
-    stack = _attempt(errors, partial(_stack, tables.data, base))
+    stack = _attempt(errors, partial(_stack, tables.data, tables.instrument, base))
     instrument = _attempt(errors, partial(_instrument, tables.instrument, base))
     attempts = [
         _attempt(errors, partial(_phase, table, index, color, base))
@@ -90,13 +90,22 @@ def _as_one(errors: list[InputError]) -> InputError:
     return kind(*(problem for error in errors for problem in error.problems))
 
 
-def _stack(data: DataTable, base: Path) -> ScanStack:
-    times = data.times
-    if isinstance(times, ClockTable):
-        clock = RegularTimes(start=times.start, interval_s=times.interval_s)
-        stack = open_stack(data.files, base=base, dataset=data.dataset, times=clock)
-    else:
-        stack = open_stack(data.files, base=base, dataset=data.dataset, times=times)
+def _stack(data: DataTable, instrument: InstrumentTable, base: Path) -> ScanStack:
+    said = data.times if isinstance(data.times, TimesTable) else TimesTable(source=data.times)
+    times: str | RegularTimes = said.source or "header"
+    if said.start is not None and said.interval_s is not None:
+        times = RegularTimes(start=said.start, interval_s=said.interval_s)
+    radiation = instrument.radiation
+    wavelength = instrument.wavelength if radiation is None else K_ALPHA[radiation][0]
+    stack = open_stack(
+        data.files,
+        base=base,
+        dataset=data.dataset,
+        times=times,
+        zone=said.zone,
+        wavelength=wavelength,
+        allow=data.allow,
+    )
     check_files(stack)
     return stack
 

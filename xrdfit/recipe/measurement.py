@@ -16,11 +16,37 @@ from xrdfit.recipe.basics import Number, Span, Table, Text
 from xrdfit.recipe.mistakes import Code, mistake, refuse
 
 
-class ClockTable(Table):
-    """``times = { start = ..., interval_s = ... }``."""
+class TimesTable(Table):
+    """``times = { start = ..., interval_s = ... }``, or ``{ source = "header", zone = "Europe/Berlin" }``."""
 
-    start: datetime
-    interval_s: Number = Field(gt=0)
+    start: datetime | None = None
+    interval_s: Annotated[Number, Field(gt=0)] | None = None
+    source: Text | None = None
+    zone: Text | None = None
+
+    @model_validator(mode="after")
+    def _a_clock_or_a_source(self) -> Self:
+        refuse(self._problems())
+        return self
+
+    def _problems(self) -> Iterator[Problem]:
+        for one, other in (("start", "interval_s"), ("interval_s", "start")):
+            if getattr(self, one) is not None and getattr(self, other) is None:
+                yield mistake(
+                    Code.MISSING_KEY,
+                    f"{other} is missing",
+                    where=other,
+                    found=f"{one} alone",
+                    todo=f"add {other}",
+                )
+        if self.source is not None and self.start is not None:
+            yield mistake(
+                Code.CONFLICT,
+                "source and start exclude each other",
+                where="source",
+                found="found both against one of them",
+                todo="remove one",
+            )
 
 
 def _kind_of_times(value: object) -> str:
@@ -36,8 +62,9 @@ class DataTable(Table):
     exclude: tuple[Span, ...] = ()
     weights: Weights = "auto"
     times: Annotated[
-        Annotated[Text, Tag("text")] | Annotated[ClockTable, Tag("table")], Discriminator(_kind_of_times)
+        Annotated[Text, Tag("text")] | Annotated[TimesTable, Tag("table")], Discriminator(_kind_of_times)
     ] = "header"
+    allow: tuple[Literal["external-links", "hdf5-plugins"], ...] = ()
 
     @model_validator(mode="after")
     def _spans_make_sense(self) -> Self:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from xrdfit.recipe.basics import Table
 from xrdfit.recipe.cycler import CyclerColumnsTable, CyclerTable, CyclerUnitsTable
 from xrdfit.recipe.fractions import FractionsTable
-from xrdfit.recipe.measurement import ClockTable, DataTable, InstrumentTable, ProfileTable
+from xrdfit.recipe.measurement import DataTable, InstrumentTable, ProfileTable, TimesTable
 from xrdfit.recipe.phase import PhaseTable, ReferenceTable
 from xrdfit.recipe.refinement import (
     BackgroundTable,
@@ -34,7 +34,7 @@ class RecipeTables(Table):
 TABLES: dict[str, type[BaseModel]] = {
     "": RecipeTables,
     "data": DataTable,
-    "data.times": ClockTable,
+    "data.times": TimesTable,
     "instrument": InstrumentTable,
     "instrument.profile": ProfileTable,
     "phase[]": PhaseTable,

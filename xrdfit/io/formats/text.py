@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.data import Pattern
+from xrdfit.data import Pattern, PatternHeader
+from xrdfit.io.abscissa import Abscissa, two_theta_of
 from xrdfit.io.check import MINIMUM_POINTS, checked_pattern
+from xrdfit.io.content import Content
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.table import COMMENT_MARKS, Table, read_table
 
 _TWO_THETA_NAME = re.compile(r"(2|two)[\W_]*(th|θ)|tth|angle|pos", re.IGNORECASE)
 _INTENSITY_NAME = re.compile(r"int|count|cps|^y|^i$", re.IGNORECASE)
 _SIGMA_NAME = re.compile(r"sig|esd|err|std|unc", re.IGNORECASE)
+_Q_UNIT = re.compile(r"\bq[\s_(\[]*(?:1\s*/\s*|inverse\s+)?(nm|nano|å|a(?![a-z])|ang)", re.IGNORECASE)
+_WAVELENGTH = re.compile(r"wavelength\"?\s*(?:\([^)]*\))?\s*[:=]?\s*(\d+\.?\d*(?:e[+-]?\d+)?)", re.IGNORECASE)
 _OTHER_ABSCISSA = re.compile(r"q_(nm|a)\^-1|\bq\s*[\[(]|radial distance|d[- ]?spacing|\bradius\b", re.IGNORECASE)
 
 
@@ -26,20 +30,22 @@ class TextFormat:
 
     name: str
     recognise: Callable[[list[str]], bool]
-    read: Callable[[list[str], str], Pattern]
+    read: Callable[[Content], Pattern]
 
 
-def read_text_pattern(lines: list[str], *, source: str) -> Pattern:
-    """The pattern in the lines of a file, whichever format they are in."""
-    return next(entry for entry in FORMATS if entry.recognise(lines)).read(lines, source)
+def read_text_pattern(content: Content) -> tuple[str, Pattern]:
+    """Name of the format and the pattern in the lines of a file, whichever text format they are in."""
+    entry = next(entry for entry in FORMATS if entry.recognise(content.lines))
+    return entry.name, entry.read(content)
 
 
-def read_xydata(lines: list[str], source: str) -> Pattern:
+def read_xydata(content: Content) -> Pattern:
     """FullProf XYDATA (INSTRM = 10): header lines, then 2theta, intensity and sigma.
 
     The factors of the ``INTER`` line multiply 2theta, and intensity with sigma (FullProf manual, data file formats).
     """
-    table = read_table(lines[1:], source=source)
+    source = content.source
+    table = read_table(content.lines[1:], source=source)
     factor_x, factor_y = 1.0, 1.0
     for line in table.header:
         if line.upper().startswith("INTER"):
@@ -51,10 +57,14 @@ def read_xydata(lines: list[str], source: str) -> Pattern:
     return checked_pattern(columns[:, 0] * factor_x, columns[:, 1] * factor_y, sigma, source=source)
 
 
-def read_chi(lines: list[str], source: str) -> Pattern:
+def read_chi(content: Content) -> Pattern:
     """The ``.chi`` of fit2d and GSAS-II: title, name of the abscissa, name of the ordinate, number of points, rows."""
+    lines, source = content.lines, content.source
+    over_q = None
     if not re.search(r"2[- ]?theta", lines[1], re.IGNORECASE):
-        raise _not_two_theta(lines[1].strip(), f"{source}:2")
+        over_q = _q_in(lines[1])
+        if over_q is None:
+            raise _not_two_theta(lines[1].strip(), f"{source}:2")
     columns = read_table(lines[4:], source=source).columns
     announced = int(lines[3].split()[0])
     if columns.shape[0] != announced:
@@ -65,11 +75,13 @@ def read_chi(lines: list[str], source: str) -> Pattern:
             found=f"{columns.shape[0]} rows against {announced} announced in line 4",
             todo="export the pattern again",
         )
-    return checked_pattern(columns[:, 0], columns[:, 1], None, source=source)
+    two_theta, header = _two_theta(columns[:, 0], over_q, "fit2d chi", lines[:4], content)
+    return checked_pattern(two_theta, columns[:, 1], None, source=source, header=header)
 
 
-def read_instrm(lines: list[str], source: str) -> Pattern:
+def read_instrm(content: Content) -> Pattern:
     """FullProf's free format (INSTRM = 0): start, step, end of 2theta, then intensities, any number a line."""
+    lines, source = content.lines, content.source
     first = _first_content(lines)
     start, step, end = _leading_numbers(lines[first].split())[:3]
     n_points = round((end - start) / step) + 1
@@ -94,15 +106,46 @@ def read_instrm(lines: list[str], source: str) -> Pattern:
     return checked_pattern(start + step * np.arange(n_points, dtype=np.float64), intensity, None, source=source)
 
 
-def read_columns(lines: list[str], source: str) -> Pattern:
-    """Columns of 2theta, intensity and, if there, sigma (``.xy .xye .dat .csv``), found by name or else by place."""
-    table = read_table(lines, source=source)
+def read_columns(content: Content) -> Pattern:
+    """Columns of 2theta, intensity and, if there, sigma (``.xy .xye .dat .csv``), found by name or else by place.
+
+    Q in a unit that the heading names becomes 2theta, if the wavelength is known.
+    """
+    source = content.source
+    table = read_table(content.lines, source=source)
     names = _column_names(table)
     heading = " ".join(names) if names else " ".join(table.header[-3:])
+    over_q = None
     if _OTHER_ABSCISSA.search(heading) and not _TWO_THETA_NAME.search(heading):
-        raise _not_two_theta(heading.strip()[:60], source)
+        over_q = _q_in(heading)
+        if over_q is None or len(names) > 3:
+            raise _not_two_theta(heading.strip()[:60], source)
     two_theta, intensity, sigma = _choose_columns(table, names, source)
-    return checked_pattern(two_theta, intensity, sigma, source=source)
+    two_theta, header = _two_theta(two_theta, over_q, "columns", table.header, content)
+    return checked_pattern(two_theta, intensity, sigma, source=source, header=header)
+
+
+def _q_in(heading: str) -> Abscissa | None:
+    """The unit of Q that a heading names, such as ``q_nm^-1`` or ``Q (1/A)``."""
+    match = _Q_UNIT.search(heading)
+    return None if match is None else Abscissa(True, 0.1 if match[1].lower().startswith("n") else 1.0)
+
+
+def _two_theta(
+    values: NDArray[np.float64], over_q: Abscissa | None, name: str, header: Sequence[str], content: Content
+) -> tuple[NDArray[np.float64], PatternHeader]:
+    """2theta, and the header with the wavelength that the text states, if it does."""
+    match = _WAVELENGTH.search("\n".join(header)[:100_000])
+    stated = float(match[1]) if match else 0.0
+    stated = stated * 1e10 if stated < 1e-7 else stated
+    wavelengths = (stated,) if 0.01 < stated < 10.0 else ()
+    if over_q is None:
+        return values, PatternHeader(format=name, wavelengths=wavelengths)
+    wavelength = content.wavelength or (stated if wavelengths else None)
+    two_theta = two_theta_of(values, over_q, wavelength, source=content.source)
+    said = (f"2theta from Q with {wavelength} Å",)
+    used = () if wavelength is None else (wavelength,)
+    return two_theta, PatternHeader(format=name, wavelengths=used, remarks=said)
 
 
 def _choose_columns(

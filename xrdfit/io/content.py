@@ -1,0 +1,92 @@
+"""A file as it was read: its bytes, and its lines if it is text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from xrdfit.io.problems import Code, data_error
+from xrdfit.io.table import text_lines
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+# A pattern of a million points is 20 MB as text; nothing that is one comes near this.
+MAXIMUM_BYTES = 512 * 1024**2
+HEAD_BYTES = 65536
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What the readers of all formats are given.
+
+    Attributes
+    ----------
+    raw : the bytes of the file, or its first `HEAD_BYTES` where it is only to be recognised.
+    source : the file, for messages.
+    wavelength : angstrom, for patterns over Q; None if it is not known.
+    """
+
+    raw: bytes
+    source: str
+    wavelength: float | None = None
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Decoded lines."""
+        return text_lines(self.raw)
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes without byte-order mark and leading white space."""
+        return self.raw[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the file in small letters, with its point."""
+        return Path(self.source).suffix.lower()
+
+
+def read_content(path: Path, *, wavelength: float | None = None, only_head: bool = False) -> Content:
+    """Read a file, or the beginning that tells its format.
+
+    Raises
+    ------
+    DataError
+        Missing, unreadable, empty, or too large to be a pattern.
+    """
+    try:
+        if not path.is_file():
+            raise _missing(path, "a folder or device" if path.exists() else "nothing there")
+        size = path.stat().st_size
+        if size > MAXIMUM_BYTES:
+            raise data_error(
+                Code.LIMIT,
+                "the file is too large for a pattern",
+                where=path,
+                found=f"{size / 1024**2:.0f} MB against at most {MAXIMUM_BYTES / 1024**2:.0f} MB",
+                todo="check that this is a powder pattern; put long series into an HDF5 stack",
+            )
+        with path.open("rb") as file:
+            raw = file.read(HEAD_BYTES if only_head else size)
+    except OSError as error:
+        raise _missing(path, str(error.strerror)) from None
+    if not raw.strip():
+        raise data_error(
+            Code.EMPTY,
+            "the file is empty",
+            where=path,
+            found=f"{len(raw)} bytes against a pattern",
+            todo="measure or export it again, or leave it out",
+        )
+    return Content(raw=raw, source=str(path), wavelength=wavelength)
+
+
+def _missing(path: Path, found: str) -> Exception:
+    exists = path.exists()
+    return data_error(
+        Code.MISSING,
+        "the file cannot be read" if exists else "the file does not exist",
+        where=path,
+        found=found,
+        todo="check that it is a file and that you may read it" if exists else "correct the path",
+    )

@@ -1,0 +1,146 @@
+"""HDF5 files from strangers: data in other files, or packed by foreign code, are not followed unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from xrdfit.io.problems import Code, data_error
+
+EXTERNAL_LINKS, PLUGINS = "external-links", "hdf5-plugins"
+# gzip, shuffle, fletcher32, szip, nbit, scale-offset and lzf come with HDF5 and h5py.
+_BUILT_IN_FILTERS = (1, 2, 3, 4, 5, 6, 32000)
+_MAXIMUM_CHUNK_BYTES = 1024**3
+_MAXIMUM_POINTS = 10_000_000
+_MAXIMUM_SOFT_LINKS = 32
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open for reading.
+
+    Raises
+    ------
+    DataError
+        Missing, damaged or not an HDF5 file.
+    """
+    try:
+        return h5py.File(path, "r")
+    except FileNotFoundError:
+        raise data_error(
+            Code.MISSING, "the file does not exist", where=path, found="nothing there", todo="correct the path"
+        ) from None
+    except OSError as error:
+        raise data_error(
+            Code.HDF5_UNREADABLE,
+            "the HDF5 file cannot be opened",
+            where=path,
+            found=str(error).split("(")[-1].rstrip(")"),
+            todo="check that it was written to its end and that no program holds it open",
+        ) from None
+
+
+def text_attribute(item: h5py.HLObject, name: str) -> str | None:
+    """A string attribute, whether stored as str, bytes or an array of one."""
+    value = item.attrs.get(name)
+    if isinstance(value, np.ndarray):
+        value = value.flat[0] if value.size else None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return None if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What may be followed in a file.
+
+    Attributes
+    ----------
+    source : the file, for messages.
+    allow : of `EXTERNAL_LINKS` and `PLUGINS`.
+    """
+
+    source: str
+    allow: Collection[str] = ()
+
+    def get(self, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | None:
+        """The member of a group at a path, or None.
+
+        Raises
+        ------
+        DataError
+            The path leads out of the file, and that is not allowed.
+        """
+        if EXTERNAL_LINKS not in self.allow:
+            self._refuse_external(group, name, _MAXIMUM_SOFT_LINKS)
+        try:
+            item = group.get(name)
+        except (KeyError, OSError, RuntimeError):
+            return None
+        return item if isinstance(item, h5py.Group | h5py.Dataset) else None
+
+    def check(self, dataset: h5py.Dataset) -> None:
+        """Look at how a dataset is stored, before it is read.
+
+        Raises
+        ------
+        DataError
+            Stored in other files or packed by a plugin, where that is not allowed; beyond all sizes of a pattern.
+        """
+        where = f"{self.source}{dataset.name}"
+        if EXTERNAL_LINKS not in self.allow:
+            files = [name for name, *_ in dataset.external or ()]
+            if dataset.is_virtual:
+                files += [part.file_name for part in dataset.virtual_sources() if part.file_name != "."]
+            if files:
+                raise self._outside(where, files[0])
+        properties = dataset.id.get_create_plist()
+        filters = [properties.get_filter(place) for place in range(properties.get_nfilters())]
+        foreign = [(code, name) for code, _, _, name in filters if code not in _BUILT_IN_FILTERS]
+        if foreign and PLUGINS not in self.allow:
+            code, name = foreign[0]
+            raise data_error(
+                Code.NOT_FOLLOWED,
+                "the data are packed by a plugin of HDF5",
+                where=where,
+                found=f"filter {code} {name.decode(errors='replace')[:40]!r} against those built in",
+                todo=f'unpack them with h5repack, or trust the plugin: allow = ["{PLUGINS}"] in [data]',
+            )
+        chunk_bytes = int(np.prod(dataset.chunks or (1,), dtype=np.float64) * dataset.dtype.itemsize)
+        if chunk_bytes > _MAXIMUM_CHUNK_BYTES or (dataset.shape and dataset.shape[-1] > _MAXIMUM_POINTS):
+            raise data_error(
+                Code.LIMIT,
+                "the dataset is beyond the limits",
+                where=where,
+                found=f"shape {dataset.shape} in chunks of {chunk_bytes / 1024**2:.0f} MB against patterns",
+                todo="do not use this file unless you know its origin",
+            )
+
+    def _refuse_external(self, group: h5py.Group, name: str, links_left: int) -> None:
+        """Walk a path link by link without opening what an external link leads to."""
+        here: h5py.Group = group.file["/"] if name.startswith("/") else group
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        for place, part in enumerate(parts):
+            link = here.get(part, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                raise self._outside(f"{self.source}{here.name}/{part}".replace("//", "/"), link.filename)
+            if isinstance(link, h5py.SoftLink):
+                if links_left == 0:
+                    return
+                rest = "/".join((link.path, *parts[place + 1 :]))
+                self._refuse_external(here, rest, links_left - 1)
+                return
+            if link is None or not isinstance(here := here[part], h5py.Group):
+                return
+
+    def _outside(self, where: str, file: str) -> Exception:
+        return data_error(
+            Code.NOT_FOLLOWED,
+            "the data lie in another file",
+            where=where,
+            found=f"a link to {file!r} against data in the file itself",
+            todo=f'copy them into one file, or trust the link: allow = ["{EXTERNAL_LINKS}"] in [data]',
+        )

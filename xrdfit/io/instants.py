@@ -1,0 +1,65 @@
+"""Instants as instruments write them, and the time zone they are meant in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from xrdfit.io.problems import Code, data_error
+
+# Bruker RAW and Rigaku RAS write the month first; where that is no month, the day.
+_AMERICAN = ("%m/%d/%Y %H:%M:%S", "%m/%d/%y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d/%m/%y %H:%M:%S")
+_EARLIEST = 1970
+
+
+def instant_or_none(text: str | None) -> datetime | None:
+    """ISO 8601 with or without a zone, or None for anything else, dates that stand for "unknown" included."""
+    try:
+        instant = datetime.fromisoformat((text or "").strip())
+    except ValueError:
+        return None
+    return instant if instant.year > _EARLIEST else None
+
+
+def american_instant_or_none(text: str | None) -> datetime | None:
+    """``MM/DD/YYYY HH:MM:SS`` in local time, or None."""
+    for form in _AMERICAN:
+        try:
+            instant = datetime.strptime((text or "").strip(), form)
+        except ValueError:
+            continue
+        return instant if instant.year > _EARLIEST else None
+    return None
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """A time zone of the IANA database, such as Europe/Berlin.
+
+    Raises
+    ------
+    DataError
+        No such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise data_error(
+            Code.TIMES,
+            "no such time zone",
+            where="data.times.zone",
+            found=f"{name!r} against a name like Europe/Berlin or UTC",
+            todo="correct the name",
+        ) from None
+
+
+def in_zone(instant: datetime, zone: ZoneInfo | None) -> datetime:
+    """The instant with a fixed offset from UTC if it has a zone or is given one; else as it is.
+
+    A fixed offset, because differences within one zone would ignore its summer time.
+    """
+    if instant.tzinfo is None:
+        if zone is None:
+            return instant
+        instant = instant.replace(tzinfo=zone)
+    offset = instant.utcoffset() or timedelta()
+    return instant.replace(tzinfo=UTC if not offset else timezone(offset))

@@ -148,7 +148,7 @@ def import_(
 @plot.command("trajectory")
 def plot_trajectory(
     results: Results,
-    x: Annotated[str, typer.Option("--x", help="scan or time.")] = "scan",
+    x: Annotated[str, typer.Option("--x", help="scan, time, soc, capacity or voltage.")] = "scan",
     output: Output = None,
 ) -> None:
     """Cell parameters, volume and quality over the series."""
@@ -180,10 +180,13 @@ def plot_map(results: Results, output: Output = None) -> None:
 @app.command()
 def curves(
     results: Results,
-    x: Annotated[str, typer.Option("--x", help="scan or time.")] = "scan",
+    x: Annotated[
+        str | None,
+        typer.Option("--x", help="soc, capacity, voltage, time or scan; soc by default, scan without a cycler."),
+    ] = None,
     output: Output = None,
 ) -> None:
-    """a, b, c, volume against scan or time: CSV and figure."""
+    """a, b, c, volume and fractions against state of charge: CSV and figure."""
     from xrdfit.cli.figures import write_curves
 
     _do(lambda: write_curves(results, x=x, output=output))

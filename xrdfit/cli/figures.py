@@ -10,15 +10,19 @@ from numpy.typing import NDArray
 from xrdfit.cli.problems import input_error
 from xrdfit.data import SeriesResult
 from xrdfit.io import StoredResults, read_results, write_trajectories_csv
-from xrdfit.report import fit_figure, map_figure, save_figure, trajectory_figure
+from xrdfit.report import curves_figure, fit_figure, map_figure, save_figure, trajectory_figure
 
-AXES = ("scan", "time")
+# Columns that tell the state of the battery in a scan.
+_STATE = (
+    *("scan", "time_s", "time_begin_s", "time_end_s", "half_cycle", "direction", "voltage_V", "voltage_low_V"),
+    *("voltage_high_V", "current_mA", "capacity_mAh", "capacity_low_mAh", "capacity_high_mAh", "capacity_mAh_g"),
+    *("net_charge_mAh", "soc", "soc_low", "soc_high", "x_from_charge"),
+)
 WRITTEN, UNWRITTEN = (".png", ".svg"), (".pdf", ".eps", ".ps", ".jpg", ".jpeg", ".tif", ".tiff", ".html")
 
 
 def plot_results(kind: str, results: Path, output: Path | None, *, x: str = "scan", scan: int | None = None) -> int:
     """Draw one figure, as PNG and SVG; `output` names the file without or with its suffix."""
-    _check_axis(x)
     stored = read_results(results)
     stem = results / "figures" / kind if output is None else _stem(output)
     if kind == "trajectory":
@@ -85,12 +89,14 @@ def _map_figure(stored: StoredResults):  # type: ignore[no-untyped-def]
     return map_figure(grid, intensity, times if np.isfinite(times).all() else None)
 
 
-def write_curves(results: Path, *, x: str, output: Path | None) -> int:
-    """Cells and volumes against scan or time: a CSV with those columns only, and the figure."""
-    _check_axis(x)
+def write_curves(results: Path, *, x: str | None, output: Path | None) -> int:
+    """Cells, volumes and fractions against the state of the battery: a CSV with those columns only, and the figure."""
     stored = read_results(results)
+    if x is None:
+        x = "soc" if np.isfinite(stored.columns["soc"]).any() else "scan"
+    figure = curves_figure(stored.columns, stored.phases, x=x)
     folder = results / "curves" if output is None else output
-    keep = ["scan", "time_s"]
+    keep = [name for name in _STATE if name in stored.columns]
     for phase in stored.phases:
         for name in (*phase.cell_names, "volume", "fraction", "apparent_share"):
             keep += [
@@ -106,17 +112,6 @@ def write_curves(results: Path, *, x: str, output: Path | None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     write_trajectories_csv(folder / f"curves_{x}.csv", table)
     print(folder / f"curves_{x}.csv")
-    for path in save_figure(trajectory_figure(stored.columns, stored.phases, x=x), folder / f"curves_{x}"):
+    for path in save_figure(figure, folder / f"curves_{x}"):
         print(path)
     return 0
-
-
-def _check_axis(x: str) -> None:
-    if x not in AXES:
-        raise input_error(
-            "E185",
-            "no such axis",
-            where="--x",
-            found=f"found {x!r} against {' or '.join(AXES)}",
-            todo="soc, capacity and voltage need a cycler record, which this version does not read",
-        )

@@ -1,9 +1,11 @@
-"""Figures: trajectories, the fit of one scan, the map of all. No pyplot, so no window and no global state."""
+"""Figures: trajectories, curves, the fit of one scan, the map of all. No pyplot, so no window and no global state."""
 
+from xrdfit.report.axis import AXES
+from xrdfit.report.curves import curves_figure
 from xrdfit.report.fit import fit_figure
 from xrdfit.report.operando_map import map_figure
 from xrdfit.report.save import save_figure
 from xrdfit.report.style import phase_colors
 from xrdfit.report.trajectory import trajectory_figure
 
-__all__ = ["fit_figure", "map_figure", "phase_colors", "save_figure", "trajectory_figure"]
+__all__ = ["AXES", "curves_figure", "fit_figure", "map_figure", "phase_colors", "save_figure", "trajectory_figure"]

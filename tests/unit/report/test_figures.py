@@ -146,7 +146,7 @@ def test_series_without_times_cannot_be_drawn_against_time() -> None:
 
 def test_unknown_axis_is_refused() -> None:
     with pytest.raises(InputError, match="E192"):
-        trajectory_figure(columns(NEAR), [LFP, FP], x="voltage")
+        trajectory_figure(columns(NEAR), [LFP, FP], x="angle")
 
 
 def test_one_scan_makes_a_figure() -> None:

@@ -28,6 +28,8 @@ class Phase:
     color : for figures, or None.
     structure : its atoms, or None.
     march_dollase : hkl of the axis of preferred orientation, or None for a random powder.
+    fixed_cell : whether the cell is known and stays: a collector foil, an internal standard.
+    own_displacement : whether the phase stands elsewhere than the sample, as a window does.
 
     Raises
     ------
@@ -45,6 +47,8 @@ class Phase:
     color: str | None = None
     structure: Structure | None = None
     march_dollase: tuple[int, int, int] | None = None
+    fixed_cell: bool = False
+    own_displacement: bool = False
 
     def __post_init__(self) -> None:
         for cell in (self.cell, self.reference_cell):

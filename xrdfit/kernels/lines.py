@@ -90,6 +90,8 @@ def slot_kind(index: int) -> int:
         return slot.ON_THETA
     if index == slot.N_GLOBAL + slot.GAUSS_STRAIN:
         return slot.ON_GAUSS
+    if index == slot.N_GLOBAL + slot.DISPLACEMENT:
+        return slot.ON_POSITION
     return slot.ON_LORENTZ
 
 
@@ -115,9 +117,7 @@ def place_lines(
     """
     gradient = np.empty(6)
     zero = slots[slot.ZERO_SHIFT]
-    displacement = slots[slot.SAMPLE_DISPLACEMENT]
     transparency = slots[slot.TRANSPARENCY]
-    parallel = slots[slot.CAPILLARY_PARALLEL]
     perpendicular = slots[slot.CAPILLARY_PERPENDICULAR]
     u, v, w = slots[slot.CAGLIOTI_U], slots[slot.CAGLIOTI_V], slots[slot.CAGLIOTI_W]
     per_radius = _DEG / problem.radius
@@ -126,6 +126,8 @@ def place_lines(
         size = slots[base + slot.LORENTZ_SIZE] + slots[slot.INSTRUMENT_LORENTZ_SIZE]
         strain = slots[base + slot.LORENTZ_STRAIN] + slots[slot.INSTRUMENT_LORENTZ_STRAIN]
         gauss_strain = slots[base + slot.GAUSS_STRAIN]
+        displacement = slots[slot.SAMPLE_DISPLACEMENT] + slots[base + slot.DISPLACEMENT]
+        parallel = slots[slot.CAPILLARY_PARALLEL] + slots[base + slot.DISPLACEMENT]
         hkl = problem.hkl[line]
         q = inverse_d_squared(slots[base : base + 6], hkl[0], hkl[1], hkl[2], gradient)
         for e in range(problem.wavelength.size):
@@ -151,6 +153,7 @@ def place_lines(
                     2.0 * _DEG + 2.0 * displacement * per_radius * sine - 2.0 * transparency * cosine2
                 )
                 derivative[slot.SAMPLE_DISPLACEMENT] = -2.0 * per_radius * cosine
+                derivative[slot.N_GLOBAL + slot.DISPLACEMENT] = -2.0 * per_radius * cosine
                 derivative[slot.TRANSPARENCY] = -sine2
                 derivative[slot.CAPILLARY_PARALLEL] = 0.0
                 derivative[slot.CAPILLARY_PERPENDICULAR] = 0.0
@@ -160,6 +163,7 @@ def place_lines(
                 derivative[slot.SAMPLE_DISPLACEMENT] = 0.0
                 derivative[slot.TRANSPARENCY] = 0.0
                 derivative[slot.CAPILLARY_PARALLEL] = -per_radius * sine2
+                derivative[slot.N_GLOBAL + slot.DISPLACEMENT] = -per_radius * sine2
                 derivative[slot.CAPILLARY_PERPENDICULAR] = per_radius * cosine2
             position[line, e] = 2.0 * theta * _DEG + zero + shift
 

@@ -30,7 +30,8 @@ CELL = 0  # a b c alpha beta gamma
 LORENTZ_SIZE = 6
 LORENTZ_STRAIN = 7
 GAUSS_STRAIN = 8
-N_PHASE = 9
+DISPLACEMENT = 9  # beyond the sample's: below the goniometer axis (Bragg-Brentano), along the beam (Debye-Scherrer)
+N_PHASE = 10
 
 N_HUMP = 3
 

@@ -122,6 +122,7 @@ def _pin(pinned: NDArray[np.float64], work: BlockWork) -> None:
                 work.position[line, e] = pinned[line, e]
                 work.by_theta[line, e, 0] = 0.0
                 work.by_slot[line, e, : slot.CAPILLARY_PERPENDICULAR + 1] = 0.0
+                work.by_slot[line, e, slot.N_GLOBAL + slot.DISPLACEMENT] = 0.0
 
 
 @kernel

@@ -24,6 +24,8 @@ CELL_LENGTH_REACH = 0.05
 CELL_ANGLE_REACH = 3.0
 # deg^2; a Gaussian FWHM of 0.003 deg is none, but still has a derivative.
 LEAST_W = 1e-5
+# Slots that say where the sample is.
+_PLACE = (slot.SAMPLE_DISPLACEMENT, slot.CAPILLARY_PARALLEL)
 _CELL_NAMES = ("a", "b", "c", "alpha", "beta", "gamma")
 
 
@@ -210,7 +212,7 @@ def _instrument_rows(instrument: Instrument) -> Iterable[ParameterSpec]:
     )
 
 
-def _phase_rows(phase: Phase, base: int) -> Iterable[ParameterSpec]:
+def _phase_rows(phase: Phase, base: int, instrument: Instrument) -> Iterable[ParameterSpec]:
     tie, _ = phase.group.cell_tie
     for column, (name, value) in enumerate(zip(phase.group.free_parameters, phase.free_values, strict=True)):
         length = name in _CELL_NAMES[:3]
@@ -221,7 +223,7 @@ def _phase_rows(phase: Phase, base: int) -> Iterable[ParameterSpec]:
             default=float(value),
             lower=float(value - reach),
             upper=float(value + reach),
-            scope="scan",
+            scope="fixed" if phase.fixed_cell else "scan",
             kind="cell",
             description=f"cell parameter {name} of {phase.name}",
             slots=tuple(
@@ -259,6 +261,13 @@ def _phase_rows(phase: Phase, base: int) -> Iterable[ParameterSpec]:
         base + slot.GAUSS_STRAIN,
     )
     yield replace(gauss_strain, squared=True)
+    if phase.own_displacement:
+        flat = instrument.geometry == "bragg-brentano"
+        text = f"how far {phase.name} lies " + (
+            "below the goniometer axis" if flat else "from the centre, along the beam"
+        )
+        where = base + slot.DISPLACEMENT
+        yield _row(f"{phase.name}_displacement", "mm", 0.0, (-5.0, 5.0), "scan", "position", text, where)
 
 
 def _background_rows(background: Background, base: int) -> Iterable[ParameterSpec]:
@@ -284,9 +293,13 @@ def parameter_table(instrument: Instrument, phases: tuple[Phase, ...], backgroun
     base = np.zeros(n_slots)
     for number, phase in enumerate(phases):
         first = slot.N_GLOBAL + slot.N_PHASE * number
-        specs.extend(_phase_rows(phase, first))
+        specs.extend(_phase_rows(phase, first, instrument))
         base[first : first + 6] = phase.group.cell_tie[1]
     specs.extend(_background_rows(background, start))
+    # What has a place of its own does not move with the sample.
+    own = [number for number, phase in enumerate(phases) if phase.own_displacement]
+    against = tuple((slot.N_GLOBAL + slot.N_PHASE * number + slot.DISPLACEMENT, -1.0) for number in own)
+    specs = [replace(spec, slots=(*spec.slots, *against)) if spec.slots[0][0] in _PLACE else spec for spec in specs]
     mapping = np.zeros((n_slots, len(specs)))
     for column, spec in enumerate(specs):
         for row, factor in spec.slots:
@@ -298,6 +311,8 @@ def default_scope(spec: ParameterSpec, mode: Mode) -> ScopeName:
     """Where a parameter lives unless the recipe says otherwise: the joint fit shares sizes, the displacement drifts."""
     if mode == "series" and spec.name == "sample_displacement":
         return "drift"
+    if mode == "series" and spec.name.endswith("_displacement"):
+        return "series"
     return "series" if mode == "series" and spec.kind == "width" else spec.scope
 
 

@@ -38,6 +38,8 @@ class PhaseTable(Table):
     reference: ReferenceTable | None = None
     role: Literal["active", "inert"] = "active"
     color: Annotated[Text, StringConstraints(pattern=r"^(#[0-9A-Fa-f]{6}|[A-Za-z][A-Za-z0-9: ]*)$")] | None = None
+    fixed_cell: bool = False
+    own_displacement: bool = False
     march_dollase: Annotated[list[Whole], Field(min_length=3, max_length=3)] | None = None
 
     @model_validator(mode="after")

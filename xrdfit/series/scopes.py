@@ -22,9 +22,12 @@ class Scopes:
 def settle_scopes(model: PatternModel, settings: RefineSettings, *, n_scans: int) -> Scopes:
     """The scope of every parameter; in a series of one scan, what belongs to the series belongs to the scan."""
     scan, series = [], []
+    places = {f"{phase.name}_displacement" for phase in model.phases if phase.own_displacement}
     for spec in model.table:
         scope = _scope(spec, settings, spec.scope)
-        if scope == "series" and n_scans == 1:
+        # A phase must be found before the series can say where it is.
+        found_first = spec.name in places and settings.mode == "series" and scope in ("series", "drift")
+        if found_first or (scope == "series" and n_scans == 1):
             scope = "scan"
         # What drifts is free in every scan of the pass from which the joint fit starts, but for the zero and the
         # sample's place: over a short range they and the cells of one scan run off together, and lines swap places.

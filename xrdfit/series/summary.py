@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult
 from xrdfit.fit import ScanFit, area_covariance
 from xrdfit.model import PatternModel
-from xrdfit.series.sequential.complaints import places_lines
+from xrdfit.series.sequential.complaints import with_known_places
 from xrdfit.series.sequential.second_pass import FinalScan
 from xrdfit.series.state import Status
 
@@ -71,7 +71,7 @@ def sequential_summary(model: PatternModel, final: FinalScan) -> ScanSummary:
     if final.fitted is None:
         return nothing_fitted(record.outcome, record.message, n_phases)
     fit = final.fitted.fit
-    status = record.status if places_lines(model, fit) else tuple(min(state, Status.HELD) for state in record.status)
+    status = with_known_places(model, fit, record.status)
     covariance = area_covariance(fit)
     shares = _areas(fit, covariance, n_phases)
     total = sum(area for area, _ in shares)

@@ -144,7 +144,7 @@ def test_pinned_lines_stay_whatever_moves_the_others() -> None:
     one, two = block.work(), block.work()
     block.pattern(one)
     slots = block.slots
-    slots[[slot.ZERO_SHIFT, slot.SAMPLE_DISPLACEMENT]] += 0.1
+    slots[[slot.ZERO_SHIFT, slot.SAMPLE_DISPLACEMENT, slot.N_GLOBAL + slot.N_PHASE + slot.DISPLACEMENT]] += 0.1
     slots[slot.N_GLOBAL : slot.N_GLOBAL + 3] *= 1.01
     slots[slot.N_GLOBAL + slot.N_PHASE : slot.N_GLOBAL + slot.N_PHASE + 3] *= 1.01
     block.pattern(two, slots=slots)

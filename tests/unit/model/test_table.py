@@ -1,11 +1,14 @@
 """The parameter table and the lines that a model chooses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests import scans, twins
 from xrdfit.kernels import problem as slot
 from xrdfit.model import Background, Hump, Instrument, InstrumentProfile, PatternModel, cell_of
+from xrdfit.model.instrument import Geometry
 
 
 def test_table_names_every_refinable_quantity_once() -> None:
@@ -27,8 +30,30 @@ def test_every_slot_of_the_kernels_is_fed_by_one_parameter_or_a_constant() -> No
             Background(terms=3, humps=(Hump(position=24.0, fwhm=5.0),)),
         )
         fed = (model.table.slot_mapping != 0.0).sum(axis=1) + (model.table.slot_base != 0.0)
+        # Phases without a place of their own stand where the sample does.
+        unused |= {slot.N_GLOBAL + slot.N_PHASE * number + slot.DISPLACEMENT for number in range(2)}
         assert (np.delete(fed, list(unused)) == 1).all()
         assert not fed[list(unused)].any()
+
+
+@pytest.mark.parametrize(
+    ("geometry", "sample"), [("bragg-brentano", "sample_displacement"), ("debye-scherrer", "capillary_parallel")]
+)
+def test_a_window_does_not_move_with_the_sample_but_by_its_own_displacement(geometry: Geometry, sample: str) -> None:
+    window = replace(scans.phase("Al", "Fm-3m", 4.05, 4.05, 4.05, 90.0, 90.0, 90.0), own_displacement=True)
+    instrument = Instrument.k_alpha("Cu", geometry=geometry, goniometer_radius_mm=200.0)
+    model = PatternModel.of(instrument, (scans.LFP, window), Background(terms=1))
+    lines = model.choose_lines(model.table.defaults(), np.linspace(20.0, 80.0, 2001), (True, True))
+    before = model.place(model.table.defaults(), lines).position
+    windows = lines.phase == 1
+    for name, moves in ((sample, ~windows), ("Al_displacement", windows)):
+        values = model.table.defaults()
+        values[model.table.index(name)] = 0.3
+        shift = model.place(values, lines).position - before
+        assert not shift[~moves].any()
+        angle = np.radians(before[moves])
+        per_mm = 2.0 * np.cos(angle / 2.0) if geometry == "bragg-brentano" else np.sin(angle)
+        np.testing.assert_allclose(shift[moves], -np.degrees(0.3 / 200.0 * per_mm), rtol=1e-9)
 
 
 def test_defaults_lie_within_their_limits() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from xrdfit.model import ParameterSpec
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.series import JointSeries
-from xrdfit.series.sequential.complaints import consequence, is_strong
+from xrdfit.series.sequential.complaints import consequence, held_in_unknown_places, is_strong
 from xrdfit.series.state import Status
 
 
@@ -34,12 +34,13 @@ def joint_complaints(series: JointSeries, fit: JointScanFit) -> list[str]:
             messages.append(
                 f"{name} is strong when the scan is refined alone, but its cell is held: mistrust the others"
             )
-    return messages + [f"{spec.name} {word}{consequence(spec)}" for spec, word in _stopped(series, fit)]
+    model = series.model
+    return messages + [f"{spec.name} {word}{consequence(model, spec)}" for spec, word in _stopped(series, fit)]
 
 
-def places_lines(series: JointSeries, fit: JointScanFit) -> bool:
-    """Whether every position parameter of a scan was found, so that its cells mean something."""
-    return not any(spec.kind == "position" for spec, _ in _stopped(series, fit))
+def with_known_places(series: JointSeries, fit: JointScanFit) -> tuple[Status, ...]:
+    """Status of each phase; none is refined whose lines are where a position parameter that was not found puts them."""
+    return held_in_unknown_places(series.model, fit.status, [spec for spec, _ in _stopped(series, fit)])
 
 
 def _stopped(series: JointSeries, fit: JointScanFit) -> Iterator[tuple[ParameterSpec, str]]:

@@ -117,7 +117,8 @@ def parameter_covariance(
 def blur(chain: Chain, position: int, solution: JointSolution, covariance: NDArray[np.float64], phase: int) -> float:
     """How far the error of a phase's cell in a scan moves its lines, in their FWHM: RMS weighted by intensity.
 
-    covariance : (n_parameters, n_parameters) of the scan. Infinite without intensity or with a cell that does not move.
+    covariance : (n_parameters, n_parameters) of the scan. Infinite without intensity or with a cell that does not move,
+    unless it is known.
     """
     layout = chain.layout
     table = layout.model.table
@@ -127,8 +128,10 @@ def blur(chain: Chain, position: int, solution: JointSolution, covariance: NDArr
     lines = layout.lines.phase == phase
     intensity = scan.relative(solution.state)[lines]
     cell = np.flatnonzero(table.where("cell") & layout.model.of_phase(phase) & layout.touched)
-    if not cell.size or not intensity.sum() > 0.0:
+    if not intensity.sum() > 0.0:
         return np.inf
+    if not cell.size:
+        return 0.0 if layout.model.phases[phase].fixed_cell else np.inf
     first = slot.N_GLOBAL + slot.N_PHASE * phase
     on_cell = slice(slot.N_GLOBAL, slot.N_GLOBAL + slot.LORENTZ_SIZE)
     by_cell = work.by_slot[lines, 0, on_cell] * work.by_theta[lines, 0, :1]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult
 from xrdfit.model import PatternModel
-from xrdfit.series.joint.complaints import joint_complaints, places_lines
+from xrdfit.series.joint.complaints import joint_complaints, with_known_places
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.unseen import UnseenTests
@@ -27,7 +27,7 @@ def joint_summary(model: PatternModel, series: JointSeries, index: int, unseen: 
     covariance = fit.parameter_covariance
     messages = joint_complaints(series, fit)
     outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
-    status = fit.status if places_lines(series, fit) else tuple(min(state, Status.HELD) for state in fit.status)
+    status = with_known_places(series, fit)
     scales, esd = fit.totals() if series.regime.free else fit.scale_with_esd()
     seen = np.array([(fit.chain.layout.lines.phase == phase).any() for phase in range(n_phases)])
     shown = np.maximum(scales, 0.0)

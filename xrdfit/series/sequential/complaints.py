@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -46,18 +46,42 @@ def complaints(model: PatternModel, best: Fitted, other: Fitted, usual: tuple[fl
         n_lines = int(np.count_nonzero(fit.objective.lines.phase == phase))
         if state == Status.HELD and best.significance[phase] > _STRONG * gain_threshold(n_lines):
             messages.append(f"{model.phases[phase].name} is there, but its cell cannot be read off")
-    messages += [f"{spec.name} {word}{consequence(spec)}" for spec, word in _stopped(model, fit)]
+    messages += [f"{spec.name} {word}{consequence(model, spec)}" for spec, word in _stopped(model, fit)]
     return messages + _depends_on_start(model, best, other)
 
 
-def places_lines(model: PatternModel, fit: ScanFit) -> bool:
-    """Whether every position parameter of a fit was found, so that its cells mean something."""
-    return not any(spec.kind == "position" for spec, _ in _stopped(model, fit))
+def with_known_places(model: PatternModel, fit: ScanFit, status: Sequence[Status]) -> tuple[Status, ...]:
+    """Status of each phase; none is refined whose lines are where a position parameter that was not found puts them."""
+    return held_in_unknown_places(model, status, [spec for spec, _ in _stopped(model, fit)])
 
 
-def consequence(spec: ParameterSpec) -> str:
+def held_in_unknown_places(
+    model: PatternModel, status: Sequence[Status], not_found: Sequence[ParameterSpec]
+) -> tuple[Status, ...]:
+    """Status of each phase when these parameters stopped at a limit or are not determined."""
+    places = [spec for spec in not_found if spec.kind == "position"]
+    return tuple(
+        min(state, Status.HELD) if any(_concerns(model, spec, phase) for spec in places) else state
+        for phase, state in enumerate(status)
+    )
+
+
+def consequence(model: PatternModel, spec: ParameterSpec) -> str:
     """What it means for a scan that a parameter was not found."""
-    return ": no cells are given" if spec.kind == "position" else ""
+    if spec.kind != "position":
+        return ""
+    concerned = [phase.name for number, phase in enumerate(model.phases) if _concerns(model, spec, number)]
+    return ": no cells are given" if len(concerned) == len(model.phases) else f": no cell of {', '.join(concerned)}"
+
+
+def _concerns(model: PatternModel, spec: ParameterSpec, phase: int) -> bool:
+    """Whether a position parameter moves the lines of a phase."""
+    row = model.table.index(spec.name)
+    owners = [number for number in range(len(model.phases)) if model.of_phase(number)[row]]
+    if owners:
+        return phase in owners
+    # What says where the sample is says so of all phases without a place of their own.
+    return not (model.phases[phase].own_displacement and len(spec.slots) > 1)
 
 
 def _stopped(model: PatternModel, fit: ScanFit) -> Iterator[tuple[ParameterSpec, str]]:

@@ -250,6 +250,11 @@ class ScanFitter:
                     best, phase_found = surplus, phase
         return phase_found
 
+    def _moves(self, phase: int) -> bool:
+        """Whether a phase's lines may be elsewhere than its start values put them."""
+        moving = (self.scopes.scan | self.scopes.series) & self.model.of_phase(phase)
+        return bool((moving & self.model.table.where("cell", "position")).any())
+
     def cold(self, prepared: PreparedScan, start: NDArray[np.float64], *, reach: Sequence[float]) -> Fitted:
         """From nothing: phases taken in one by one, the strongest first, each looked for around its start cell.
 
@@ -263,7 +268,9 @@ class ScanFitter:
             scale = max(found.agreement.chi2_reduced, 1.0 if prepared.noise.regime != "unit" else 1e-300)
             for phase, state in enumerate(status):
                 if state == Status.ABSENT:
-                    factors = scale_grid(self.model, values, prepared.points.two_theta, reach[phase])
+                    factors = [1.0]
+                    if self._moves(phase):
+                        factors = scale_grid(self.model, values, prepared.points.two_theta, reach[phase])
                     gain, factor, n_lines = gain_of_adding(
                         self.model,
                         prepared,

@@ -23,6 +23,9 @@ RUNAWAY = 3.0
 MISFIT = 2.0
 # Factors on the cell that move a phase's lines to where they are not.
 DECOYS = tuple(1.0 + sign * (0.008 + 0.003 * step) for sign in (-1.0, 1.0) for step in range(13))
+# tan(theta) / cos(theta) at 20 deg: a displacement s moves lines like cells that grow by s / R over it. Along the beam
+# (Debye-Scherrer) it is another number, but all that matters here is the order of magnitude.
+_AS_DISPLACED = 0.39
 # Steps to either side of a cell search.
 _MOST_STEPS = 60
 
@@ -78,8 +81,17 @@ def gains(fit: ScanFit) -> NDArray[np.float64]:
 
 
 def scaled_cell(model: PatternModel, values: NDArray[np.float64], phase: int, factor: float) -> NDArray[np.float64]:
-    """`values` with the cell lengths of a phase multiplied by `factor`."""
+    """`values` with the cell lengths of a phase multiplied by `factor`.
+
+    One whose cell is known but not its place is displaced instead, by what moves its lines alike at 40 deg 2theta.
+    """
     result = values.copy()
+    known = model.phases[phase]
+    if known.fixed_cell and known.own_displacement:
+        i = model.table.index(f"{known.name}_displacement")
+        spec, by = model.table.specs[i], _AS_DISPLACED * model.instrument.goniometer_radius_mm * (factor - 1.0)
+        result[i] = min(max(values[i] + by, spec.lower), spec.upper)
+        return result
     for i, spec in enumerate(model.table):
         if spec.kind == "cell" and spec.unit == "Å" and model.of_phase(phase)[i]:
             result[i] = min(max(values[i] * factor, spec.lower), spec.upper)

@@ -135,14 +135,18 @@ def import_(
     output: Annotated[Path, typer.Option("-o", "--output", help="Stack to write (.h5).")],
     fresh: Fresh = False,
     times: Annotated[str, typer.Option(help="header, none, file-modification, or a CSV file.")] = "header",
-    zone: Annotated[str | None, typer.Option(help="Time zone of times that state none, such as Europe/Berlin.")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Of times that state none, such as Europe/Berlin.")] = None,
     wavelength: Annotated[float | None, typer.Option(help="In Å; makes 2theta of patterns over Q.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Path of the data in an HDF5 file.")] = None,
 ) -> None:
     """Put pattern files, with their times, into one NeXus stack."""
     from xrdfit.cli.import_files import run_import
 
-    _do(lambda: run_import(files, output, fresh=fresh, times=times, zone=zone, wavelength=wavelength, dataset=dataset))
+    _do(
+        lambda: run_import(
+            files, output, fresh=fresh, times=times, time_zone=time_zone, wavelength=wavelength, dataset=dataset
+        )
+    )
 
 
 @plot.command("trajectory")

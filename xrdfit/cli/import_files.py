@@ -34,7 +34,7 @@ def run_import(
     *,
     fresh: bool,
     times: str = "header",
-    zone: str | None = None,
+    time_zone: str | None = None,
     wavelength: float | None = None,
     dataset: str | None = None,
 ) -> int:
@@ -48,7 +48,7 @@ def run_import(
             found=f"found {wavelength:g} against 0.05 to 3 Å",
             todo="give it in Å (12.398 / energy in keV)",
         )
-    stack = open_stack(files, base=Path.cwd(), times=times, zone=zone, wavelength=wavelength, dataset=dataset)
+    stack = open_stack(files, base=Path.cwd(), times=times, time_zone=time_zone, wavelength=wavelength, dataset=dataset)
     if output.resolve() in {path.resolve() for path in expand_files(files, base=Path.cwd())}:
         raise input_error(
             "E180",

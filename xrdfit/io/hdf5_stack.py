@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import h5py
 import numpy as np
@@ -52,7 +52,7 @@ class Hdf5Stack:
         path: str | Path,
         dataset: str | None = None,
         *,
-        zone: ZoneInfo | None = None,
+        zone: tzinfo | None = None,
         wavelength: float | None = None,
         allow: Collection[str] = (),
     ) -> None:
@@ -163,7 +163,7 @@ class Hdf5Stack:
         return self._reader[1]
 
 
-def _read_times(group: h5py.Group, n_scans: int, access: Access, zone: ZoneInfo | None) -> ScanTimes | None:
+def _read_times(group: h5py.Group, n_scans: int, access: Access, zone: tzinfo | None) -> ScanTimes | None:
     start, end = access.get(group, "start_time"), access.get(group, "end_time")
     if start is None:
         start, end = access.get(group, "time"), None

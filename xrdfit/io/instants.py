@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from xrdfit.io.problems import Code, data_error
@@ -32,8 +32,8 @@ def american_instant_or_none(text: str | None) -> datetime | None:
     return None
 
 
-def zone_named(name: str) -> ZoneInfo:
-    """A time zone of the IANA database, such as Europe/Berlin.
+def zone_named(name: str) -> tzinfo:
+    """A time zone of the IANA database, such as Europe/Berlin, or an offset from UTC, such as +02:00.
 
     Raises
     ------
@@ -41,18 +41,24 @@ def zone_named(name: str) -> ZoneInfo:
         No such zone.
     """
     try:
+        offset = datetime.fromisoformat(f"2000-01-01T00:00:00{name}").tzinfo
+    except ValueError:
+        offset = None
+    if offset is not None:
+        return offset
+    try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise data_error(
             Code.TIMES,
-            "no such time zone",
-            where="data.times.zone",
-            found=f"{name!r} against a name like Europe/Berlin or UTC",
+            "the time zone is not known",
+            where="data.times.time_zone",
+            found=f"{name!r} against a name like Europe/Berlin, or +02:00",
             todo="correct the name",
         ) from None
 
 
-def in_zone(instant: datetime, zone: ZoneInfo | None) -> datetime:
+def in_zone(instant: datetime, zone: tzinfo | None) -> datetime:
     """The instant with a fixed offset from UTC if it has a zone or is given one; else as it is.
 
     A fixed offset, because differences within one zone would ignore its summer time.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from functools import lru_cache
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from xrdfit.data import Pattern, PatternHeader, ScanStack, ScanTimes
 from xrdfit.errors import DataError, Problem
@@ -91,7 +91,7 @@ def open_stack(
     base: Path,
     dataset: str | None = None,
     times: str | RegularTimes = "header",
-    zone: str | None = None,
+    time_zone: str | None = None,
     wavelength: float | None = None,
     allow: Collection[str] = (),
 ) -> ScanStack:
@@ -103,7 +103,7 @@ def open_stack(
     dataset : path of the NXdata group within an HDF5 file; None finds it by its attributes.
     times : ``"header"`` (from the files themselves, where they tell), ``"none"``, ``"file-modification"``, a CSV
         relative to ``base``, or a regular clock.
-    zone : name of the time zone of times that state none; None leaves them local.
+    time_zone : of times that state none, as ``Europe/Berlin`` or ``+02:00``; None leaves them local.
     wavelength : angstrom, for patterns over Q.
     allow : see `xrdfit.io.Hdf5Stack`.
 
@@ -113,7 +113,7 @@ def open_stack(
         Files that are missing, empty, or of mixed kinds; times that do not fit the scans.
     """
     paths = expand_files(files, base=base)
-    known_zone = None if zone is None else zone_named(zone)
+    zone = None if time_zone is None else zone_named(time_zone)
     are_hdf5 = [is_hdf5(path) for path in paths]
     if any(are_hdf5) and len(paths) > 1:
         raise data_error(
@@ -124,19 +124,19 @@ def open_stack(
             todo="give one stack.h5, or none",
         )
     if are_hdf5[0]:
-        stack = Hdf5Stack(paths[0], dataset, zone=known_zone, wavelength=wavelength, allow=allow)
-        return stack if times == "header" else stack.with_times(_given_times(times, stack.sources, base, known_zone))
+        stack = Hdf5Stack(paths[0], dataset, zone=zone, wavelength=wavelength, allow=allow)
+        return stack if times == "header" else stack.with_times(_given_times(times, stack.sources, base, zone))
     scans = [scan for path in paths for scan in _scans_of(path, wavelength)]
     places = tuple(scan.place for scan in scans)
     files_stack = FileStack(
         tuple(scan.path for scan in scans), places=places if any(places) else None, wavelength=wavelength
     )
     if times == "header":
-        found = _header_times(scans, known_zone)
+        found = _header_times(scans, zone)
     elif times == "file-modification":
         found = times_of_modification(files_stack.paths)
     else:
-        found = _given_times(times, files_stack.sources, base, known_zone)
+        found = _given_times(times, files_stack.sources, base, zone)
     return replace(files_stack, times=found)
 
 
@@ -186,7 +186,7 @@ def _scans_of(path: Path, wavelength: float | None) -> list[_Scan]:
     return [_Scan(path, place, pattern.header, True) for place, pattern in enumerate(patterns)]
 
 
-def _header_times(scans: Sequence[_Scan], zone: ZoneInfo | None) -> ScanTimes | None:
+def _header_times(scans: Sequence[_Scan], zone: tzinfo | None) -> ScanTimes | None:
     """Times from headers; dates in texts that are equal or out of order say when files were converted."""
     headers = [scan.header for scan in scans]
     if all(scan.by_instrument for scan in scans):
@@ -198,7 +198,7 @@ def _header_times(scans: Sequence[_Scan], zone: ZoneInfo | None) -> ScanTimes | 
 
 
 def _given_times(
-    times: str | RegularTimes, sources: tuple[str, ...], base: Path, zone: ZoneInfo | None
+    times: str | RegularTimes, sources: tuple[str, ...], base: Path, zone: tzinfo | None
 ) -> ScanTimes | None:
     if isinstance(times, RegularTimes):
         return times.scan_times(len(sources), zone=zone)

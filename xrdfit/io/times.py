@@ -7,9 +7,8 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -31,7 +30,7 @@ class RegularTimes:
     start: datetime
     interval_s: float
 
-    def scan_times(self, n_scans: int, *, zone: ZoneInfo | None = None) -> ScanTimes:
+    def scan_times(self, n_scans: int, *, zone: tzinfo | None = None) -> ScanTimes:
         """Spans of ``n_scans`` scans; ``zone`` is what a start without a time zone is meant in."""
         start = self.interval_s * np.arange(n_scans, dtype=np.float64)
         origin = in_zone(self.start, zone).isoformat()
@@ -43,7 +42,7 @@ def scan_times(
     ends: Sequence[str | float | datetime] | None,
     *,
     source: str,
-    zone: ZoneInfo | None = None,
+    zone: tzinfo | None = None,
 ) -> ScanTimes:
     """Times given as seconds or ISO 8601; without ends a span reaches to the next start, the last takes the median.
 
@@ -85,7 +84,7 @@ def scan_times(
     return ScanTimes(start_s=start_s, end_s=end_s, origin=first.isoformat() if isinstance(first, datetime) else None)
 
 
-def times_from_headers(headers: Sequence[PatternHeader | None], *, zone: ZoneInfo | None = None) -> ScanTimes | None:
+def times_from_headers(headers: Sequence[PatternHeader | None], *, zone: tzinfo | None = None) -> ScanTimes | None:
     """Times that the files themselves tell; None unless all tell when they began.
 
     Raises
@@ -123,7 +122,7 @@ def date_in_header(path: Path) -> datetime | None:
     return instant_or_none(next(found, None))
 
 
-def times_from_csv(path: Path, sources: Sequence[str], *, zone: ZoneInfo | None = None) -> ScanTimes:
+def times_from_csv(path: Path, sources: Sequence[str], *, zone: tzinfo | None = None) -> ScanTimes:
     """Times from a table with a column ``start_time`` (or ``time``) and perhaps ``end_time``.
 
     A column ``file`` or ``scan_number`` assigns rows to scans by what their file names begin with; without one the
@@ -182,7 +181,7 @@ def _row_of(source: str, rows: list[dict[str, str]], key: str, path: Path) -> di
     return fits[0]
 
 
-def _parse(value: str | float | datetime, source: str, zone: ZoneInfo | None) -> float | datetime:
+def _parse(value: str | float | datetime, source: str, zone: tzinfo | None) -> float | datetime:
     if isinstance(value, datetime):
         return in_zone(value, zone)
     if isinstance(value, str):
@@ -204,7 +203,7 @@ def _finite_float(text: str) -> float:
     return number
 
 
-def _seconds_since(first: float | datetime, value: str | float | datetime, source: str, zone: ZoneInfo | None) -> float:
+def _seconds_since(first: float | datetime, value: str | float | datetime, source: str, zone: tzinfo | None) -> float:
     instant = _parse(value, source, zone)
     if isinstance(first, datetime) and isinstance(instant, datetime):
         if (first.tzinfo is None) == (instant.tzinfo is None):
@@ -214,7 +213,7 @@ def _seconds_since(first: float | datetime, value: str | float | datetime, sourc
             "only some of the times have a time zone",
             where=source,
             found=f"{first} and {instant} against all of one kind",
-            todo='say what the others are meant in, for instance times = { zone = "Europe/Berlin" }',
+            todo='say what the others are meant in, for instance times = { time_zone = "Europe/Berlin" }',
         )
     if isinstance(first, float) and isinstance(instant, float):
         return instant - first

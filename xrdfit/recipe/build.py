@@ -102,7 +102,7 @@ def _stack(data: DataTable, instrument: InstrumentTable, base: Path) -> ScanStac
         base=base,
         dataset=data.dataset,
         times=times,
-        zone=said.zone,
+        time_zone=said.time_zone,
         wavelength=wavelength,
         allow=data.allow,
     )

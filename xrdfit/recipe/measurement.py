@@ -17,12 +17,12 @@ from xrdfit.recipe.mistakes import Code, mistake, refuse
 
 
 class TimesTable(Table):
-    """``times = { start = ..., interval_s = ... }``, or ``{ source = "header", zone = "Europe/Berlin" }``."""
+    """``times = { start = ..., interval_s = ... }``, or ``{ source = "header", time_zone = "Europe/Berlin" }``."""
 
     start: datetime | None = None
     interval_s: Annotated[Number, Field(gt=0)] | None = None
     source: Text | None = None
-    zone: Text | None = None
+    time_zone: Text | None = None
 
     @model_validator(mode="after")
     def _a_clock_or_a_source(self) -> Self:

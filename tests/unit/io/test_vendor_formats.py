@@ -226,13 +226,13 @@ def test_what_is_not_read_is_told_by_name(tmp_path: Path, raw: bytes, name: str,
 def test_files_without_a_zone_get_one_or_are_not_mixed_with_others(tmp_path: Path) -> None:
     put(tmp_path, files.ras(), "1.ras")
     put(tmp_path, files.xrdml().replace(b"T08", b"T09"), "2.xrdml")
-    with pytest.raises(DataError, match=r"E115 only some .* zone = "):
+    with pytest.raises(DataError, match=r"E115 only some .* time_zone = "):
         open_stack(["1.ras", "2.xrdml"], base=tmp_path)
-    stack = open_stack(["1.ras", "2.xrdml"], base=tmp_path, zone="Europe/Berlin")
+    stack = open_stack(["1.ras", "2.xrdml"], base=tmp_path, time_zone="Europe/Berlin")
     assert stack.times is not None and stack.times.start_s.tolist() == [0.0, 3600.0]
     assert stack.times.origin == "2026-05-02T08:00:00+02:00"
-    with pytest.raises(DataError, match="no such time zone"):
-        open_stack("1.ras", base=tmp_path, zone="Middle/Earth")
+    with pytest.raises(DataError, match="time zone is not known"):
+        open_stack("1.ras", base=tmp_path, time_zone="Middle/Earth")
 
 
 def test_an_hour_of_summer_time_is_no_hour_of_the_series(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_an_hour_of_summer_time_is_no_hour_of_the_series(tmp_path: Path) -> None
     put(tmp_path, files.ras().replace(b"05/02/2026 08", b"03/29/2026 01"), "1.ras")
     put(tmp_path, files.ras().replace(b"05/02/2026 08", b"03/29/2026 04"), "2.ras")
     local = open_stack("*.ras", base=tmp_path).times
-    berlin = open_stack("*.ras", base=tmp_path, zone="Europe/Berlin").times
+    berlin = open_stack("*.ras", base=tmp_path, time_zone="Europe/Berlin").times
     assert local is not None and local.start_s[1] == 3 * 3600.0
     assert berlin is not None and berlin.start_s[1] == 2 * 3600.0
 

@@ -57,6 +57,7 @@ def xrdml(
     <xrdMeasurements xmlns="http://www.xrdml.com/XRDMeasurement/1.5"><xrdMeasurement>
     <usedWavelength><kAlpha1>{LINES[0]}</kAlpha1><kAlpha2>{LINES[1]}</kAlpha2>
     <ratioKAlpha2KAlpha1>0.5</ratioKAlpha2KAlpha1></usedWavelength>
+    <diffractedBeamPath><radius unit="mm">240.0</radius></diffractedBeamPath>
     {scans}</xrdMeasurement></xrdMeasurements>""".encode()
 
 

@@ -117,7 +117,7 @@ def _line_problems(phase: Phase, index: int, instrument: Instrument, used: NDArr
             "no reflection in the range",
             where=f"phase[{index}]",
             found=f"no line of {phase.name} with {wavelength:g} Å against {used[0]:g} to {used[-1]:g} deg",
-            todo="check cell, wavelength and range",
+            todo="check cell, wavelength and range, and that the data are over 2theta, not Q",
         )
 
 

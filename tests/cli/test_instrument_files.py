@@ -1,0 +1,94 @@
+"""From the files of a diffractometer to a plan and a stack, by the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import Result
+
+from tests import vendor_files as files
+from xrdfit.io import Hdf5Stack
+
+Xrdfit = Callable[..., Result]
+RECIPE = """
+data = {{ files = "{files}" }}
+instrument = {{ {instrument} }}
+phase = [{{ name = "P", space_group = "Fm-3m", cell = [5.4] }}]
+"""
+
+
+def recipe(folder: Path, instrument: str, *, name: str = "a.xrdml") -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(RECIPE.format(files=name, instrument=instrument))
+    return path
+
+
+def plan(xrdfit: Xrdfit, path: Path) -> dict[str, Any]:
+    ended = xrdfit("check", path, "--json")
+    assert ended.exit_code == 0, ended.output
+    return json.loads(ended.stdout)
+
+
+def test_check_says_what_the_file_says_and_where_the_recipe_disagrees(tmp_path: Path, xrdfit: Xrdfit) -> None:
+    (tmp_path / "a.xrdml").write_bytes(files.xrdml())
+    good = plan(xrdfit, recipe(tmp_path, 'radiation = "Cu", goniometer_radius_mm = 240'))
+    assert good["warnings"] == [] and good["weights"] == "poisson"
+    assert good["file"]["start_time"] == "2026-05-02T08:00:00+02:00" and good["file"]["step_time_s"] == 4.0
+    default_radius = plan(xrdfit, recipe(tmp_path, 'radiation = "Cu"'))["warnings"]
+    assert len(default_radius) == 1 and default_radius[0].startswith("W102") and "240 mm" in default_radius[0]
+    other_tube = plan(xrdfit, recipe(tmp_path, 'wavelength = 1.5418, geometry = "debye-scherrer"'))["warnings"]
+    assert len(other_tube) == 1 and other_tube[0].startswith("W101") and "1.5406 Å" in other_tube[0]
+    printed = xrdfit("check", recipe(tmp_path, 'radiation = "Cu"')).stdout
+    assert "PANalytical xrdml" in printed and "W102" in printed
+
+
+def test_a_file_of_impossible_wavelength_is_disagreed_with(tmp_path: Path, xrdfit: Xrdfit) -> None:
+    (tmp_path / "a.xrdml").write_bytes(files.xrdml().replace(b"<kAlpha1>1.5406", b"<kAlpha1>15.406"))
+    (warning,) = plan(xrdfit, recipe(tmp_path, 'radiation = "Cu", goniometer_radius_mm = 240'))["warnings"]
+    assert "found 15.406 Å" in warning
+
+
+def test_q_without_a_heading_is_suspected_where_no_line_is(tmp_path: Path, xrdfit: Xrdfit) -> None:
+    rows = "\n".join(f"{0.5 + 0.1 * i:.3f} {count}" for i, count in enumerate(files.COUNTS))
+    (tmp_path / "a.xy").write_text(rows)
+    ended = xrdfit("check", recipe(tmp_path, 'radiation = "Cu"', name="a.xy"))
+    assert ended.exit_code == 2 and "E160" in ended.stderr and "not Q" in ended.stderr
+
+
+def test_import_takes_every_format_with_its_times(
+    tmp_path: Path, xrdfit: Xrdfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "1.rasx").write_bytes(files.rasx())
+    (tmp_path / "3.ras").write_bytes(files.ras().replace(b"05/02/2026 08", b"05/03/2026 08"))
+    refused = xrdfit("import", "1.rasx", "3.ras", "-o", "s.h5")
+    assert refused.exit_code == 2 and "E115 only some" in refused.stderr and not (tmp_path / "s.h5").exists()
+    done = xrdfit("import", "1.rasx", "3.ras", "-o", "s.h5", "--time-zone", "Europe/Berlin")
+    assert done.exit_code == 0 and "2 scans with times" in done.stdout
+    stack = Hdf5Stack(tmp_path / "s.h5")
+    assert stack.times is not None and stack.times.start_s.tolist() == [0.0, 86400.0]
+    np.testing.assert_array_equal(stack.read(1).intensity, files.COUNTS)
+
+
+def test_import_makes_two_theta_of_q_and_remembers_with_which_wavelength(
+    tmp_path: Path, xrdfit: Xrdfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    q = 4.0 * np.pi * np.sin(np.radians(files.TWO_THETA / 2.0)) / 0.5
+    rows = "\n".join(f"{x:.10f} {count}" for x, count in zip(q, files.COUNTS, strict=True))
+    (tmp_path / "a.dat").write_text(f"# q_A^-1 I\n{rows}")
+    assert "E114" in xrdfit("import", "a.dat", "-o", "s.h5").stderr
+    assert "E156" in xrdfit("import", "a.dat", "-o", "s.h5", "--wavelength", "15.4").stderr
+    assert xrdfit("import", "a.dat", "-o", "s.h5", "--wavelength", "0.5").exit_code == 0
+    pattern = Hdf5Stack(tmp_path / "s.h5").read(0)
+    np.testing.assert_allclose(pattern.two_theta, files.TWO_THETA, atol=1e-7)
+    assert pattern.header is not None and pattern.header.wavelengths == (0.5,)
+    (warning,) = plan(xrdfit, recipe(tmp_path, 'wavelength = 0.51, geometry = "debye-scherrer"', name="s.h5"))[
+        "warnings"
+    ]
+    assert warning.startswith("W101")

@@ -194,3 +194,35 @@ def curves(
     from xrdfit.cli.figures import write_curves
 
     _do(lambda: write_curves(results, x=x, output=output))
+
+
+@app.command()
+def gitt(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The cycler's record of the titration.")],
+    output: Output = None,
+    mass_mg: Annotated[float | None, typer.Option(help="Of the active material.")] = None,
+    molar_mass: Annotated[float | None, typer.Option(help="Of the active material, g/mol.")] = None,
+    molar_volume: Annotated[float | None, typer.Option(help="Of the active material, cm^3/mol.")] = None,
+    area_cm2: Annotated[float | None, typer.Option(help="Through which lithium enters it.")] = None,
+    length_um: Annotated[float | None, typer.Option(help="Diffusion length: thickness, or radius of spheres.")] = None,
+    sphere: Annotated[bool, typer.Option("--sphere", help="The length is the radius of spheres.")] = False,
+    capacity_mah: Annotated[
+        float | None, typer.Option(help="Full capacity; the largest half cycle by default.")
+    ] = None,
+) -> None:
+    """Diffusion coefficient, IR drop and overpotential of every pulse of a GITT: CSV and figure."""
+    from xrdfit.cli.gitt import run_gitt
+
+    _do(
+        lambda: run_gitt(
+            file,
+            output,
+            mass_mg=mass_mg,
+            molar_mass=molar_mass,
+            molar_volume=molar_volume,
+            area_cm2=area_cm2,
+            length_um=length_um,
+            sphere=sphere,
+            capacity_mah=capacity_mah,
+        )
+    )

@@ -77,10 +77,10 @@ def count_charge(record: CyclerRecord) -> ChargeCount:
     the cycler's own counter if there is one, and else as nothing.
     """
     interval = np.diff(record.time_s)
-    sign = _signs(record.current_A)
+    sign = current_signs(record.current_A)
     current = 0.5 * (record.current_A[1:] + record.current_A[:-1])
     for row in np.flatnonzero(np.diff(sign)):
-        current[row] = record.current_A[row if _is_of_the_step_before(interval, sign, int(row)) else row + 1]
+        current[row] = record.current_A[row if of_the_step_before(interval, sign, int(row)) else row + 1]
     steps = current * interval / 3.6
     own = record.own_charge_mAh
     if record.derived_current and own is not None:
@@ -99,13 +99,14 @@ def count_charge(record: CyclerRecord) -> ChargeCount:
     )
 
 
-def _signs(current: NDArray[np.float64]) -> NDArray[np.int8]:
+def current_signs(current: NDArray[np.float64]) -> NDArray[np.int8]:
+    """(n,) 1 where a current (n,) charges, -1 where it discharges, 0 where nothing to speak of flows."""
     largest = float(np.max(np.abs(current)))
     flows = np.abs(current) > _NO_CURRENT * largest
     return np.where(flows, np.sign(current), 0.0).astype(np.int8)
 
 
-def _is_of_the_step_before(interval: NDArray[np.float64], sign: NDArray[np.int8], row: int) -> bool:
+def of_the_step_before(interval: NDArray[np.float64], sign: NDArray[np.int8], row: int) -> bool:
     """Whether the interval behind a row is more like those of the step before it than like those of the step behind."""
     steady = sign[1:] == sign[:-1]
     before = interval[row - _run(steady[:row][::-1]) : row]

@@ -3,9 +3,19 @@
 from xrdfit.report.axis import AXES
 from xrdfit.report.curves import curves_figure
 from xrdfit.report.fit import fit_figure
+from xrdfit.report.gitt import gitt_figure
 from xrdfit.report.operando_map import map_figure
 from xrdfit.report.save import save_figure
 from xrdfit.report.style import phase_colors
 from xrdfit.report.trajectory import trajectory_figure
 
-__all__ = ["AXES", "curves_figure", "fit_figure", "map_figure", "phase_colors", "save_figure", "trajectory_figure"]
+__all__ = [
+    "AXES",
+    "curves_figure",
+    "fit_figure",
+    "gitt_figure",
+    "map_figure",
+    "phase_colors",
+    "save_figure",
+    "trajectory_figure",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xrdfit.crystal import Phase, SpaceGroup, UnitCell
-from xrdfit.model import Background, Hump, Instrument, InstrumentProfile, default_scope, parameter_table
+from xrdfit.model import Background, Contaminant, Hump, Instrument, InstrumentProfile, default_scope, parameter_table
 from xrdfit.model.parameters import CELL_ANGLE_REACH, CELL_LENGTH_REACH, ParameterSpec
 
 _PHASE = "P"
@@ -16,10 +16,13 @@ def rows() -> list[str]:
     profile = InstrumentProfile(u=0.0, v=0.0, w=0.01)
     cell = UnitCell(5.0, 6.0, 7.0, 90.0, 95.0, 100.0)
     phase = Phase(name=_PHASE, group=SpaceGroup.from_name("P-1"), cell=cell)
+    others = (Contaminant.of("k_beta", "Cu"), Contaminant.of("w_l_alpha", "Cu"))
     background = Background(terms=1, humps=(Hump(position=20.0, fwhm=6.0),))
     known, unknown = (
         [
-            parameter_table(Instrument.k_alpha("Cu", geometry=geometry, profile=given), (phase,), background)
+            parameter_table(
+                Instrument.k_alpha("Cu", geometry=geometry, profile=given, contaminants=others), (phase,), background
+            )
             for geometry in ("bragg-brentano", "debye-scherrer")
         ]
         for given in (profile, None)
@@ -43,6 +46,8 @@ def _start_and_limits(spec: ParameterSpec) -> tuple[str, str]:
         return "recipe", _LENGTH_LIMITS if spec.unit == "Å" else _ANGLE_LIMITS
     if spec.kind == "resolution":
         return "profile", "≥ 0" if spec.lower == 0.0 and "lorentz" in spec.name else ""
+    if spec.kind == "divergence":
+        return "instrument", f"{spec.lower:g} to {spec.upper:g}"
     if spec.kind == "hump":
         return "recipe", "± half its FWHM" if spec.name.endswith("position") else "0.3 to 3 times"
     if spec.upper == float("inf"):

@@ -95,7 +95,7 @@ def update_weights(problem: Problem, work: Workspace) -> None:
 def calculate(problem: Problem, slots: NDArray[np.float64], work: Workspace, solve_areas: bool) -> float:
     """Fill the workspace for these parameters, solving for the areas if asked, and return chi^2."""
     place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
-    line_profiles(problem, work.position, work.gauss, work.lorentz, work.profiles)
+    line_profiles(problem, slots, work.position, work.gauss, work.lorentz, work.profiles)
     n_ties = problem.ties.shape[1]
     if n_ties > 0:
         work.profiles[:, work.profiles.shape[1] - n_ties :] = problem.ties

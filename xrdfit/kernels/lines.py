@@ -84,8 +84,18 @@ def slot_kind(index: int) -> int:
         return slot.ON_POSITION
     if index <= slot.CAGLIOTI_W:
         return slot.ON_GAUSS
-    if index < slot.N_GLOBAL:
+    if index <= slot.INSTRUMENT_LORENTZ_STRAIN:
         return slot.ON_LORENTZ
+    if index == slot.AXIAL_SAMPLE:
+        return slot.ON_AXIAL_SAMPLE
+    if index == slot.AXIAL_DETECTOR:
+        return slot.ON_AXIAL_DETECTOR
+    if index == slot.AXIAL_SOLLER:
+        return slot.ON_SOLLER
+    if index == slot.EQUATORIAL_DIVERGENCE:
+        return slot.ON_DIVERGENCE
+    if index < slot.N_GLOBAL:
+        return slot.ON_WEIGHT
     if index < slot.N_GLOBAL + slot.LORENTZ_SIZE:
         return slot.ON_THETA
     if index == slot.N_GLOBAL + slot.GAUSS_STRAIN:
@@ -147,6 +157,12 @@ def place_lines(
             for j in range(6):
                 derivative[slot.N_GLOBAL + j] = 0.5 * tangent / q * gradient[j]
             derivative[slot.ZERO_SHIFT] = 1.0
+            derivative[slot.AXIAL_SAMPLE] = 1.0
+            derivative[slot.AXIAL_DETECTOR] = 1.0
+            derivative[slot.AXIAL_SOLLER] = 1.0
+            derivative[slot.EQUATORIAL_DIVERGENCE] = 1.0
+            for index in range(slot.K_BETA_WEIGHT, slot.N_GLOBAL):
+                derivative[index] = 1.0 if problem.weight_slot[e] == index else 0.0
             if problem.geometry == slot.BRAGG_BRENTANO:
                 shift = -2.0 * displacement * per_radius * cosine - transparency * sine2
                 by_theta[line, e, 0] = (
@@ -190,8 +206,9 @@ def place_lines(
             lorentzian = size / cosine + strain * tangent
             # At zero the slope is the one towards wider lines; below zero there is none.
             alive = 1.0 if lorentzian >= 0.0 else 0.0
-            lorentz[line, e] = alive * lorentzian
-            by_theta[line, e, 2] = alive * (size * sine + strain) * dtangent
+            natural = 2.0 * _DEG * problem.natural_width[e] / problem.wavelength[e]
+            lorentz[line, e] = alive * lorentzian + natural * tangent
+            by_theta[line, e, 2] = (alive * (size * sine + strain) + natural) * dtangent
             derivative[slot.INSTRUMENT_LORENTZ_SIZE] = alive / cosine
             derivative[slot.INSTRUMENT_LORENTZ_STRAIN] = alive * tangent
             derivative[slot.N_GLOBAL + slot.LORENTZ_SIZE] = alive / cosine

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
+from xrdfit.kernels.aberrations import aberration_nodes, make_nodes
 from xrdfit.kernels.jit import kernel, vector_kernel
-from xrdfit.kernels.lines import UNREACHABLE, slot_kind
+from xrdfit.kernels.lines import UNREACHABLE, inverse_d_squared, slot_kind
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.profiles import accumulate_peak, peak_derivatives, pseudo_voigt_shape
+from xrdfit.kernels.spread import BEYOND, N_BUFFERS, accumulate_spread, spread_derivatives
 
 _LN2 = math.log(2.0)
 
@@ -23,20 +25,70 @@ def background_start(problem: Problem) -> int:
 
 
 @kernel
+def emission_weight(problem: Problem, slots: NDArray[np.float64], e: int) -> float:
+    """Weight of an emission line: given, or for a contaminating line refined."""
+    if problem.weight_slot[e] < 0:
+        return problem.weight[e]
+    return problem.weight[e] * slots[problem.weight_slot[e]]
+
+
+@kernel
+def beam_spreads(slots: NDArray[np.float64]) -> bool:
+    """Whether lines are convoluted with the divergence of the beam."""
+    return bool(np.any(slots[slot.AXIAL_SAMPLE : slot.EQUATORIAL_DIVERGENCE + 1] > 0.0))
+
+
+@kernel
+def _copies_of(
+    problem: Problem, slots: NDArray[np.float64], line: int, e: int, fwhm: float, room: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The copies of a line that the wavelength reaches, their centroid last; none if the beam does not spread."""
+    if room.size == 0:
+        return room
+    base = slot.N_GLOBAL + slot.N_PHASE * problem.phase[line]
+    hkl = problem.hkl[line]
+    q = inverse_d_squared(slots[base : base + 6], hkl[0], hkl[1], hkl[2], np.empty(6))
+    theta = math.asin(0.5 * problem.wavelength[e] * math.sqrt(q))
+    openings = slots[slot.AXIAL_SAMPLE : slot.EQUATORIAL_DIVERGENCE + 1]
+    return room[: aberration_nodes(theta, openings, fwhm, room) + 1]
+
+
+@kernel
+def _add_line(
+    two_theta: NDArray[np.float64],
+    position: float,
+    fwhm: float,
+    eta: float,
+    area: float,
+    copies: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    if copies.shape[0] == 0:
+        accumulate_peak(two_theta, position, fwhm, eta, area, out)
+    else:
+        accumulate_spread(two_theta, position, fwhm, eta, area, copies, out)
+
+
+@kernel
 def line_profiles(
     problem: Problem,
+    slots: NDArray[np.float64],
     position: NDArray[np.float64],
     gauss: NDArray[np.float64],
     lorentz: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
     """Profile of unit area of every line, all emission lines together: out (m, n) is overwritten."""
+    room = make_nodes() if beam_spreads(slots) else np.empty((0, 0))
     for line in range(position.shape[0]):
         out[line, :] = 0.0
         for e in range(problem.wavelength.size):
-            if position[line, e] != UNREACHABLE:
-                fwhm, eta, _, _, _, _ = pseudo_voigt_shape(gauss[line, e], lorentz[line, e])
-                accumulate_peak(problem.two_theta, position[line, e], fwhm, eta, problem.weight[e], out[line])
+            weight = emission_weight(problem, slots, e)
+            if position[line, e] == UNREACHABLE or weight == 0.0:
+                continue
+            fwhm, eta, _, _, _, _ = pseudo_voigt_shape(gauss[line, e], lorentz[line, e])
+            copies = _copies_of(problem, slots, line, e, fwhm, room)
+            _add_line(problem.two_theta, position[line, e], fwhm, eta, weight, copies, out[line])
 
 
 @kernel
@@ -96,8 +148,8 @@ def jacobian(
     """
     out[:, :] = 0.0
     n = problem.two_theta.size
-    # One buffer for each thing that a slot can act on.
-    buffer = np.empty((4, n))
+    buffer = np.zeros((N_BUFFERS, n))
+    room = make_nodes() if beam_spreads(slots) else np.empty((0, 0))
     for line in range(position.shape[0]):
         if area[line] == 0.0:
             continue
@@ -105,16 +157,27 @@ def jacobian(
         for e in range(problem.wavelength.size):
             if position[line, e] == UNREACHABLE:
                 continue
-            peak_derivatives(
-                problem.two_theta,
-                position[line, e],
-                gauss[line, e],
-                lorentz[line, e],
-                area[line] * problem.weight[e],
-                buffer[slot.ON_POSITION],
-                buffer[slot.ON_GAUSS],
-                buffer[slot.ON_LORENTZ],
-            )
+            weight = emission_weight(problem, slots, e)
+            # A contaminating line without weight still answers to it.
+            weighed = problem.weight_slot[e] >= 0 and row_of_slot[problem.weight_slot[e]] >= 0
+            if weight == 0.0 and not weighed:
+                continue
+            at, g, l = position[line, e], gauss[line, e], lorentz[line, e]  # noqa: E741
+            fwhm, eta, _, _, _, _ = pseudo_voigt_shape(g, l)
+            copies = _copies_of(problem, slots, line, e, fwhm, room)
+            if copies.shape[0] == 0:
+                peak_derivatives(
+                    problem.two_theta,
+                    at,
+                    g,
+                    l,
+                    area[line] * weight,
+                    buffer[slot.ON_POSITION],
+                    buffer[slot.ON_GAUSS],
+                    buffer[slot.ON_LORENTZ],
+                )
+            else:
+                spread_derivatives(problem.two_theta, at, g, l, area[line] * weight, copies, buffer)
             _combine(
                 by_theta[line, e],
                 buffer[slot.ON_POSITION],
@@ -122,6 +185,12 @@ def jacobian(
                 buffer[slot.ON_LORENTZ],
                 buffer[slot.ON_THETA],
             )
+            if copies.shape[0] > 0:
+                add_scaled(1.0, buffer[BEYOND], buffer[slot.ON_THETA])
+            if weighed:
+                buffer[slot.ON_WEIGHT, :] = 0.0
+                unit = area[line] * problem.weight[e]
+                _add_line(problem.two_theta, at, fwhm, eta, unit, copies, buffer[slot.ON_WEIGHT])
             for index in range(slot.N_GLOBAL + slot.N_PHASE):
                 where = index if index < slot.N_GLOBAL else phase_base + index - slot.N_GLOBAL
                 row = row_of_slot[where]

@@ -23,7 +23,13 @@ CAGLIOTI_V = 6
 CAGLIOTI_W = 7
 INSTRUMENT_LORENTZ_SIZE = 8
 INSTRUMENT_LORENTZ_STRAIN = 9
-N_GLOBAL = 10
+AXIAL_SAMPLE = 10
+AXIAL_DETECTOR = 11
+AXIAL_SOLLER = 12
+EQUATORIAL_DIVERGENCE = 13
+K_BETA_WEIGHT = 14
+W_L_ALPHA_WEIGHT = 15
+N_GLOBAL = 16
 
 # Slots of a phase, after the global ones.
 CELL = 0  # a b c alpha beta gamma
@@ -35,11 +41,18 @@ N_PHASE = 10
 
 N_HUMP = 3
 
-# What a slot acts on: Bragg angle, line position, Gaussian width, Lorentzian width.
+# What a slot acts on: Bragg angle, line position, Gaussian width, Lorentzian width, the openings and the divergence of
+# the beam, the weight of an emission line.
 ON_THETA = 0
 ON_POSITION = 1
 ON_GAUSS = 2
 ON_LORENTZ = 3
+ON_AXIAL_SAMPLE = 4
+ON_AXIAL_DETECTOR = 5
+ON_SOLLER = 6
+ON_DIVERGENCE = 7
+ON_WEIGHT = 8
+N_KINDS = 9
 
 BRAGG_BRENTANO = 0
 DEBYE_SCHERRER = 1
@@ -55,7 +68,9 @@ class Problem(NamedTuple):
     variance_constant : (n,), and variance_slope, variance_floor: variance = constant + slope * max(model, floor).
     chebyshev : (n_terms, n) polynomials at the points.
     n_humps : number of broad humps.
-    wavelength, weight : (n_lines,) of the source, weights summing to one.
+    wavelength, weight : (n_lines,) of the source; the weights of its own lines sum to one.
+    natural_width : (n_lines,) Lorentzian FWHM of each emission line, angstrom.
+    weight_slot : (n_lines,) global slot by which the weight is multiplied (a contaminating line), or -1.
     geometry : BRAGG_BRENTANO or DEBYE_SCHERRER.
     radius : goniometer radius, mm.
     ties : (m, n_ties) combinations of the areas that are known to be near zero. They stand as observations of zero
@@ -72,6 +87,8 @@ class Problem(NamedTuple):
     n_humps: int
     wavelength: NDArray[np.float64]
     weight: NDArray[np.float64]
+    natural_width: NDArray[np.float64]
+    weight_slot: NDArray[np.int64]
     geometry: int
     radius: float
     hkl: NDArray[np.float64]

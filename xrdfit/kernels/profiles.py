@@ -15,7 +15,7 @@ from xrdfit.kernels.jit import kernel, vector_kernel
 # Beyond this many FWHM the Gaussian is below 1e-16 of its top: it is not evaluated there. The Lorentzian always is.
 GAUSS_REACH = 3.7
 _LN2 = math.log(2.0)
-_GAUSS_NORM = 2.0 * math.sqrt(_LN2 / math.pi)
+GAUSS_NORM = 2.0 * math.sqrt(_LN2 / math.pi)
 
 
 @kernel
@@ -78,7 +78,7 @@ def accumulate_peak(
         u = (two_theta[i] - position) * inverse
         out[i] += top / (1.0 + u * u)
     first, last = gauss_window(two_theta, position, fwhm)
-    top = area * (1.0 - eta) * _GAUSS_NORM / fwhm
+    top = area * (1.0 - eta) * GAUSS_NORM / fwhm
     for i in range(first, last):
         u = (two_theta[i] - position) * inverse
         out[i] += top * math.exp(-_LN2 * u * u)
@@ -118,7 +118,7 @@ def peak_derivatives(
         on_gauss[i] = g1 * t + g2 * tt
         on_lorentz[i] = l1 * t + l2 * tt
     first, last = gauss_window(two_theta, position, fwhm)
-    height = area * _GAUSS_NORM / fwhm
+    height = area * GAUSS_NORM / fwhm
     by_position = 2.0 * _LN2 * (1.0 - eta) * inverse
     by_fwhm = (1.0 - eta) / fwhm
     for i in range(first, last):

@@ -149,7 +149,7 @@ def series_pattern(
     """
     place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
     _pin(pinned, work)
-    line_profiles(problem, work.position, work.gauss, work.lorentz, work.profiles)
+    line_profiles(problem, slots, work.position, work.gauss, work.lorentz, work.profiles)
     background(problem, slots, work.background)
     swept = share.shape[0] == 3
     for phase in range(problem.n_phases):

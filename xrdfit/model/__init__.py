@@ -1,7 +1,8 @@
 """Instrument, phases and background as one model with one parameter table."""
 
 from xrdfit.model.background import Background, Hump
-from xrdfit.model.instrument import K_ALPHA, Instrument, InstrumentProfile
+from xrdfit.model.emission import HOELZER_ELEMENTS, K_ALPHA, Contaminant, emission_lines
+from xrdfit.model.instrument import Instrument, InstrumentProfile
 from xrdfit.model.lorentz_polarization import lorentz_polarization
 from xrdfit.model.noise import NoiseModel, estimate_noise, noise_model
 from xrdfit.model.parameters import ParameterSpec, ParameterTable, cell_of, default_scope, parameter_table
@@ -9,8 +10,10 @@ from xrdfit.model.pattern_model import LineChoice, PatternModel, Placement
 from xrdfit.model.points import Points, select_points
 
 __all__ = [
+    "HOELZER_ELEMENTS",
     "K_ALPHA",
     "Background",
+    "Contaminant",
     "Hump",
     "Instrument",
     "InstrumentProfile",
@@ -23,6 +26,7 @@ __all__ = [
     "Points",
     "cell_of",
     "default_scope",
+    "emission_lines",
     "estimate_noise",
     "lorentz_polarization",
     "noise_model",

@@ -5,31 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from xrdfit.model.emission import K_ALPHA, Contaminant, Emission, emission_lines
+
 Geometry = Literal["bragg-brentano", "debye-scherrer"]
 Detector = Literal["point", "area"]
-
-# K-alpha1 and K-alpha2 in angstrom. Cu: Hoelzer et al. (1997), doi:10.1103/PhysRevA.56.4554; the others:
-# International Tables for Crystallography C (2006), table 4.2.2.1.
-K_ALPHA: dict[str, tuple[float, float]] = {
-    "Cu": (1.5405929, 1.5444274),
-    "Mo": (0.70931715, 0.713607),
-    "Co": (1.7889960, 1.7928350),
-    "Ag": (0.55942178, 0.5638131),
-    "Cr": (2.2897260, 2.2936510),
-    "Fe": (1.9360410, 1.9399730),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstrumentProfile:
     """Resolution of the instrument alone: ``fwhm_G^2 = u tan^2 + v tan + w`` (deg^2), Lorentzian FWHM
-    ``lorentz_size / cos + lorentz_strain tan`` (deg), angles being theta."""
+    ``lorentz_size / cos + lorentz_strain tan`` (deg), angles being theta; ``axial_sample`` and ``axial_detector`` are
+    S/L and H/L of Finger, Cox & Jephcoat (1994), ``axial_soller`` (deg) is the FWHM of what each
+    of two Soller slits lets through."""
 
     u: float
     v: float
     w: float
     lorentz_size: float = 0.0
     lorentz_strain: float = 0.0
+    axial_sample: float = 0.0
+    axial_detector: float = 0.0
+    axial_soller: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,22 +35,37 @@ class Instrument:
     Attributes
     ----------
     lines : (wavelength in angstrom, relative weight) of every emission line, strongest first.
+    natural_widths : Lorentzian FWHM in angstrom of every emission line; empty for lines without width of their own.
+    contaminants : lines of other wavelength that come along with a small weight, which is refinable.
     goniometer_radius_mm : only Bragg-Brentano and capillary offsets need it.
+    equatorial_divergence : of the beam on a flat specimen, full angle in deg; 0 leaves its aberration out.
+    zero_shift : deg, where it is known from a standard.
     profile : None if the resolution is not known and is to be refined.
     monochromator_two_theta : deg, or None for no monochromator.
     polarization : fraction of the beam polarised in the plane of the ring, or None (unpolarised tube).
     """
 
     lines: tuple[tuple[float, float], ...]
+    natural_widths: tuple[float, ...] = ()
+    contaminants: tuple[Contaminant, ...] = ()
     geometry: Geometry = "bragg-brentano"
     goniometer_radius_mm: float = 217.5
+    equatorial_divergence: float = 0.0
+    zero_shift: float = 0.0
     profile: InstrumentProfile | None = None
     monochromator_two_theta: float | None = None
     polarization: float | None = None
     detector: Detector = "point"
 
     @classmethod
-    def k_alpha(cls, element: str, **rest: Any) -> Instrument:
-        """The K-alpha doublet of a laboratory tube with weights 2:1."""
-        first, second = K_ALPHA[element]
-        return cls(lines=((first, 2.0), (second, 1.0)), **rest)
+    def k_alpha(cls, element: str, *, emission: Emission = "doublet", **rest: Any) -> Instrument:
+        """The K-alpha lines of a laboratory tube: two with weights 2:1, or the measured emission profile."""
+        if emission == "doublet":
+            first, second = K_ALPHA[element]
+            return cls(lines=((first, 2.0), (second, 1.0)), **rest)
+        lines = emission_lines(element)
+        return cls(
+            lines=tuple((line.wavelength, line.weight) for line in lines),
+            natural_widths=tuple(line.width for line in lines),
+            **rest,
+        )

@@ -17,7 +17,7 @@ from xrdfit.crystal import Phase
 from xrdfit.data import Mode, ScopeName
 from xrdfit.kernels import problem as slot
 from xrdfit.model.background import Background
-from xrdfit.model.instrument import Instrument
+from xrdfit.model.instrument import Instrument, InstrumentProfile
 
 # How far a cell may leave its start value: lengths relative, angles in deg.
 CELL_LENGTH_REACH = 0.05
@@ -26,6 +26,7 @@ CELL_ANGLE_REACH = 3.0
 LEAST_W = 1e-5
 # Slots that say where the sample is.
 _PLACE = (slot.SAMPLE_DISPLACEMENT, slot.CAPILLARY_PARALLEL)
+_CONTAMINANTS = {"k_beta": "K-beta", "w_l_alpha": "W L-alpha"}
 _CELL_NAMES = ("a", "b", "c", "alpha", "beta", "gamma")
 
 
@@ -136,7 +137,8 @@ def _row(
 
 
 def _instrument_rows(instrument: Instrument) -> Iterable[ParameterSpec]:
-    yield _row("zero_shift", "deg", 0.0, (-1.0, 1.0), "fixed", "position", "zero error of 2theta", slot.ZERO_SHIFT)
+    zero = instrument.zero_shift
+    yield _row("zero_shift", "deg", zero, (-1.0, 1.0), "fixed", "position", "zero error of 2theta", slot.ZERO_SHIFT)
     if instrument.geometry == "bragg-brentano":
         yield _row(
             "sample_displacement",
@@ -182,18 +184,15 @@ def _instrument_rows(instrument: Instrument) -> Iterable[ParameterSpec]:
     profile = instrument.profile
     # Without a known resolution u, v, w are refined once for the series; w starts from the widths seen in the data.
     free: ScopeName = "fixed" if profile else "series"
-    u, v, w, size, strain = (
-        (profile.u, profile.v, profile.w, profile.lorentz_size, profile.lorentz_strain)
-        if profile
-        else (0.0, 0.0, 0.01, 0.0, 0.0)
-    )
+    given = profile or InstrumentProfile(u=0.0, v=0.0, w=0.01)
+    u, v, w = given.u, given.v, given.w
     yield _row("caglioti_u", "deg^2", u, (min(u, 0.0), 10.0), free, "resolution", "U of fwhm_G^2", slot.CAGLIOTI_U)
     yield _row("caglioti_v", "deg^2", v, (-10.0, max(v, 0.0)), free, "resolution", "V of fwhm_G^2", slot.CAGLIOTI_V)
     yield _row("caglioti_w", "deg^2", w, (min(w, LEAST_W), 10.0), free, "resolution", "W of fwhm_G^2", slot.CAGLIOTI_W)
     yield _row(
         "instrument_lorentz_size",
         "deg",
-        size,
+        given.lorentz_size,
         (0.0, 5.0),
         "fixed",
         "resolution",
@@ -203,13 +202,53 @@ def _instrument_rows(instrument: Instrument) -> Iterable[ParameterSpec]:
     yield _row(
         "instrument_lorentz_strain",
         "deg",
-        strain,
+        given.lorentz_strain,
         (0.0, 5.0),
         "fixed",
         "resolution",
         "instrument's Lorentzian FWHM that goes with tan(theta)",
         slot.INSTRUMENT_LORENTZ_STRAIN,
     )
+    yield from _divergence_rows(instrument, given)
+    for other in instrument.contaminants:
+        text = f"weight of the {_CONTAMINANTS[other.name]} line beside K-alpha, which is 1"
+        yield _row(f"{other.name}_weight", "1", 0.0, (0.0, 0.5), "fixed", "emission", text, other.slot)
+
+
+def _divergence_rows(instrument: Instrument, profile: InstrumentProfile) -> Iterable[ParameterSpec]:
+    """Openings of the beam: the pattern answers to their squares, so that they have no slope at zero."""
+    for name, value, text, where in (
+        (
+            "axial_sample",
+            profile.axial_sample,
+            "S/L, axial half-height of the sample over the radius",
+            slot.AXIAL_SAMPLE,
+        ),
+        (
+            "axial_detector",
+            profile.axial_detector,
+            "H/L, axial half-height of the receiving slit over the radius",
+            slot.AXIAL_DETECTOR,
+        ),
+    ):
+        yield replace(_row(name, "1", value, (0.0, 0.2), "fixed", "divergence", text, where), squared=True)
+    text = "axial divergence that each of two Soller slits lets through, FWHM"
+    soller = _row(
+        "axial_soller", "deg", profile.axial_soller, (0.0, 10.0), "fixed", "divergence", text, slot.AXIAL_SOLLER
+    )
+    yield replace(soller, squared=True)
+    if instrument.geometry == "bragg-brentano":
+        row = _row(
+            "equatorial_divergence",
+            "deg",
+            instrument.equatorial_divergence,
+            (0.0, 5.0),
+            "fixed",
+            "divergence",
+            "divergence of the beam on a flat specimen, full angle",
+            slot.EQUATORIAL_DIVERGENCE,
+        )
+        yield replace(row, squared=True)
 
 
 def _phase_rows(phase: Phase, base: int, instrument: Instrument) -> Iterable[ParameterSpec]:

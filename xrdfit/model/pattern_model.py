@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,15 @@ class Placement:
     lorentz: NDArray[np.float64]
 
 
+class _Source(NamedTuple):
+    """Arrays of the emission lines, as `Problem` has them: the tube's own lines, then contaminating ones."""
+
+    wavelength: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    natural_width: NDArray[np.float64]
+    weight_slot: NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatternModel:
     """What a pattern is made of; `table` holds its parameters."""
@@ -77,7 +87,7 @@ class PatternModel:
         values : (n_parameters,) in the table's order. two_theta : (n,) deg, the used points.
         """
         slots = self.table.slots(values)
-        wavelengths, _ = _source(self.instrument)
+        wavelengths = _source(self.instrument).wavelength[: len(self.instrument.lines)]
         low = max(float(two_theta[0]) - _SHIFT_ALLOWANCE, 1e-3)
         high = min(float(two_theta[-1]) + _SHIFT_ALLOWANCE, 179.9)
         d_max = float(wavelengths.max()) / (2.0 * math.sin(math.radians(low) / 2.0))
@@ -93,15 +103,18 @@ class PatternModel:
                 owner.append(np.full(len(listed), number, dtype=np.int64))
         choice = LineChoice(hkl=np.concatenate(hkl), phase=np.concatenate(owner))
         placed = self.place(values, choice)
-        near = np.searchsorted(two_theta, placed.position)
-        left = np.abs(two_theta[np.maximum(near - 1, 0)] - placed.position)
-        right = np.abs(two_theta[np.minimum(near, two_theta.size - 1)] - placed.position)
-        inside = (np.minimum(left, right) <= _TAIL_REACH * (placed.gauss + placed.lorentz)).any(axis=1)
+        # A line that a contaminating wavelength alone brings into the pattern is not worth an area of its own.
+        own = slice(len(self.instrument.lines))
+        position, reach = placed.position[:, own], _TAIL_REACH * (placed.gauss + placed.lorentz)[:, own]
+        near = np.searchsorted(two_theta, position)
+        left = np.abs(two_theta[np.maximum(near - 1, 0)] - position)
+        right = np.abs(two_theta[np.minimum(near, two_theta.size - 1)] - position)
+        inside = (np.minimum(left, right) <= reach).any(axis=1)
         return LineChoice(hkl=choice.hkl[inside], phase=choice.phase[inside])
 
     def place(self, values: NDArray[np.float64], lines: LineChoice) -> Placement:
         """Position and widths (deg) of lines at every wavelength."""
-        shape = (lines.phase.size, len(self.instrument.lines))
+        shape = (lines.phase.size, len(self.instrument.lines) + len(self.instrument.contaminants))
         position, gauss, lorentz = np.empty(shape), np.empty(shape), np.empty(shape)
         by_theta = np.zeros((*shape, 3))
         by_slot = np.zeros((*shape, slot.N_GLOBAL + slot.N_PHASE))
@@ -134,7 +147,7 @@ class PatternModel:
         intensity: NDArray[np.float64],
         noise: NoiseModel | None,
     ) -> Problem:
-        wavelength, weight = _source(self.instrument)
+        source = _source(self.instrument)
         return Problem(
             two_theta=two_theta,
             intensity=intensity,
@@ -143,8 +156,10 @@ class PatternModel:
             variance_floor=noise.floor if noise else 0.0,
             chebyshev=_chebyshev(two_theta.tobytes(), self.background.terms),
             n_humps=len(self.background.humps),
-            wavelength=wavelength,
-            weight=weight,
+            wavelength=source.wavelength,
+            weight=source.weight,
+            natural_width=source.natural_width,
+            weight_slot=source.weight_slot,
             geometry=slot.BRAGG_BRENTANO if self.instrument.geometry == "bragg-brentano" else slot.DEBYE_SCHERRER,
             radius=self.instrument.goniometer_radius_mm,
             hkl=np.ascontiguousarray(lines.hkl, dtype=np.float64),
@@ -154,10 +169,15 @@ class PatternModel:
 
 
 @lru_cache(maxsize=16)
-def _source(instrument: Instrument) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(n_lines,) wavelengths, and weights that sum to 1."""
+def _source(instrument: Instrument) -> _Source:
     wavelength, weight = np.array(instrument.lines, dtype=np.float64).T
-    return np.ascontiguousarray(wavelength), weight / weight.sum()
+    others = instrument.contaminants
+    return _Source(
+        wavelength=np.append(wavelength, [other.wavelength for other in others]),
+        weight=np.append(weight / weight.sum(), np.ones(len(others))),
+        natural_width=np.append(instrument.natural_widths or np.zeros(weight.size), np.zeros(len(others))),
+        weight_slot=np.append(np.full(weight.size, -1), [other.slot for other in others]).astype(np.int64),
+    )
 
 
 @lru_cache(maxsize=16)

@@ -43,6 +43,6 @@ def refine_one_scan(job: Job, scan: int, *, solver: str = "leastsq") -> ScanFit:
         raise NoResultError(f"scan {scan} could not be fitted: {reason}")
     record = found.records[scan]
     with_solver = replace(fitter, settings=replace(job.settings, solver=solver))
-    first_guess = model.table.where("width", "strain", "resolution", "position")
+    first_guess = model.table.where("width", "strain", "resolution", "divergence", "emission", "position")
     values = with_seeded_background(model, prepared, np.where(first_guess, start, record.values))
     return with_solver.fit(prepared, values, record.status)

@@ -247,6 +247,7 @@ def slot_sizes(n_slots: int) -> np.ndarray:
     size = np.ones(n_slots)
     size[: slot.N_GLOBAL] = 0.01
     size[slot.CAGLIOTI_U : slot.CAGLIOTI_W + 1] = 1e-4
+    size[slot.AXIAL_SAMPLE : slot.N_GLOBAL] = 0.0
     for first in (slot.N_GLOBAL, slot.N_GLOBAL + slot.N_PHASE):
         size[first : first + slot.N_PHASE] = 0.003
         size[first + 3 : first + 6] = 0.05

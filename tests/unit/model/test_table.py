@@ -7,7 +7,7 @@ import pytest
 
 from tests import scans, twins
 from xrdfit.kernels import problem as slot
-from xrdfit.model import Background, Hump, Instrument, InstrumentProfile, PatternModel, cell_of
+from xrdfit.model import Background, Contaminant, Hump, Instrument, InstrumentProfile, PatternModel, cell_of
 from xrdfit.model.instrument import Geometry
 
 
@@ -20,12 +20,13 @@ def test_table_names_every_refinable_quantity_once() -> None:
 
 
 def test_every_slot_of_the_kernels_is_fed_by_one_parameter_or_a_constant() -> None:
+    both = (Contaminant.of("k_beta", "Cu"), Contaminant.of("w_l_alpha", "Cu"))
     for geometry, unused in (
         ("bragg-brentano", {slot.CAPILLARY_PARALLEL, slot.CAPILLARY_PERPENDICULAR}),
-        ("debye-scherrer", {slot.SAMPLE_DISPLACEMENT, slot.TRANSPARENCY}),
+        ("debye-scherrer", {slot.SAMPLE_DISPLACEMENT, slot.TRANSPARENCY, slot.EQUATORIAL_DIVERGENCE}),
     ):
         model = PatternModel.of(
-            Instrument.k_alpha("Cu", geometry=geometry),
+            Instrument.k_alpha("Cu", geometry=geometry, contaminants=both),
             (scans.phase("M", "P2_1/c", 7.1, 9.3, 5.8, 90.0, 101.0, 90.0), scans.LFP),
             Background(terms=3, humps=(Hump(position=24.0, fwhm=5.0),)),
         )

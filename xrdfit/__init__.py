@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from xrdfit.data import Outcome, Pattern, ScanResult, SeriesResult
+    from xrdfit.echem import read_cycler
     from xrdfit.errors import InputError, NoResultError, XrdfitError
     from xrdfit.io import open_stack, read_pattern
     from xrdfit.recipe import build_job, load_recipe
@@ -29,6 +30,7 @@ _HOME = {
     "build_job": "xrdfit.recipe",
     "load_recipe": "xrdfit.recipe",
     "open_stack": "xrdfit.io",
+    "read_cycler": "xrdfit.echem",
     "read_pattern": "xrdfit.io",
     "refine_one_scan": "xrdfit.series",
     "refine_series": "xrdfit.series",
@@ -46,6 +48,7 @@ __all__ = [
     "build_job",
     "load_recipe",
     "open_stack",
+    "read_cycler",
     "read_pattern",
     "refine_one_scan",
     "refine_series",

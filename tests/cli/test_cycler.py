@@ -120,3 +120,11 @@ def test_mistakes_about_the_record_are_told_before_anything_is_refined(
     assert code in refused.stderr
     assert says in refused.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_the_demo_brings_the_record_of_its_cell(tmp_path: Path) -> None:
+    demo = xrdfit("demo", tmp_path / "mycell")
+    assert demo.exit_code == 0
+    assert "stack.h5, cell.mpt, recipe.toml" in demo.stdout
+    told = xrdfit("check", tmp_path / "mycell" / "recipe.toml").stdout
+    assert "42 of 42 scans lie within the record" in told

@@ -10,6 +10,7 @@ import pytest
 
 from xrdfit.data import ScanTimes
 from xrdfit.echem import CyclerSettings, align_scans, count_charge, read_cycler
+from xrdfit.errors import DataError
 from xrdfit.io.times import times_from_csv
 
 FORMATION = "020-formation_CB5"
@@ -74,6 +75,22 @@ def test_neware_counts_what_its_current_says(cyclers: Path, real_data: Path) -> 
     for path in (cyclers / "navani_test.ndax", real_data / "lmfp-operando" / "Echem" / "cc8.ndax"):
         for half in count_charge(read_cycler(path)).half_cycles:
             assert half.capacity_mAh == pytest.approx(half.own_mAh, rel=2.5e-3)
+
+
+@pytest.mark.parametrize(("library", "name"), [("galvani", f"{FORMATION}.mpr"), ("fastnda", "navani_test.ndax")])
+def test_a_binary_file_cut_anywhere_is_a_shorter_record_or_refused(
+    cyclers: Path, tmp_path: Path, library: str, name: str
+) -> None:
+    pytest.importorskip(library, reason=f"{library} is an optional extra")
+    whole, original = (cyclers / name).read_bytes(), read_cycler(cyclers / name)
+    for length in np.linspace(0, len(whole) - 1, 25).astype(int):
+        path = tmp_path / name
+        path.write_bytes(whole[:length])
+        try:
+            record = read_cycler(path)
+        except DataError:
+            continue
+        np.testing.assert_array_equal(record.voltage_V, original.voltage_V[: len(record)])
 
 
 def test_scans_of_the_operando_cell_find_voltage_and_current_by_time(real_data: Path) -> None:

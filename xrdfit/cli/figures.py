@@ -52,9 +52,11 @@ def _stem(output: Path) -> Path:
 
 
 def results_figures(stored: StoredResults, folder: Path) -> None:
-    """The figures that every run leaves: trajectories, one fit, the map."""
+    """The figures that every run leaves: trajectories, curves against state of charge, one fit, the map."""
     folder.mkdir(parents=True, exist_ok=True)
     save_figure(trajectory_figure(stored.columns, stored.phases), folder / "trajectory")
+    if np.isfinite(stored.columns["soc"]).any():
+        save_figure(curves_figure(stored.columns, stored.phases, x="soc"), folder / "curves_soc")
     scan = representative_scan(stored)
     save_figure(_fit_figure(stored, scan), folder / f"fit_scan_{scan}")
     if len(stored.columns["scan"]) > 1:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from xrdfit.echem.instants import parse_instant
 from xrdfit.echem.problems import Code, cycler_error
-from xrdfit.echem.quantities import find_columns
+from xrdfit.echem.quantities import find_columns, is_known
 from xrdfit.echem.record import CyclerRecord
 from xrdfit.echem.tables import Reading, find_names, record_of
 from xrdfit.echem.text import TextTable, decoded, read_rows
@@ -77,7 +78,7 @@ def _technique(text: str, source: str, reading: Reading) -> CyclerRecord | None:
     names = [name.strip() for name in lines[heading].split("\t")]
     if not {"voltage", "time"} <= find_names(names) or "freq/Hz" in names:
         return None
-    table = _filled_rows(read_rows(lines, heading=heading, source=source))
+    table = _filled_rows(read_rows(lines, heading=heading, source=source, keep=partial(is_known, said=reading.columns)))
     columns = find_columns(table.names, said=reading.columns, source=source)
     first = next(iter(table.texts(columns["time"].index)), "")
     absolute = parse_instant(first)
@@ -191,7 +192,8 @@ def read_mpr(path: Path, reading: Reading) -> CyclerRecord:
             todo="export the file as text (.mpt)",
         ) from None
     chosen = [name for name in names if values[name].ndim == 1 and values[name].dtype.kind in "fiu"]
-    rows = tuple(zip(*(map(repr, values[name].astype(float).tolist()) for name in chosen), strict=True))
+    with np.errstate(invalid="ignore"):
+        rows = tuple(zip(*(map(repr, values[name].astype(float).tolist()) for name in chosen), strict=True))
     table = TextTable(names=tuple(chosen), rows=rows, first_line=1, source=path.name)
     start = getattr(contents, "timestamp", None)
     return record_of(table, reading, kind="BioLogic .mpr", start=start if isinstance(start, datetime) else None)

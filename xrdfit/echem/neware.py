@@ -20,12 +20,17 @@ _MOST_BYTES = 2_000_000_000
 
 def is_ndax(path: Path) -> bool:
     """Whether a zip archive holds a Neware record."""
+    names = {Path(item.filename).name.lower() for item in _members(path)}
+    return "data.ndc" in names or "versioninfo.xml" in names
+
+
+def _members(path: Path) -> list[zipfile.ZipInfo]:
+    """What a zip archive lists; nothing if it is damaged, or of a kind that Python does not unpack."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = {Path(name).name.lower() for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError, ValueError):
-        return False
-    return "data.ndc" in names or "versioninfo.xml" in names
+            return archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
+        return []
 
 
 def read_neware(path: Path, reading: Reading) -> CyclerRecord:
@@ -49,9 +54,9 @@ def read_neware(path: Path, reading: Reading) -> CyclerRecord:
             todo='pip install "operando-xrdfit[neware]", or export the record as CSV',
         ) from None
     kind = "Neware .nda"
-    if zipfile.is_zipfile(path):
+    if members := _members(path):
         kind = "Neware .ndax"
-        _refuse_bomb(path)
+        _refuse_bomb(path, members)
     if path.suffix.lower() != kind.split()[1]:
         raise cycler_error(
             Code.FORMAT,
@@ -104,9 +109,8 @@ def read_neware(path: Path, reading: Reading) -> CyclerRecord:
     )
 
 
-def _refuse_bomb(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        size = sum(item.file_size for item in archive.infolist())
+def _refuse_bomb(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    size = sum(item.file_size for item in members)
     if size > _MOST_BYTES:
         raise cycler_error(
             Code.FILE,

@@ -97,6 +97,13 @@ def split_unit(heading: str) -> tuple[str, str]:
     return name, ""
 
 
+def is_known(heading: str, said: ColumnNames) -> bool:
+    """Whether a heading names a quantity, by itself or because the user says so."""
+    name = split_unit(heading)[0]
+    folded = heading.strip().lower()
+    return any(name in names for names in NAMES.values()) or folded in {n.strip().lower() for n in said.names.values()}
+
+
 def find_columns(headings: Sequence[str], *, said: ColumnNames, source: str) -> dict[str, Column]:
     """Columns by quantity, by what the user says and else by the names in use.
 

@@ -17,7 +17,7 @@ from xrdfit.echem.record import CyclerRecord
 from xrdfit.echem.tables import Reading
 from xrdfit.echem.text import decoded
 
-_MOST_TEXT_BYTES = 1_000_000_000
+_MOST_TEXT_BYTES = 500_000_000
 # A pause longer than this between two files is one in the record.
 _PAUSE_S = 60.0
 # What begins files that are not read.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from xrdfit.echem.instants import parse_instant, utc
 from xrdfit.echem.plausible import check_sign, check_values, settled_time
 from xrdfit.echem.problems import Code, cycler_error
-from xrdfit.echem.quantities import NAMES, Column, ColumnNames, find_columns, split_unit
+from xrdfit.echem.quantities import NAMES, Column, ColumnNames, find_columns, is_known, split_unit
 from xrdfit.echem.record import CyclerRecord, long_intervals
 from xrdfit.echem.text import TextTable, fields_of, numbers, read_rows, separator_of
 
@@ -57,7 +58,7 @@ def read_maccor(text: str, source: str, reading: Reading) -> CyclerRecord:
     """Maccor's text: unsigned currents with a state, the date in the first line, the time of day in ``DPt Time``."""
     lines = text.splitlines()
     heading = next(i for i, line in enumerate(lines) if _MACCOR_HEAD.match(line))
-    table = read_rows(lines, heading=heading, source=source)
+    table = read_rows(lines, heading=heading, source=source, keep=partial(is_known, said=reading.columns))
     return record_of(table, reading, kind="Maccor", start=_maccor_start(lines[:heading], table))
 
 
@@ -87,7 +88,8 @@ def _table_record(text: str, source: str, reading: Reading, *, kind: str) -> Cyc
             found=f"{(lines[0] if lines else '')[:60]!r} and what follows, against names such as time/s, voltage/V",
             todo="name the columns in the recipe under [cycler.columns]",
         )
-    return record_of(read_rows(lines, heading=heading, source=source), reading, kind=kind)
+    table = read_rows(lines, heading=heading, source=source, keep=partial(is_known, said=reading.columns))
+    return record_of(table, reading, kind=kind)
 
 
 def _heading(lines: Sequence[str], said: ColumnNames) -> int | None:

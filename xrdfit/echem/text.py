@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,8 +60,10 @@ def fields_of(line: str, separator: str) -> tuple[str, ...]:
     return tuple(field.strip() for field in fields)
 
 
-def read_rows(lines: Sequence[str], *, heading: int, source: str) -> TextTable:
-    """The table under the line ``heading`` (from 0) of a file.
+def read_rows(
+    lines: Sequence[str], *, heading: int, source: str, keep: Callable[[str], bool] = lambda name: True
+) -> TextTable:
+    """The columns to keep, by their names, of the table under the line ``heading`` (from 0) of a file.
 
     A last row with fields missing is what a writer that was interrupted leaves, and is left out.
 
@@ -72,6 +74,7 @@ def read_rows(lines: Sequence[str], *, heading: int, source: str) -> TextTable:
     """
     separator = separator_of(lines[heading])
     names = _without_empty_end(fields_of(lines[heading], separator))
+    kept = [column for column, name in enumerate(names) if keep(name)]
     rows: list[tuple[str, ...]] = []
     notes: tuple[str, ...] = ()
     content = [(number, line) for number, line in enumerate(lines[heading + 1 :], heading + 2) if line.strip()]
@@ -89,7 +92,7 @@ def read_rows(lines: Sequence[str], *, heading: int, source: str) -> TextTable:
                 todo="a decimal comma needs another separator than the comma; else export the file again",
             )
         else:
-            rows.append(row[: len(names)])
+            rows.append(tuple(row[column] for column in kept))
     if not rows:
         raise cycler_error(
             Code.COLUMNS,
@@ -98,6 +101,7 @@ def read_rows(lines: Sequence[str], *, heading: int, source: str) -> TextTable:
             found="names of columns and nothing below against at least 2 rows",
             todo="export the record again",
         )
+    names = tuple(names[column] for column in kept)
     return TextTable(names=names, rows=tuple(rows), first_line=content[0][0], source=source, notes=notes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -276,3 +277,33 @@ def test_reading_text_does_not_import_the_libraries_of_binary_formats(tmp_path: 
     )
     root = Path(__file__).parents[3]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True).stdout == "set()\n"
+
+
+def archive(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in members.items():
+            packed.writestr(name.replace("_", "."), content)
+    return path
+
+
+def test_an_archive_of_a_version_that_cannot_be_unpacked_is_refused(tmp_path: Path) -> None:
+    path = archive(tmp_path / "cell.ndax", data_ndc=bytes(2000))
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(b"PK\x01\x02") + 6] = 244
+    path.write_bytes(raw)
+    assert refused(path).startswith("E143 ")
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    pytest.importorskip("fastnda", reason="fastnda is an optional extra")
+    path = archive(tmp_path / "cell.ndax", data_ndc=bytes(2000))
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"PK\x01\x02") + 24
+    raw[at : at + 4] = (4_000_000_000).to_bytes(4, "little")
+    path.write_bytes(raw)
+    assert "unpacks to too much" in refused(path)
+
+
+def test_an_archive_under_another_suffix_is_told_its_own(tmp_path: Path) -> None:
+    pytest.importorskip("fastnda", reason="fastnda is an optional extra")
+    assert "rename the file to cell.ndax" in refused(archive(tmp_path / "cell.zip", data_ndc=bytes(2000)))

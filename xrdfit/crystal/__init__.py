@@ -4,7 +4,7 @@ from xrdfit.crystal.cell import CELL_NAMES, UnitCell
 from xrdfit.crystal.cif import read_cif
 from xrdfit.crystal.formula import atoms_in_formula
 from xrdfit.crystal.phase import Phase
-from xrdfit.crystal.reflections import ReflectionList, equivalent_reflections, generate_reflections, powder_lines
+from xrdfit.crystal.reflections import ReflectionList, candidate_lines, equivalent_reflections, generate_reflections
 from xrdfit.crystal.spacegroup import SpaceGroup, cell_from_values, free_cell_values
 from xrdfit.crystal.structure import Site, Structure, line_intensities, structure_factors_squared
 
@@ -17,12 +17,12 @@ __all__ = [
     "Structure",
     "UnitCell",
     "atoms_in_formula",
+    "candidate_lines",
     "cell_from_values",
     "equivalent_reflections",
     "free_cell_values",
     "generate_reflections",
     "line_intensities",
-    "powder_lines",
     "read_cif",
     "structure_factors_squared",
 ]

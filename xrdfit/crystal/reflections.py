@@ -54,7 +54,10 @@ def generate_reflections(group: SpaceGroup, cell: UnitCell, *, d_min: float, d_m
     CrystalError
         If ``d_min`` is so small against the cell that there would be millions of reflections.
     """
-    table, d_spacing, chosen = _between(group, cell, d_min, d_max)
+    table = _table_down_to(group, (cell.a, cell.b, cell.c), d_min)
+    d_spacing = cell.d_spacing(table.hkl)
+    chosen = np.flatnonzero((d_spacing >= d_min) & (d_spacing <= d_max))
+    chosen = chosen[np.argsort(-d_spacing[chosen], kind="stable")]
     counts = table.member_count[chosen]
     ends = np.cumsum(counts)
     line = np.repeat(np.arange(len(chosen)), counts)
@@ -69,33 +72,36 @@ def generate_reflections(group: SpaceGroup, cell: UnitCell, *, d_min: float, d_m
     )
 
 
-def powder_lines(group: SpaceGroup, cell: UnitCell, *, d_min: float, d_max: float) -> NDArray[np.int32]:
-    """(m, 3) the ``hkl`` of `generate_reflections` alone."""
-    table, _, chosen = _between(group, cell, d_min, d_max)
-    return table.hkl[chosen]
+def candidate_lines(group: SpaceGroup, lengths: tuple[float, float, float], *, d_min: float) -> NDArray[np.int32]:
+    """(m, 3) ``hkl`` of all powder lines that a cell with axes of these lengths can have down to `d_min`, and others.
+
+    The array is the same for like lengths, and not to be written to.
+
+    Raises
+    ------
+    CrystalError
+        If there would be millions of reflections.
+    """
+    return _table_down_to(group, lengths, d_min).hkl
 
 
-def _between(
-    group: SpaceGroup, cell: UnitCell, d_min: float, d_max: float
-) -> tuple[_LineTable, NDArray[np.float64], NDArray[np.int64]]:
-    """A table that has all lines down to `d_min`, their d-spacings, and which lie in the range, by falling d."""
+def _table_down_to(group: SpaceGroup, lengths: tuple[float, float, float], d_min: float) -> _LineTable:
     # |h| = |a . H| <= a |H| = a / d holds for any angles; the last digit must not lose a line that lies at d_min.
-    h_max, k_max, l_max = (int(length / d_min + 1e-9) for length in (cell.a, cell.b, cell.c))
+    h_max, k_max, l_max = (int(length / d_min + 1e-9) for length in lengths)
     candidates = (2 * h_max + 1) * (2 * k_max + 1) * (2 * l_max + 1)
     if candidates > MAX_CANDIDATES or max(h_max, k_max, l_max) > MAX_INDEX:
+        a, b, c = lengths
         raise CrystalError(
             Problem(
                 code="E124",
                 what="too many reflections",
                 where="d_min",
-                found=f"d-spacings down to {d_min:g} Å in a cell of {cell.volume:.0f} Å^3 against a few thousand lines",
+                found=f"d-spacings down to {d_min:g} Å in a cell of {a:.0f} x {b:.0f} x {c:.0f} Å against a few "
+                "thousand lines",
                 todo="check that wavelength and cell are in Å, or narrow the range of 2theta",
             )
         )
-    table = _line_table(group, h_max, k_max, l_max)
-    d_spacing = cell.d_spacing(table.hkl)
-    chosen = np.flatnonzero((d_spacing >= d_min) & (d_spacing <= d_max))
-    return table, d_spacing, chosen[np.argsort(-d_spacing[chosen], kind="stable")]
+    return _line_table(group, h_max, k_max, l_max)
 
 
 def equivalent_reflections(group: SpaceGroup, hkl: ArrayLike) -> NDArray[np.int32]:

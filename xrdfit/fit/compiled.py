@@ -55,7 +55,7 @@ def descend(
         base = objective.model.table.slots(values) - slot_mapping @ variables
         longest = objective.longest_steps(values, derivative)
         before = variables.copy()
-        _, used, status = minimise(
+        chi2, used, status = minimise(
             objective.problem,
             base,
             slot_mapping,
@@ -77,7 +77,11 @@ def descend(
             constraints.set(before)
             status = NOT_FINITE
             break
-        if not constraints.tied or evaluations >= max_nfev:
+        if not constraints.tied:
+            if status == CONVERGED:
+                objective.take(constraints.values(), chi2)
+            break
+        if evaluations >= max_nfev:
             break
         moved = np.abs(variables - before)
         matrix, _ = objective.normal_equations(constraints.values(), constraints.derivative())

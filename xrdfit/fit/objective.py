@@ -57,6 +57,7 @@ class ScanObjective:
         self.areas_free = True
         self.nfev = 0
         self._at: NDArray[np.float64] | None = None
+        self._placed: NDArray[np.float64] | None = None
         self.chi2 = np.inf
 
     def at_points(self, array: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -79,13 +80,18 @@ class ScanObjective:
         """Chi^2 at `values` (n_parameters,); the workspace then holds the pattern."""
         if self._at is None or not np.array_equal(self._at, values):
             self.chi2 = calculate(self.problem, self.model.table.slots(values), self.work, self.areas_free)
-            self._at = values.copy()
+            self._at = self._placed = values.copy()
             self.nfev += 1
         return self.chi2
 
     def forget(self) -> None:
         """The workspace was filled by someone else: calculate afresh at the next call."""
-        self._at = None
+        self._at = self._placed = None
+
+    def take(self, values: NDArray[np.float64], chi2: float) -> None:
+        """The workspace was filled by someone else, at `values`."""
+        self._at = self._placed = values.copy()
+        self.chi2 = chi2
 
     def set_areas(self, area: NDArray[np.float64]) -> None:
         """Put these areas in and fill the model with them, at the parameters last calculated."""
@@ -141,7 +147,9 @@ class ScanObjective:
 
         Position and width answer linearly only that far; beyond, a step is a leap in the dark.
         """
-        self.calculate(values)
+        # Lines stay where they are whatever the weights and areas.
+        if self._placed is None or not np.array_equal(self._placed, values):
+            self.calculate(values)
         work = self.work
         per_slot = np.zeros(self.model.table.n_slots)
         if self.lines.phase.size:

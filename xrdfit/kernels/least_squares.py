@@ -100,9 +100,14 @@ def calculate(problem: Problem, slots: NDArray[np.float64], work: Workspace, sol
     if n_ties > 0:
         work.profiles[:, work.profiles.shape[1] - n_ties :] = problem.ties
     background(problem, slots, work.background)
-    n = work.residual.size
+    return weigh(problem, work, solve_areas)
+
+
+@kernel
+def weigh(problem: Problem, work: Workspace, solve_areas: bool) -> float:
+    """The part of `calculate` that answers to the weights: areas, if asked for, and chi^2."""
     if solve_areas:
-        for i in range(n):
+        for i in range(work.residual.size):
             work.residual[i] = problem.intensity[i] - work.background[i]
         weighted_gram(work.profiles, work.weight, work.gram)
         for line in range(work.right.size):
@@ -321,7 +326,7 @@ def minimise(
                 before = chi2
                 update_weights(problem, work)
                 weight_updates += 1
-                chi2 = calculate(problem, slots, work, areas_free)
+                chi2 = weigh(problem, work, areas_free)
                 evaluations += 1
                 if predicted < enough and abs(chi2 - before) < enough * 10.0:
                     return chi2, evaluations, CONVERGED

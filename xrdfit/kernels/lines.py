@@ -58,6 +58,44 @@ def inverse_d_squared(
 
 
 @kernel
+def lines_between(
+    cell: NDArray[np.float64], hkl: NDArray[np.float64], d_min: float, d_max: float, chosen: NDArray[np.int64]
+) -> int:
+    """Which of the reflections (m, 3) of a cell (6,) have ``d_min <= d <= d_max``, by falling d, equal ones in order.
+
+    Their rows stand at the beginning of `chosen` (m,) on return; how many there are is returned.
+    """
+    gradient = np.empty(6)
+    inverse = np.empty(hkl.shape[0])
+    least, most = 1.0 / (d_max * d_max), 1.0 / (d_min * d_min)
+    count = 0
+    for row in range(hkl.shape[0]):
+        here = inverse_d_squared(cell, hkl[row, 0], hkl[row, 1], hkl[row, 2], gradient)
+        if least <= here <= most:
+            inverse[count] = here
+            chosen[count] = row
+            count += 1
+    chosen[:count] = chosen[np.argsort(inverse[:count], kind="mergesort")]
+    return count
+
+
+@kernel
+def within_reach(
+    two_theta: NDArray[np.float64], position: NDArray[np.float64], reach: NDArray[np.float64], near: NDArray[np.bool_]
+) -> None:
+    """Mark in `near` (m,) the lines of which, at some wavelength, a point (n,) lies within reach (m, n_lines), deg."""
+    n = two_theta.size
+    for line in range(position.shape[0]):
+        near[line] = False
+        for e in range(position.shape[1]):
+            place = np.searchsorted(two_theta, position[line, e])
+            left = abs(two_theta[max(place - 1, 0)] - position[line, e])
+            right = abs(two_theta[min(place, n - 1)] - position[line, e])
+            if min(left, right) <= reach[line, e]:
+                near[line] = True
+
+
+@kernel
 def caglioti(u: float, v: float, w: float, tangent: float) -> tuple[float, float, float, float, float]:
     """``u tan^2 + v tan + w`` (deg^2) kept positive, and its derivatives with respect to u, v, w and the tangent.
 

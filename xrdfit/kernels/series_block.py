@@ -106,11 +106,30 @@ def _add_product(left: NDArray[np.float64], right: NDArray[np.float64], out: NDA
 
 
 @vector_kernel
+def _add_scaled_product(
+    factor: float, left: NDArray[np.float64], right: NDArray[np.float64], out: NDArray[np.float64]
+) -> None:
+    for i in range(out.size):
+        out[i] += factor * left[i] * right[i]
+
+
+@vector_kernel
 def _scaled_product(
     factor: float, left: NDArray[np.float64], right: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None:
     for i in range(out.size):
         out[i] = factor * left[i] * right[i]
+
+
+@vector_kernel
+def _compare(
+    problem: Problem, model: NDArray[np.float64], residual: NDArray[np.float64], weight: NDArray[np.float64]
+) -> None:
+    """Residual, and weights as the model has them."""
+    for i in range(model.size):
+        residual[i] = problem.intensity[i] - model[i]
+        level = max(model[i], problem.variance_floor)
+        weight[i] = 1.0 / (problem.variance_constant[i] + problem.variance_slope * level)
 
 
 @kernel
@@ -171,10 +190,7 @@ def series_pattern(
     work.model[:] = work.background
     for phase in range(problem.n_phases):
         _add_product(work.envelope[phase], work.phase_pattern[phase], work.model)
-    for i in range(work.model.size):
-        work.residual[i] = problem.intensity[i] - work.model[i]
-        level = max(work.model[i], problem.variance_floor)
-        work.weight[i] = 1.0 / (problem.variance_constant[i] + problem.variance_slope * level)
+    _compare(problem, work.model, work.residual, work.weight)
     return quasi_deviance(problem, work.model)
 
 
@@ -293,8 +309,7 @@ def series_block(
             _scaled_product(by_deviation[line], work.profiles[line], envelope, rows[first_deviation + line])
         for j in range(by_intensity.shape[1]):
             if by_intensity[line, j] != 0.0:
-                for i in range(envelope.size):
-                    rows[first_intensity + j, i] += by_intensity[line, j] * work.profiles[line, i] * envelope[i]
+                _add_scaled_product(by_intensity[line, j], work.profiles[line], envelope, rows[first_intensity + j])
     weighted_gram(rows, work.weight, work.gram)
     for row in range(rows.shape[0]):
         work.right[row] = weighted_dot(rows[row], work.weight, work.residual)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.crystal import Phase, UnitCell, powder_lines
+from xrdfit.crystal import Phase, candidate_lines
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.lines import place_lines
+from xrdfit.kernels.lines import lines_between, place_lines, within_reach
 from xrdfit.kernels.problem import Problem
 from xrdfit.model.background import Background
 from xrdfit.model.instrument import Instrument
@@ -96,21 +96,22 @@ class PatternModel:
         for number, phase in enumerate(self.phases):
             if present[number]:
                 first = slot.N_GLOBAL + slot.N_PHASE * number
-                listed = powder_lines(
-                    phase.group, UnitCell(*slots[first : first + 6].tolist()), d_min=d_min, d_max=d_max
-                )
-                hkl.append(listed)
-                owner.append(np.full(len(listed), number, dtype=np.int64))
+                cell = slots[first : first + 6]
+                a, b, c = cell[:3].tolist()
+                listed = candidate_lines(phase.group, (a, b, c), d_min=d_min)
+                rows = np.empty(len(listed), dtype=np.int64)
+                count = lines_between(cell, listed.astype(np.float64), d_min, d_max, rows)
+                hkl.append(listed[rows[:count]])
+                owner.append(np.full(count, number, dtype=np.int64))
         choice = LineChoice(hkl=np.concatenate(hkl), phase=np.concatenate(owner))
         placed = self.place(values, choice)
         # A line that a contaminating wavelength alone brings into the pattern is not worth an area of its own.
         own = slice(len(self.instrument.lines))
-        position, reach = placed.position[:, own], _TAIL_REACH * (placed.gauss + placed.lorentz)[:, own]
-        near = np.searchsorted(two_theta, position)
-        left = np.abs(two_theta[np.maximum(near - 1, 0)] - position)
-        right = np.abs(two_theta[np.minimum(near, two_theta.size - 1)] - position)
-        inside = (np.minimum(left, right) <= reach).any(axis=1)
-        return LineChoice(hkl=choice.hkl[inside], phase=choice.phase[inside])
+        position = np.ascontiguousarray(placed.position[:, own])
+        reach = np.ascontiguousarray(_TAIL_REACH * (placed.gauss + placed.lorentz)[:, own])
+        near = np.empty(choice.phase.size, dtype=np.bool_)
+        within_reach(two_theta, position, reach, near)
+        return LineChoice(hkl=choice.hkl[near], phase=choice.phase[near])
 
     def place(self, values: NDArray[np.float64], lines: LineChoice) -> Placement:
         """Position and widths (deg) of lines at every wavelength."""

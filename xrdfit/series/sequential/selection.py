@@ -139,7 +139,8 @@ def _profiles(
     placed = model.place(values, lines)
     profiles = np.empty((lines.phase.size, prepared.points.two_theta.size))
     problem = model.problem(prepared.points, prepared.noise, lines)
-    line_profiles(problem, placed.position, placed.gauss, placed.lorentz, profiles)
+    slots = model.table.slots(values)
+    line_profiles(problem, slots, placed.position, placed.gauss, placed.lorentz, profiles)
     return profiles
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,6 +19,8 @@ _BUILT_IN_FILTERS = (1, 2, 3, 4, 5, 6, 32000)
 _MAXIMUM_CHUNK_BYTES = 1024**3
 _MAXIMUM_POINTS = 10_000_000
 _MAXIMUM_SOFT_LINKS = 32
+_MAXIMUM_NAMES = 1000
+_MAXIMUM_TEXT = 100_000
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -43,9 +47,49 @@ def open_hdf5(path: Path) -> h5py.File:
         ) from None
 
 
+@contextmanager
+def damage_told(source: str) -> Iterator[None]:
+    """Turn what h5py raises on a damaged file, of which there are many kinds, into one message.
+
+    Raises
+    ------
+    DataError
+        The file is damaged.
+    """
+    try:
+        yield
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        OSError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise data_error(
+            Code.HDF5_UNREADABLE,
+            "the HDF5 file is damaged",
+            where=source,
+            found=" ".join(str(error).split())[:120],
+            todo="copy or write it again; it may have been cut short",
+        ) from error
+
+
+def attribute(item: h5py.HLObject, name: str) -> Any:
+    """An attribute, or None if it is not there or larger than a name or a list of names can be."""
+    if name not in item.attrs:
+        return None
+    stored = item.attrs.get_id(name)
+    if stored.get_space().get_simple_extent_npoints() > _MAXIMUM_NAMES or stored.dtype.itemsize > _MAXIMUM_TEXT:
+        return None
+    return item.attrs[name]
+
+
 def text_attribute(item: h5py.HLObject, name: str) -> str | None:
     """A string attribute, whether stored as str, bytes or an array of one."""
-    value = item.attrs.get(name)
+    value = attribute(item, name)
     if isinstance(value, np.ndarray):
         value = value.flat[0] if value.size else None
     if isinstance(value, bytes):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Pattern, ScanTimes
 from xrdfit.io.check import check_two_theta, usable
-from xrdfit.io.hdf5_access import Access, open_hdf5, text_attribute
+from xrdfit.io.hdf5_access import Access, damage_told, open_hdf5, text_attribute
 from xrdfit.io.hdf5_header import read_header
 from xrdfit.io.nxdata import StackNames, find_stack, read_axis
 from xrdfit.io.problems import Code, data_error
@@ -58,7 +58,7 @@ class Hdf5Stack:
     ) -> None:
         self.path = Path(path)
         self._reader: tuple[int, h5py.File] | None = None
-        with open_hdf5(self.path) as file:
+        with open_hdf5(self.path) as file, damage_told(str(path)):
             access = Access(self.path.name, tuple(allow))
             self._names: StackNames = find_stack(file, dataset, access)
             self._header = read_header(file, self._names.group)
@@ -121,7 +121,7 @@ class Hdf5Stack:
             raise IndexError(f"scan {index} of {self._n_scans}")
         source = f"{self.path.name}[{index}]"
         file = self._file()
-        try:
+        with damage_told(source):
             two_theta = self._two_theta
             if two_theta is None:
                 two_theta = read_axis(file, self._names, index, self._wavelength)
@@ -130,14 +130,6 @@ class Hdf5Stack:
             sigma = None
             if self._names.errors is not None:
                 sigma = self._row(file, self._names.errors, index, two_theta.size)
-        except OSError as error:
-            raise data_error(
-                Code.HDF5_UNREADABLE,
-                "a scan cannot be read",
-                where=source,
-                found=str(error),
-                todo="check the file; it may be damaged or cut short",
-            ) from None
         start_s, end_s = (None, None)
         if self._times is not None:
             start_s, end_s = float(self._times.start_s[index]), float(self._times.end_s[index])

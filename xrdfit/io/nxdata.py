@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.io.abscissa import Abscissa, abscissa_of_unit, two_theta_of
-from xrdfit.io.hdf5_access import Access, text_attribute
+from xrdfit.io.hdf5_access import Access, attribute, text_attribute
 from xrdfit.io.problems import Code, data_error
 
 _AXIS_NAMES = ("two_theta", "2theta", "tth", "2th", "radial_axis", "polar_angle", "q", "x")
@@ -138,7 +138,8 @@ def _signal_of(group: h5py.Group, named: object, access: Access) -> h5py.Dataset
 
 
 def _axis_of(group: h5py.Group, signal: h5py.Dataset, access: Access) -> h5py.Dataset | None:
-    axes = group.attrs.get("axes", ())
+    axes = attribute(group, "axes")
+    axes = () if axes is None else axes
     axes = [axes] if isinstance(axes, str | bytes) else list(axes)
     declared = [axes[-1].decode() if isinstance(axes[-1], bytes) else str(axes[-1])] if len(axes) else []
     for name in (*declared, *_AXIS_NAMES):

@@ -244,3 +244,17 @@ def test_a_truncated_stack_is_told(tmp_path: Path) -> None:
     for share in (0.1, 0.4, 0.7, 0.95):
         (tmp_path / "cut.h5").write_bytes(raw[: int(share * len(raw))])
         assert problem(tmp_path / "cut.h5").startswith("E11")
+
+
+def test_damage_anywhere_in_the_structure_of_a_stack_is_told(tmp_path: Path) -> None:
+    stack_with(tmp_path / "s.h5")
+    raw = (tmp_path / "s.h5").read_bytes()
+    # Not beyond: there lie the lengths of texts, for which the HDF5 library takes the memory they ask for.
+    for at in range(96, 2900, 28):
+        damaged = bytearray(raw)
+        damaged[at : at + 4] = b"\xff" * 4
+        (tmp_path / "damaged.h5").write_bytes(damaged)
+        try:
+            Hdf5Stack(tmp_path / "damaged.h5").read(0)
+        except DataError as error:
+            assert str(error).startswith("E1")

@@ -5,6 +5,7 @@
     python benchmarks/joint_truth.py presence        # false alarms, and how little of a phase is found
     python benchmarks/joint_truth.py scenario        # cells that shrink told from cells that do not
     python benchmarks/joint_truth.py broken          # what is said when the model's assumptions do not hold
+    python benchmarks/joint_truth.py bilayer         # beside an electrolyte's lines three times as strong, and a window
     python benchmarks/joint_truth.py order           # scans in another order
     python benchmarks/joint_truth.py cost            # seconds a scan in short and long series
 
@@ -33,6 +34,7 @@ from xrdfit.data import Pattern, ScanTimes, SeriesResult
 from xrdfit.model.instrument import Detector
 from xrdfit.series.sequential.series import SequentialSeries
 from xrdfit.simulate import (
+    BILAYER,
     CHARGE_ONLY,
     LEAST_FRACTION,
     SCENARIOS,
@@ -61,6 +63,25 @@ def cells(seeds: range, _: argparse.Namespace) -> None:
             found.add(simulated, columns)
         print(f"\n{name}: {_words(seeds)}, {seconds / len(seeds):.1f} s a series")
         found.print(bounds)
+
+
+def bilayer(seeds: range, _: argparse.Namespace) -> None:
+    """LFP and FP beside LATP and behind an aluminium window that is displaced by 0.3 mm."""
+    found, errors, scores, places = truth.CellScores(), [], [], []
+    bounds: dict[str, float] = {}
+    for seed in seeds:
+        simulated = simulate_stack(BILAYER, seed=seed)
+        bounds = bounds or pooled_bound(simulated, joint_bound_of(simulated))
+        columns = truth.refine(simulated).columns
+        found.add(simulated, columns)
+        error = columns["FP_fraction"] - simulated.truth["FP_fraction"]
+        errors.append(error)
+        scores.append(error / columns["FP_fraction_esd"])
+        places.append(float(columns["Al_displacement"][0]))
+    print(f"bilayer: {_words(seeds)}")
+    found.print(bounds)
+    print(f"fraction: RMS error {truth.rms(np.concatenate(errors)):.4f}, RMS z {truth.rms(np.concatenate(scores)):.3f}")
+    print(f"window: {', '.join(f'{place:.4f}' for place in places)} mm against 0.3")
 
 
 def _words(seeds: range) -> str:
@@ -243,7 +264,7 @@ def cost(seeds: range, _: argparse.Namespace) -> None:
         print(f"{n_scans:6} {parts[0]:8.1f} {parts[1]:11.1f} {parts[2]:8.1f}   at most {memory:.0f} MB so far")
 
 
-COMMANDS = {run.__name__: run for run in (cells, fractions, presence, scenario, broken, order, cost)}
+COMMANDS = {run.__name__: run for run in (cells, fractions, presence, scenario, broken, bilayer, order, cost)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

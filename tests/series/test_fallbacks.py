@@ -12,7 +12,8 @@ import pytest
 
 import xrdfit
 from xrdfit.crystal import Phase, UnitCell
-from xrdfit.data import Drift, MemoryStack, ParameterOverride, Pattern, ScanStack, ScanTimes, SeriesResult
+from xrdfit.data import Drift, MemoryStack, ParameterOverride, Pattern, ScanResult, ScanStack, ScanTimes, SeriesResult
+from xrdfit.errors import InputError
 from xrdfit.recipe import Job
 from xrdfit.simulate import WELL_BEHAVED, SimulatedStack, simulate_stack, single_phase, write_simulated
 from xrdfit.simulate.crystals import lfp_and_fp
@@ -412,3 +413,39 @@ def test_a_recipe_without_an_active_phase_has_no_fractions(job: Job) -> None:
     result = refine(job, phases=tuple(replace(phase, role="inert") for phase in job.phases), scans=[1, 2, 3])
     assert notes(result, "fractions: not determined, no phase is active")
     assert np.isfinite(result.columns["FP_a"]).any()
+
+
+# What else is in the beam.
+
+
+def test_an_empty_cell_under_the_patterns_is_found_in_the_amount_that_is_there(
+    simulated: SimulatedStack, tmp_path: Path
+) -> None:
+    grid = np.linspace(19.0, 39.0, 400)
+    hill = 400.0 * np.exp(-(((grid - 26.0) / 2.0) ** 2)) + 900.0 * np.exp(-(((grid - 33.0) / 0.2) ** 2))
+    np.savetxt(tmp_path / "empty.xy", np.column_stack([grid, hill]))
+    rng = np.random.default_rng(5)
+    expected = simulated.expected + 0.6 * np.interp(simulated.two_theta, grid, hill)
+    write_simulated(tmp_path / "stack.h5", replace(simulated, counts=rng.poisson(expected).astype(np.float64)))
+    text = simulated.recipe_text.replace("[background]", '[background]\nfile = "empty.xy"')
+    (tmp_path / "recipe.toml").write_text(text)
+    job = xrdfit.build_job(xrdfit.load_recipe(tmp_path / "recipe.toml"))
+    found: list[tuple[float, float]] = []
+
+    class Keep:
+        def write_scan(self, index: int, result: ScanResult) -> None:
+            found.append((result.values["background_measured"], result.esd["background_measured"]))
+
+    result = xrdfit.refine_series(job, writer=Keep())
+    assert_sane(result, simulated, range(N_SCANS))
+    amount, esd = np.array(found).T
+    assert (np.abs(amount - 0.6) < 4.0 * esd).all() and esd.max() < 0.02
+
+
+def test_an_empty_cell_measured_over_too_short_a_range_is_refused(simulated: SimulatedStack, tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "empty.xy", np.column_stack([np.linspace(20.0, 30.0, 200), np.full(200, 40.0)]))
+    write_simulated(tmp_path / "stack.h5", simulated)
+    text = simulated.recipe_text.replace("[background]", '[background]\nfile = "empty.xy"')
+    (tmp_path / "recipe.toml").write_text(text)
+    with pytest.raises(InputError, match=r"does not cover the patterns · background.file · 20 to 30 deg"):
+        xrdfit.build_job(xrdfit.load_recipe(tmp_path / "recipe.toml"))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xrdfit.cli.bound import joint_bound_of
 from xrdfit.data import MemoryStack, ScanStack, ScanTimes, SeriesResult
 from xrdfit.simulate import (
+    BILAYER,
     CHARGE_ONLY,
     LEAST_FRACTION,
     SCENARIOS,
@@ -220,3 +221,18 @@ def test_order_of_the_scans_does_not_change_the_numbers(sweeping: Cycle, refine_
         assert np.nanmax(apart, initial=0.0) < 0.01
         compared += int(np.isfinite(apart).any())
     assert compared > 15
+
+
+def test_beside_an_electrolyte_and_behind_a_window_cells_keep_their_errors(refine_jointly: Refine) -> None:
+    # LATP's strongest line is three times LFP's; the window's two lines lie under lines of LFP and LATP.
+    simulated = simulate_stack(BILAYER, seed=961, n_scans=14)
+    result = refine_jointly(simulated, phases=simulated.phases, two_theta_range=(20.0, 46.0))
+    found = (simulated, result)
+    scores = np.concatenate([error_and_score(found, name)[1] for name in CELLS])
+    assert 0.8 < rms(scores) < 1.25
+    errors, fraction_scores = fraction_errors(found)
+    assert rms(errors) < 0.008 and rms(fraction_scores) < 1.5
+    off = result.columns["Al_displacement"] - simulated.truth["Al_displacement"]
+    assert (np.abs(off) < 4.0 * result.columns["Al_displacement_esd"]).all()
+    assert result.columns["Al_displacement_esd"][0] < 2e-3
+    assert np.isnan(result.columns["Al_a"]).all() and not any("Al" in message for message in result.messages)

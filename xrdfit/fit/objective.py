@@ -163,7 +163,7 @@ class ScanObjective:
                 first = slot.N_GLOBAL + slot.N_PHASE * phase
                 own = relative[self.lines.phase == phase, slot.N_GLOBAL :]
                 per_slot[first : first + slot.N_PHASE] = own.max(axis=0)
-        start = slot.N_GLOBAL + slot.N_PHASE * len(self.model.phases) + self.model.background.terms
+        start = slot.N_GLOBAL + slot.N_PHASE * len(self.model.phases) + self.model.background.n_curves
         for hump in range(len(self.model.background.humps)):
             fwhm = self.model.table.slots(values)[start + slot.N_HUMP * hump + 1]
             per_slot[start + slot.N_HUMP * hump : start + slot.N_HUMP * hump + 2] = 4.0 / fwhm

@@ -66,7 +66,7 @@ class Problem(NamedTuple):
     two_theta : (n,) deg, ascending.
     intensity : (n,) measured.
     variance_constant : (n,), and variance_slope, variance_floor: variance = constant + slope * max(model, floor).
-    chebyshev : (n_terms, n) polynomials at the points.
+    chebyshev : (n_terms, n) polynomials at the points, and a measured curve where the background has one.
     n_humps : number of broad humps.
     wavelength, weight : (n_lines,) of the source; the weights of its own lines sum to one.
     natural_width : (n_lines,) Lorentzian FWHM of each emission line, angstrom.

@@ -1,6 +1,6 @@
 """Instrument, phases and background as one model with one parameter table."""
 
-from xrdfit.model.background import Background, Hump
+from xrdfit.model.background import Background, Hump, MeasuredBackground
 from xrdfit.model.emission import HOELZER_ELEMENTS, K_ALPHA, Contaminant, emission_lines
 from xrdfit.model.instrument import Instrument, InstrumentProfile
 from xrdfit.model.lorentz_polarization import lorentz_polarization
@@ -18,6 +18,7 @@ __all__ = [
     "Instrument",
     "InstrumentProfile",
     "LineChoice",
+    "MeasuredBackground",
     "NoiseModel",
     "ParameterSpec",
     "ParameterTable",

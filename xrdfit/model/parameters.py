@@ -314,8 +314,11 @@ def _background_rows(background: Background, base: int) -> Iterable[ParameterSpe
     for term in range(background.terms):
         text = f"coefficient of Chebyshev polynomial T{term}"
         yield _row(f"background_c{term}", "intensity", 0.0, endless, "scan", "background", text, base + term)
+    if background.measured is not None:
+        text, where = "amount of the measured background", base + background.terms
+        yield _row("background_measured", "1", 0.0, (0.0, np.inf), "scan", "background", text, where)
     for number, hump in enumerate(background.humps):
-        first = base + background.terms + slot.N_HUMP * number
+        first = base + background.n_curves + slot.N_HUMP * number
         near = (hump.position - 0.5 * hump.fwhm, hump.position + 0.5 * hump.fwhm)
         wide = (0.3 * hump.fwhm, 3.0 * hump.fwhm)
         name, text = f"hump{number}", f"of hump {number}"
@@ -328,7 +331,7 @@ def parameter_table(instrument: Instrument, phases: tuple[Phase, ...], backgroun
     """The table of a model; scopes are the defaults of sequential mode."""
     specs = list(_instrument_rows(instrument))
     start = slot.N_GLOBAL + slot.N_PHASE * len(phases)
-    n_slots = start + background.terms + slot.N_HUMP * len(background.humps)
+    n_slots = start + background.n_curves + slot.N_HUMP * len(background.humps)
     base = np.zeros(n_slots)
     for number, phase in enumerate(phases):
         first = slot.N_GLOBAL + slot.N_PHASE * number

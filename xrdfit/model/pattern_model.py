@@ -155,7 +155,7 @@ class PatternModel:
             variance_constant=noise.constant if noise else np.ones_like(two_theta),
             variance_slope=noise.slope if noise else 0.0,
             variance_floor=noise.floor if noise else 0.0,
-            chebyshev=_chebyshev(two_theta.tobytes(), self.background.terms),
+            chebyshev=_curves(two_theta.tobytes(), self.background),
             n_humps=len(self.background.humps),
             wavelength=source.wavelength,
             weight=source.weight,
@@ -182,9 +182,15 @@ def _source(instrument: Instrument) -> _Source:
 
 
 @lru_cache(maxsize=16)
-def _chebyshev(two_theta: bytes, terms: int) -> NDArray[np.float64]:
-    """(terms, n) Chebyshev polynomials over the span of the points; scans on one grid have them in common."""
-    x = np.frombuffer(two_theta)
+def _curves(two_theta: bytes, background: Background) -> NDArray[np.float64]:
+    """(n_curves, n) Chebyshev polynomials over the span of the points, then what was measured without the sample.
+
+    Scans on one grid have them in common.
+    """
+    x, terms = np.frombuffer(two_theta), background.terms
     span = x[-1] - x[0]
     scaled = 2.0 * (x - x[0]) / span - 1.0 if span > 0.0 else np.zeros_like(x)
-    return np.ascontiguousarray(np.polynomial.chebyshev.chebvander(scaled, max(terms - 1, 0)).T[:terms])
+    curves = np.polynomial.chebyshev.chebvander(scaled, max(terms - 1, 0)).T[:terms]
+    if background.measured is not None:
+        curves = np.vstack([curves, background.measured.at(x)])
+    return np.ascontiguousarray(curves)

@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from pydantic import ValidationError
 
 from xrdfit.crystal import Phase, SpaceGroup, cell_from_values, read_cif
 from xrdfit.data import Drift, ParameterOverride, RefineSettings, ScanStack
 from xrdfit.errors import InputError, Problem, RecipeError
-from xrdfit.io import RegularTimes, check_files, open_stack
-from xrdfit.model import K_ALPHA, Background, Hump, Instrument, InstrumentProfile
+from xrdfit.io import RegularTimes, check_files, open_stack, read_pattern
+from xrdfit.model import K_ALPHA, Background, Hump, Instrument, InstrumentProfile, MeasuredBackground
 from xrdfit.recipe.cycler import electrochemistry
 from xrdfit.recipe.fit_check import fit_problems
 from xrdfit.recipe.fractions import FractionsTable
@@ -54,12 +55,12 @@ def build_job(recipe: Recipe) -> Job:
     cycler = None
     if stack is not None and tables.cycler is not None:
         cycler = _attempt(errors, partial(electrochemistry, tables.cycler, base, stack))
-    background = _background(tables.background)
+    background = _attempt(errors, partial(_background, tables.background, tables.instrument.wavelength, base))
     settings = _settings(tables.data, tables.refine, tables.fractions)
-    if stack is not None and instrument is not None and not errors:
+    if stack is not None and instrument is not None and background is not None and not errors:
         problems = fit_problems(stack, instrument, phases, background, settings)
         errors += [RecipeError(*problems)] if problems else []
-    if errors or stack is None or instrument is None:
+    if errors or stack is None or instrument is None or background is None:
         raise _as_one(errors)
     return Job(
         stack=stack,
@@ -202,9 +203,14 @@ def _colors(phases: list[PhaseTable]) -> list[str | None]:
     return [phase.color or (next(free, None) if phase.role == "active" else None) for phase in phases]
 
 
-def _background(table: BackgroundTable) -> Background:
+def _background(table: BackgroundTable, wavelength: float | None, base: Path) -> Background:
     humps = tuple(Hump(position=hump.position, fwhm=hump.fwhm) for hump in table.humps)
-    return Background(terms=table.terms, humps=humps)
+    if table.file is None:
+        return Background(terms=table.terms, humps=humps)
+    pattern = read_pattern(base / table.file, wavelength=wavelength)
+    used = pattern.mask & np.isfinite(pattern.intensity)
+    measured = MeasuredBackground(two_theta=pattern.two_theta[used], intensity=pattern.intensity[used])
+    return Background(terms=table.terms, humps=humps, measured=measured)
 
 
 def _settings(data: DataTable, refine: RefineTable, fractions: FractionsTable) -> RefineSettings:

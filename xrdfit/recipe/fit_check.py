@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from xrdfit.crystal import Phase, generate_reflections
 from xrdfit.data import Pattern, RefineSettings, ScanStack
 from xrdfit.errors import CrystalError, Problem
-from xrdfit.model import Background, Instrument, parameter_table, select_points
+from xrdfit.model import Background, Instrument, MeasuredBackground, parameter_table, select_points
 from xrdfit.recipe.mistakes import Code, mistake
 from xrdfit.recipe.parameter_check import parameter_problems
 
 MINIMUM_POINTS = 10
+# By how much a measured background may fall short at either end, deg.
+_SLACK = 0.5
 
 
 def fit_problems(
@@ -43,6 +45,8 @@ def fit_problems(
             )
         )
     used = _grid(first, settings)
+    if used.size and background.measured is not None:
+        problems += _cover_problems(background.measured, used)
     if used.size >= MINIMUM_POINTS:
         problems += _resolution_problems(instrument, used)
         problems += [
@@ -118,6 +122,19 @@ def _line_problems(phase: Phase, index: int, instrument: Instrument, used: NDArr
             where=f"phase[{index}]",
             found=f"no line of {phase.name} with {wavelength:g} Å against {used[0]:g} to {used[-1]:g} deg",
             todo="check cell, wavelength and range, and that the data are over 2theta, not Q",
+        )
+
+
+def _cover_problems(measured: MeasuredBackground, used: NDArray[np.float64]) -> Iterator[Problem]:
+    """A measured background must reach as far as the patterns do, but for half a degree."""
+    low, high = measured.two_theta[0], measured.two_theta[-1]
+    if low > used[0] + _SLACK or high < used[-1] - _SLACK:
+        yield mistake(
+            Code.OUT_OF_RANGE,
+            "the measured background does not cover the patterns",
+            where="background.file",
+            found=f"{low:g} to {high:g} deg against {used[0]:g} to {used[-1]:g} deg",
+            todo="measure it over the same range, or narrow data.range",
         )
 
 

@@ -79,7 +79,7 @@ def lock_text(job: Job) -> str:
 
 def _inputs(recipe: Recipe) -> list[Path]:
     tables, base = recipe.tables, recipe.directory
-    named = [tables.instrument.file, *(phase.cif for phase in tables.phase)]
+    named = [tables.instrument.file, tables.background.file, *(phase.cif for phase in tables.phase)]
     times = tables.data.times.source if isinstance(tables.data.times, TimesTable) else tables.data.times
     if isinstance(times, str) and times not in TIMES_WORDS:
         named.append(times)

@@ -33,6 +33,7 @@ class BackgroundTable(Table):
     type: Literal["chebyshev"] = "chebyshev"
     terms: Whole = Field(default=6, ge=1, le=40)
     humps: tuple[HumpTable, ...] = ()
+    file: Text | None = None
 
 
 class ScopeTable(Table):

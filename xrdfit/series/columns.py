@@ -39,6 +39,8 @@ def scan_row(model: PatternModel, summary: ScanSummary) -> dict[str, float | str
         row[f"{phase.name}_presence_z"] = summary.presence_z[number]
         row |= _composition(phase, cell, end_members(model.phases))
         row |= _pair(f"{phase.name}_lorentz_size", result if measured else None)
+        if phase.own_displacement:
+            row |= _pair(f"{phase.name}_displacement", result if measured else None)
     row["amount"], row["amount_esd"] = np.nan, np.nan
     row |= _pair("sample_displacement", result)
     row["r_wp"] = np.nan if result is None else result.r_wp

@@ -4,6 +4,7 @@ from xrdfit.simulate.bound import LEAST_FRACTION, cramer_rao_scan_by_scan, defau
 from xrdfit.simulate.cycler import CYCLER_FILE, cycler_table, cycler_text, write_cycler
 from xrdfit.simulate.departures import Departures, parse_departures
 from xrdfit.simulate.scenario import (
+    BILAYER,
     CHARGE_ONLY,
     DISTORTED,
     LAB_INSTRUMENT,
@@ -19,6 +20,7 @@ from xrdfit.simulate.stack import DEFAULT_SCANS, SimulatedStack, simulate_stack
 from xrdfit.simulate.write import write_simulated
 
 __all__ = [
+    "BILAYER",
     "CHARGE_ONLY",
     "CYCLER_FILE",
     "DEFAULT_SCANS",

@@ -43,7 +43,10 @@ def cramer_rao_scan_by_scan(
         points = Points(two_theta=simulated.two_theta, intensity=expected, sigma=None, used=np.ones(n, dtype=np.bool_))
         noise = NoiseModel(constant=expected, slope=0.0, floor=0.0, regime="poisson")
         values = np.array([simulated.truth[name][scan] for name in model.table.names])
-        present = [bool(simulated.truth[f"{phase.name}_fraction"][scan] > 0.0) for phase in model.phases]
+        present = [
+            phase.role == "inert" or bool(simulated.truth[f"{phase.name}_fraction"][scan] > 0.0)
+            for phase in model.phases
+        ]
         objective = ScanObjective(model, points, noise, values=values, present=present, wanted=wanted)
         objective.work.area[:] = simulated.areas(scan, objective.lines)
         objective.work.active[:] = objective.work.area > 0.0
@@ -63,7 +66,7 @@ def pooled_bound(simulated: SimulatedStack, bound: dict[str, NDArray[np.float64]
     """
     pooled = {}
     for name, column in bound.items():
-        owner = [phase.name for phase in simulated.phases if name.startswith(f"{phase.name}_")]
+        owner = [phase.name for phase in simulated.phases[:2] if name.startswith(f"{phase.name}_")]
         counted = simulated.truth[f"{owner[0]}_fraction"] > LEAST_FRACTION if owner else np.isfinite(column)
         pooled[name] = float(np.sqrt(np.mean(column[counted] ** 2))) if counted.any() else np.nan
     return pooled

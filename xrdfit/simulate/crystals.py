@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from xrdfit.crystal import Phase, ReflectionList, Structure, UnitCell, generate_reflections, line_intensities, read_cif
 from xrdfit.io.bundled import bundled
 from xrdfit.model import Instrument, lorentz_polarization
+from xrdfit.simulate.scenario import InertCourse
 
 # Deg 2theta beyond either end of the pattern from which the tails of lines still reach into it.
 BEYOND = 12.0
@@ -37,6 +38,20 @@ def lfp_and_fp() -> tuple[Phase, Phase]:
             )
         )
     return phases[0], phases[1]
+
+
+def inert_phase(course: InertCourse) -> Phase:
+    """Something else in the beam, with its structure."""
+    group, cell, structure = read_cif(bundled(course.cif))
+    return Phase(
+        name=course.name,
+        group=group,
+        cell=cell,
+        role="inert",
+        structure=structure,
+        fixed_cell=course.fixed_cell,
+        own_displacement=course.displacement_mm is not None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from xrdfit.crystal import UnitCell
 from xrdfit.kernels.least_squares import calculate, make_workspace
 from xrdfit.model import Background, Instrument, LineChoice, NoiseModel, PatternModel, Points
 from xrdfit.simulate.beside import FOREIGN_AREA, FOREIGN_CELL, FOREIGN_HKL, cells_between, divided, phases_beside
-from xrdfit.simulate.crystals import Scatterer, lfp_and_fp
+from xrdfit.simulate.crystals import Scatterer, inert_phase, lfp_and_fp
 from xrdfit.simulate.departures import AS_MODELLED, Departures
 from xrdfit.simulate.scenario import PhaseCourse, Scenario
 
@@ -27,8 +27,8 @@ class State:
     Attributes
     ----------
     values : (n_parameters,) of the model.
-    fraction, scale : mole fraction, and irradiated volume in the unit that gives counts; of all phases but a foreign
-        one.
+    fraction, scale : mole fraction, and irradiated volume in the unit that gives counts; of all phases but inert and
+        foreign ones.
     area : (m,) counts deg of all lines, in the pattern and beside it.
     """
 
@@ -44,10 +44,12 @@ class CellInTime:
 
     Attributes
     ----------
-    model : LFP, FP and the phases that the departures put beside them. scatterers : of LFP and FP.
+    model : LFP, FP, what else is in the beam, and the phases that the departures put beside them. scatterers : of LFP
+        and FP.
     lines : all lines that are felt in the pattern. counts : factor on all counts.
     counts_per_volume : intensity of a unit of irradiated volume (n V / Z, one formula unit being irradiated in all).
     foreign_area : counts deg with which a foreign phase's strongest line is as high as that of pure LFP.
+    inert_area : (m',) counts deg of the lines of what else is in the beam.
     """
 
     scenario: Scenario
@@ -59,6 +61,7 @@ class CellInTime:
     counts: float
     counts_per_volume: float
     foreign_area: float = 0.0
+    inert_area: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def of(
@@ -76,7 +79,7 @@ class CellInTime:
         hkl = [scatterer.hkl for scatterer in scatterers]
         background = Background(terms=len(scenario.background))
         pure = cls(
-            scenario=replace(scenario, begin=0.0),
+            scenario=replace(scenario, begin=0.0, inert=()),
             departures=AS_MODELLED,
             model=PatternModel.of(instrument, phases, background),
             scatterers=scatterers,
@@ -87,17 +90,32 @@ class CellInTime:
         )
         height = pure.height(pure.state(0.0))
         departures.check_line(phases, hkl)
+        inert = tuple(inert_phase(course) for course in scenario.inert)
+        known = [Scatterer.of(phase, instrument, scenario.two_theta) for phase in inert]
+        hkl += [scatterer.hkl for scatterer in known]
         beside = phases_beside(departures, phases[0])
         hkl += [FOREIGN_HKL if phase.name == "foreign" else hkl[0] for phase in beside]
+        relative = [scatterer.per_volume(phase.cell) for scatterer, phase in zip(known, inert, strict=True)]
         cell = replace(
             pure,
             scenario=scenario,
             departures=departures,
-            model=PatternModel.of(instrument, (*phases, *beside), background),
+            model=PatternModel.of(instrument, (*phases, *inert, *beside), background),
             lines=_all_lines(hkl),
             counts=counts,
             counts_per_volume=scenario.peak_counts / height,
+            inert_area=np.concatenate([np.zeros(0), *(np.zeros_like(one) for one in relative)]),
         )
+        first = cell.n_grains
+        heights = []
+        for course, areas in zip(scenario.inert, relative, strict=True):
+            state = cell.state(0.0)
+            alone = np.zeros_like(state.area)
+            alone[first : first + areas.size] = areas
+            per_height = counts * scenario.peak_counts / cell.height(replace(state, area=alone))
+            heights.append(course.height * per_height * areas)
+            first += areas.size
+        cell = replace(cell, inert_area=np.concatenate([np.zeros(0), *heights]))
         if not departures.foreign:
             return cell
         state = cell.state(float(scenario.knots_s[-1]))
@@ -134,15 +152,22 @@ class CellInTime:
             areas.append(scale * scatterer.per_volume(cell) * departures.intensity(phase, scatterer.hkl, progress))
         named["FP_lorentz_strain"] *= departures.fp_strain(progress)
         areas = np.split(np.concatenate(areas) * grains, [areas[0].size])
+        n_known = 2 + len(scenario.inert)
+        for phase, inert in zip(self.model.phases[2:n_known], scenario.inert, strict=True):
+            named |= {f"{phase.name}_lorentz_size": inert.lorentz_size}
+            if inert.displacement_mm is not None:
+                named |= {f"{phase.name}_displacement": inert.displacement_mm}
+        amount = departures.amount(progress)
         share = departures.solid_solution
         if share:
             fractions, scales = divided(*fractions, share=share), divided(*scales, share=share)
             areas = divided(*areas, share=share)
-            for phase, lengths in zip(self.model.phases[2:], cells_between(*cells), strict=False):
+            for phase, lengths in zip(self.model.phases[n_known:], cells_between(*cells), strict=False):
                 named |= _named(phase.name, lengths, scenario.lfp)
+        areas.insert(2, self.inert_area * amount)
         if departures.foreign:
             named |= _named("foreign", FOREIGN_CELL.lengths_angles[:3], scenario.lfp)
-            height = departures.foreign_height(progress) * departures.amount(progress)
+            height = departures.foreign_height(progress) * amount
             areas.append(height * self.foreign_area * FOREIGN_AREA)
         named |= {f"background_c{term}": self.counts * value for term, value in enumerate(scenario.background)}
         values = self.model.table.defaults()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from xrdfit.crystal import Phase
 from xrdfit.model import Background, Instrument
 
 STACK_FILE = "stack.h5"
-TWO_THETA_RANGE = (20.0, 38.0)
 
 
-def recipe_text(instrument: Instrument, phases: Sequence[Phase], background: Background) -> str:
-    """TOML for `xrdfit refine`, the stack lying beside it as ``stack.h5``."""
+def recipe_text(
+    instrument: Instrument, phases: Sequence[Phase], background: Background, *, two_theta: NDArray[np.float64]
+) -> str:
+    """TOML for `xrdfit refine`, the stack with this grid (deg) lying beside it as ``stack.h5``."""
     profile = instrument.profile
     assert profile is not None
     parts = [
@@ -20,7 +24,7 @@ def recipe_text(instrument: Instrument, phases: Sequence[Phase], background: Bac
 # A simulated cycle of LiFePO4: LFP turns into FP on charge and back on discharge.
 [data]
 files = "{STACK_FILE}"
-range = [{TWO_THETA_RANGE[0]}, {TWO_THETA_RANGE[1]}]           # deg 2theta
+range = [{np.floor(two_theta[0])}, {np.floor(two_theta[-1])}]           # deg 2theta
 
 [instrument]
 geometry = "{instrument.geometry}"
@@ -37,19 +41,7 @@ lorentz_size = {profile.lorentz_size}
 lorentz_strain = {profile.lorentz_strain}
 """
     ]
-    for phase in phases:
-        cell = ", ".join(f"{value:g}" for value in phase.free_values)
-        parts.append(
-            f"""
-[[phase]]
-name = "{phase.name}"
-space_group = "{phase.group.name}"
-cell = [{cell}]
-formula = "{phase.formula}"
-reference = {{ cell = [{cell}], source = "{phase.reference_source}" }}
-color = "{phase.color}"
-"""
-        )
+    parts += [_phase_text(phase) for phase in phases]
     parts.append(
         f"""
 [background]
@@ -61,3 +53,19 @@ sample_displacement = "drift"  # along a straight line in time; all scans are re
 """
     )
     return "".join(parts)
+
+
+def _phase_text(phase: Phase) -> str:
+    cell = ", ".join(f"{value:g}" for value in phase.free_values)
+    lines = ["", "[[phase]]", f'name = "{phase.name}"', f'space_group = "{phase.group.name}"', f"cell = [{cell}]"]
+    if phase.role == "inert":
+        lines.append('role = "inert"                # no part of the fractions')
+    else:
+        lines.append(f'formula = "{phase.formula}"')
+        lines.append(f'reference = {{ cell = [{cell}], source = "{phase.reference_source}" }}')
+        lines.append(f'color = "{phase.color}"')
+    if phase.fixed_cell:
+        lines.append("fixed_cell = true")
+    if phase.own_displacement:
+        lines.append("own_displacement = true        # it does not stand where the sample does")
+    return "\n".join(lines) + "\n"

@@ -43,6 +43,26 @@ class PhaseCourse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InertCourse:
+    """Something else in the beam, the same throughout: an electrolyte layer, a window.
+
+    Attributes
+    ----------
+    cif : bundled file of its structure; its cell is the true one, and is known.
+    height : of its strongest line, against the strongest line of pure LFP.
+    displacement_mm : where it stands, if not where the sample does.
+    lorentz_size : Lorentzian FWHM that goes with 1/cos(theta), deg.
+    """
+
+    name: str
+    cif: str
+    height: float
+    displacement_mm: float | None = None
+    fixed_cell: bool = False
+    lorentz_size: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """A cycle at constant current: rest, charge (LFP to FP), rest, discharge (FP to LFP), rest.
 
@@ -57,6 +77,7 @@ class Scenario:
     background : Chebyshev coefficients, counts.
     peak_counts : height of the strongest line of pure LFP above the background; with it the maximum is near 2 800.
     first, step, n_points : the grid of 2theta, deg.
+    inert : what else is in the beam.
     """
 
     name: str
@@ -73,6 +94,7 @@ class Scenario:
     first: float = 20.0
     step: float = 0.0297
     n_points: int = 607
+    inert: tuple[InertCourse, ...] = ()
 
     @property
     def two_theta(self) -> NDArray[np.float64]:
@@ -128,6 +150,17 @@ DISTORTED = Scenario(
     discharged=0.14,
 )
 
+# A cathode on a solid electrolyte, behind an aluminium window that is 0.3 mm away from it.
+BILAYER = replace(
+    WELL_BEHAVED,
+    name="bilayer",
+    n_points=900,
+    inert=(
+        InertCourse(name="LATP", cif="cif/LiTi2P3O12.cif", height=3.0),
+        InertCourse(name="Al", cif="cif/Al.cif", height=2.0, displacement_mm=0.3, fixed_cell=True),
+    ),
+)
+
 
 def charge_only(scenario: Scenario) -> Scenario:
     """The charge of this scenario between two short rests: fractions that never turn back."""
@@ -170,9 +203,10 @@ def find_scenario(name: str) -> Scenario:
     InputError
         If there is none.
     """
-    if name in SCENARIOS:
-        return SCENARIOS[name]
-    raise _unknown("scenario", name, SCENARIOS)
+    known = SCENARIOS | {BILAYER.name: BILAYER}
+    if name in known:
+        return known[name]
+    raise _unknown("scenario", name, known)
 
 
 def _unknown(kind: str, name: str, known: Collection[str]) -> InputError:

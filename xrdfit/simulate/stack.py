@@ -32,8 +32,8 @@ class SimulatedStack:
     counts : (n_scans, n_points) what the detector counted. expected : (n_scans, n_points) what it would on average.
     truth : by column name, (n_scans,): every parameter of the model and ``<P>_fraction`` (mole fraction), ``<P>_scale``
         (irradiated volume), ``time_s``. Values are those at the scan's mid-time. The cell and widths of a phase whose
-        fraction is 0 are those it would appear with. Phases `beside` have their columns, too, but a foreign one, whose
-        make-up is not known, has no fraction and no scale.
+        fraction is 0 are those it would appear with. Phases `beside` have their columns, too, but inert ones and a
+        foreign one, whose make-up is not known, have no fraction and no scale.
     units : of the truth's columns.
     lines, line_area : all lines that are felt in the patterns, and their areas (n_scans, m) at mid-time in counts deg.
         The index of a phase counts on from `phases` to `beside`.
@@ -97,7 +97,7 @@ class SimulatedStack:
     @property
     def recipe_text(self) -> str:
         """A recipe that refines the stack, written as ``stack.h5`` beside it."""
-        return recipe_text(self.instrument, self.phases, self.background)
+        return recipe_text(self.instrument, self.phases, self.background, two_theta=self.two_theta)
 
 
 def simulate_stack(
@@ -142,7 +142,9 @@ def simulate_stack(
     for row, spec in enumerate(cell.model.table):
         columns[spec.name] = np.array([state.values[row] for state in states])
         units[spec.name] = spec.unit
-    for number, phase in enumerate(cell.model.phases[: states[0].fraction.size]):
+    n_known = 2 + len(scenario.inert)
+    scattering = [*cell.model.phases[:2], *cell.model.phases[n_known:]][: states[0].fraction.size]
+    for number, phase in enumerate(scattering):
         columns[f"{phase.name}_fraction"] = np.array([state.fraction[number] for state in states])
         columns[f"{phase.name}_scale"] = np.array([state.scale[number] for state in states])
     return SimulatedStack(
@@ -152,8 +154,8 @@ def simulate_stack(
         counts_factor=counts,
         sweep=sweep,
         instrument=replace(LAB_INSTRUMENT, detector="point" if sweep else "area"),
-        phases=cell.model.phases[:2],
-        beside=cell.model.phases[2:],
+        phases=cell.model.phases[:n_known],
+        beside=cell.model.phases[n_known:],
         background=cell.model.background,
         two_theta=cell.two_theta,
         expected=expected,

@@ -135,7 +135,7 @@ class ScanFitter:
             for phase in np.argsort(gain):
                 there = state[phase] != Status.ABSENT
                 n_lines = int(np.count_nonzero(found.objective.lines.phase == phase))
-                if there and gain[phase] < gain_threshold(n_lines):
+                if there and gain[phase] < gain_threshold(n_lines) and not self.model.phases[phase].fixed_cell:
                     state[phase] = Status.ABSENT
                     changed = True
                     break
@@ -179,8 +179,11 @@ class ScanFitter:
         """Whether a phase owes its gain to more than two lines, and stands out where there is misfit.
 
         One or two lines of something that is not in the recipe fit many a cell: what the other lines add must be more
-        than noise. A phase with too few lines for that must outscore its decoys.
+        than noise. A phase with too few lines for that must outscore its decoys. A cell that is known needs no proof:
+        there is none to be invented.
         """
+        if self.model.phases[phase].fixed_cell:
+            return True
         n_lines = int(np.count_nonzero(fitted.fit.objective.lines.phase == phase))
         if n_lines <= _FEW_LINES:
             return self._outscores_decoys(fitted, phase)
@@ -266,26 +269,28 @@ class ScanFitter:
         for _ in self.model.phases:
             best: tuple[float, int, float] | None = None
             scale = max(found.agreement.chi2_reduced, 1.0 if prepared.noise.regime != "unit" else 1e-300)
-            for phase, state in enumerate(status):
-                if state == Status.ABSENT:
-                    factors = [1.0]
-                    if self._moves(phase):
-                        factors = scale_grid(self.model, values, prepared.points.two_theta, reach[phase])
-                    gain, factor, n_lines = gain_of_adding(
-                        self.model,
-                        prepared,
-                        values=values,
-                        present=[s != Status.ABSENT for s in status],
-                        phase=phase,
-                        factors=factors,
-                        weight=found.objective.at_points(found.objective.work.weight),
-                    )[0]
-                    surplus = gain / scale / gain_threshold(n_lines)
-                    if n_lines and surplus > 1.0 and (best is None or gain > best[0]):
-                        best = (gain, phase, factor)
-            if best is None:
+            absent = [phase for phase, state in enumerate(status) if state == Status.ABSENT]
+            # A cell that is known can cover for nothing else; others might cover for its lines, and take their places.
+            known = [phase for phase in absent if self.model.phases[phase].fixed_cell]
+            for phase in known or absent:
+                factors = [1.0]
+                if self._moves(phase):
+                    factors = scale_grid(self.model, values, prepared.points.two_theta, reach[phase])
+                gain, factor, n_lines = gain_of_adding(
+                    self.model,
+                    prepared,
+                    values=values,
+                    present=[s != Status.ABSENT for s in status],
+                    phase=phase,
+                    factors=factors,
+                    weight=found.objective.at_points(found.objective.work.weight),
+                )[0]
+                surplus = gain / scale / gain_threshold(n_lines)
+                if n_lines and surplus > 1.0 and (best is None or gain > best[0]):
+                    best = (gain, phase, factor)
+            if best is None and not known:
                 break
-            _, phase, factor = best
+            _, phase, factor = best or (0.0, known[0], 1.0)
             # Widths stay for now: with phases still missing, those at hand would broaden to cover for them.
             status[phase] = Status.REFINED
             trial = scaled_cell(self.model, values, phase, factor)

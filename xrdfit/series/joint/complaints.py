@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from xrdfit.model import ParameterSpec
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.series import JointSeries
-from xrdfit.series.sequential.complaints import consequence, held_in_unknown_places, is_strong
+from xrdfit.series.sequential.complaints import consequence, held_in_unknown_places, is_nothing, is_strong
 from xrdfit.series.state import Status
 
 
@@ -60,7 +60,7 @@ def _stopped(series: JointSeries, fit: JointScanFit) -> Iterator[tuple[Parameter
         lower, upper = layout.room(row, series.settings.overrides)
         if row in drifting and not lower <= value <= upper:
             yield spec, f"drifts beyond its limits ({value:.5g})"
-        elif spec.kind in ("cell", "position") and not moves:
+        elif spec.kind in ("cell", "position") and not moves and not is_nothing(spec, value):
             yield spec, f"at its limit ({value:.5g})"
         elif spec.kind in ("cell", "position") and unseen:
             yield spec, f"not determined ({value:.5g})"

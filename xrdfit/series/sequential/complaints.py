@@ -84,12 +84,18 @@ def _concerns(model: PatternModel, spec: ParameterSpec, phase: int) -> bool:
     return not (model.phases[phase].own_displacement and len(spec.slots) > 1)
 
 
+def is_nothing(spec: ParameterSpec, value: float) -> bool:
+    """Whether a parameter stopped where what it stands for is not there, as a transparency does at 0."""
+    return spec.lower == 0.0 and value == 0.0
+
+
 def _stopped(model: PatternModel, fit: ScanFit) -> Iterator[tuple[ParameterSpec, str]]:
     """Cells and positions that ran to a limit, or that the data do not determine."""
     for name in fit.names:
         index = model.table.index(name)
         spec = model.table.specs[index]
-        if spec.kind in ("cell", "position") and not np.isfinite(fit.esd[index]):
+        unknown = spec.kind in ("cell", "position") and not np.isfinite(fit.esd[index])
+        if unknown and not is_nothing(spec, fit.values[index]):
             yield (
                 spec,
                 f"{'at its limit' if fit.minimum.at_limit[index] else 'not determined'} ({fit.values[index]:.5g})",

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from xrdfit.cli.app import app
 from xrdfit.io import read_results
+from xrdfit.recipe import build_job, load_recipe
 
 
 def xrdfit(*words: object) -> Result:
@@ -120,6 +121,34 @@ def test_mistakes_about_the_record_are_told_before_anything_is_refined(
     assert code in refused.stderr
     assert says in refused.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_scans_without_times_cannot_be_found_in_a_record(cell: Path) -> None:
+    (cell / "cell.csv").write_text("time/s,voltage/V,current/A\n0,3.0,0.001\n60,3.1,0.001\n", encoding="utf-8")
+    recipe = cell / "recipe.toml"
+    recipe.write_text(recipe.read_text(encoding="utf-8") + '[cycler]\nfile = "cell.csv"\n', encoding="utf-8")
+    refused = xrdfit("check", recipe)
+    assert refused.exit_code == 2
+    assert "E153 the scans have no times" in refused.stderr
+    timed = recipe.read_text(encoding="utf-8").replace(
+        "[instrument]", 'times = { start = "2026-05-02T09:00:00", interval_s = 30 }\n[instrument]', 1
+    )
+    recipe.write_text(timed, encoding="utf-8")
+    refused = xrdfit("check", recipe)
+    assert "E149 scans and cycler have no clock in common" in refused.stderr
+    recipe.write_text(f"{timed}clock_offset_s = 0.0\n", encoding="utf-8")
+    assert "2 of 2 scans lie within the record" in xrdfit("check", recipe).stdout
+
+
+def test_checksums_of_a_record_are_kept_wherever_it_lies(refined: Path, tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "cell.mpt").write_bytes((refined / "stack.mpt").read_bytes())
+    text = (refined / "stack.toml").read_text(encoding="utf-8")
+    text = text.replace('file = "stack.mpt"', f'file = "{(tmp_path / "far").as_posix()}/*.mpt"')
+    recipe = refined / "far.toml"
+    recipe.write_text(text, encoding="utf-8")
+    inputs = build_job(load_recipe(recipe)).locked["lock"]["inputs"]
+    assert {Path(name).name for name in inputs} == {"stack.h5", "cell.mpt"}
 
 
 def test_the_demo_brings_the_record_of_its_cell(tmp_path: Path) -> None:

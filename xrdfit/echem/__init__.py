@@ -4,7 +4,7 @@ from xrdfit.echem.align import CyclerSettings, ScanElectrochemistry, align_scans
 from xrdfit.echem.charge import ChargeCount, HalfCycle, SocScale, count_charge, soc_scale
 from xrdfit.echem.gitt import MOST_TAU, GittPulse, GittSettings, find_pulses
 from xrdfit.echem.quantities import ColumnNames
-from xrdfit.echem.read import join_records, read_cycler
+from xrdfit.echem.read import cycler_files, join_records, read_cycler
 from xrdfit.echem.record import CyclerRecord
 from xrdfit.echem.tables import Reading
 
@@ -22,6 +22,7 @@ __all__ = [
     "SocScale",
     "align_scans",
     "count_charge",
+    "cycler_files",
     "find_pulses",
     "join_records",
     "read_cycler",

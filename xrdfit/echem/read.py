@@ -68,14 +68,21 @@ def read_cycler(
         numbers or not plausible, records that overlap.
     """
     reading = Reading() if reading is None else reading
-    paths = _paths([files] if isinstance(files, str | Path) else list(files), base)
+    paths = cycler_files(files, base=base)
     records = [record for path in paths for record in _read_file(path, reading)]
     return join_records(records)
 
 
-def _paths(entries: Sequence[str | Path], base: Path) -> list[Path]:
+def cycler_files(files: str | Path | Sequence[str | Path], *, base: Path = Path()) -> list[Path]:
+    """The files of a record: those named and matched by patterns, and for a settings file (``.mps``) its data files.
+
+    Raises
+    ------
+    DataError
+        If one is missing.
+    """
     paths: list[Path] = []
-    for entry in entries:
+    for entry in [files] if isinstance(files, str | Path) else files:
         path = base / entry
         matches = [path] if path.is_file() else []
         if glob.has_magic(str(entry)) and not matches:

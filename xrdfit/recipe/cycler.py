@@ -73,14 +73,6 @@ class CyclerTable(Table):
             )
 
 
-def cycler_files(table: CyclerTable, base: Path) -> list[Path]:
-    """The files that the table names, for their checksums."""
-    named: list[Path] = []
-    for entry in table.file:
-        named += [base / entry] if (base / entry).is_file() else sorted(base.glob(entry))
-    return named
-
-
 def electrochemistry(table: CyclerTable, base: Path, stack: ScanStack) -> ScanElectrochemistry:
     """Read the record and put it beside the scans.
 

@@ -14,9 +14,9 @@ import tomli_w
 from xrdfit import __version__
 from xrdfit.crystal import Phase
 from xrdfit.data import Drift, RefineSettings, ScanStack
+from xrdfit.echem import cycler_files
 from xrdfit.io import TIMES_WORDS, expand_files
 from xrdfit.model import Background, Instrument, ParameterSpec, default_scope, parameter_table
-from xrdfit.recipe.cycler import cycler_files
 from xrdfit.recipe.job import Job
 from xrdfit.recipe.load import Recipe
 from xrdfit.recipe.measurement import TimesTable
@@ -83,7 +83,7 @@ def _inputs(recipe: Recipe) -> list[Path]:
     times = tables.data.times.source if isinstance(tables.data.times, TimesTable) else tables.data.times
     if isinstance(times, str) and times not in TIMES_WORDS:
         named.append(times)
-    records = [] if tables.cycler is None else cycler_files(tables.cycler, base)
+    records = [] if tables.cycler is None else cycler_files(tables.cycler.file, base=base)
     return [*expand_files(tables.data.files, base=base), *(base / name for name in named if name is not None), *records]
 
 

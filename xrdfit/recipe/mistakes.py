@@ -26,7 +26,6 @@ class Code(StrEnum):
     OUT_OF_RANGE = "E156"
     CONFLICT = "E157"
     BAD_NAME = "E158"
-    NOT_AVAILABLE = "E159"
     NOTHING_IN_RANGE = "E160"
     UNKNOWN_PARAMETER = "E161"
     TOO_MANY_LINES = "E162"

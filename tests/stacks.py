@@ -284,7 +284,7 @@ def steps(chain: Chain) -> Array:
     """For every variable in the order of `dense`, a step for differences: lines move by a thousandth of their width."""
     layout = chain.layout
     sizes = {"cell": 1e-4, "width": 1e-4, "strain": 1e-4, "position": 1e-4, "resolution": 1e-6, "background": 1.0}
-    table = [sizes[spec.kind] for spec in layout.model.table]
+    table = [sizes.get(spec.kind, np.nan) for spec in layout.model.table]
     local = np.array([table[row] for row in layout.local])
     local = np.concatenate([local, np.full(layout.n_phases, 10.0), np.full(layout.n_local - layout.scale.stop, 1.0)])
     first = layout.rows[layout.local.size :]

@@ -226,3 +226,49 @@ def gitt(
             capacity_mah=capacity_mah,
         )
     )
+
+
+@app.command()
+def calibrate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Pattern of a standard.")],
+    standard: Annotated[str, typer.Option(help="LaB6-660c, Si-640f, Al2O3-676a, CeO2-674b, …")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where to write.")] = Path("instrument.toml"),
+    radiation: Annotated[str | None, typer.Option(help="Cu (default), Mo, Co, Ag, Cr or Fe.")] = None,
+    wavelength: Annotated[float | None, typer.Option(help="Å, instead of --radiation.")] = None,
+    geometry: Annotated[str | None, typer.Option(help="bragg-brentano, or debye-scherrer.")] = None,
+    emission: Annotated[str, typer.Option(help="doublet, or hoelzer: the measured emission profile.")] = "doublet",
+    contaminant: Annotated[list[str] | None, typer.Option(help="k_beta or w_l_alpha; repeatable.")] = None,
+    radius: Annotated[float | None, typer.Option(help="Goniometer radius, mm; else the file's, else 217.5.")] = None,
+    divergence: Annotated[float | None, typer.Option(help="Of the divergence slit, deg; else refined.")] = None,
+    axial: Annotated[str | None, typer.Option(help="soller, fcj or none; by the geometry if left out.")] = None,
+    position: Annotated[str, typer.Option(help="auto, offset, zero or both.")] = "auto",
+    temperature: Annotated[
+        float | None, typer.Option(help="Of the standard, °C; else that of the certificate.")
+    ] = None,
+    cell: Annotated[str | None, typer.Option(help="Free cell lengths, Å, instead of the certified: 4.15678")] = None,
+    free_cell: Annotated[bool, typer.Option("--free-cell", help="Refine the cell, too.")] = False,
+    background: Annotated[int, typer.Option(min=1, max=40, help="Chebyshev terms.")] = 10,
+    two_theta_range: Annotated[str | None, typer.Option("--range", metavar="A:B", help="deg 2theta.")] = None,
+    fresh: Fresh = False,
+) -> None:
+    """The instrument's resolution, divergence and position errors from the pattern of a standard."""
+    from xrdfit.cli.calibrate import CalibrateOptions, run_calibrate
+
+    options = CalibrateOptions(
+        standard=standard,
+        radiation=radiation,
+        wavelength=wavelength,
+        geometry=geometry,
+        emission=emission,
+        contaminants=contaminant or [],
+        radius=radius,
+        divergence=divergence,
+        axial=axial,
+        position=position,
+        temperature=temperature,
+        cell=cell,
+        free_cell=free_cell,
+        background=background,
+        two_theta_range=two_theta_range,
+    )
+    _do(lambda: run_calibrate(file, output, options, fresh=fresh))

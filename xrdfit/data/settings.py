@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 Weights = Literal["auto", "file", "poisson", "estimated", "unit"]
 EsdScaling = Literal["none", "chi2", "berar-lelann"]
 Direction = Literal["outward", "forward", "backward"]
@@ -40,12 +43,22 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JointPrior:
+    """A Gaussian over several parameters of the series: mean (k,) and covariance (k, k), in the parameters' units."""
+
+    names: tuple[str, ...]
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefineSettings:
     """The tables ``[refine]`` and ``[fractions]`` of a recipe, with ``data.weights`` beside them.
 
     ``two_theta_range`` and ``exclude`` are in deg; ``scope``, ``drift`` and ``overrides`` are keyed by parameter name.
     ``drift`` says how the parameters of scope drift go with time; one that it does not name goes as `Drift` does by
     default. ``anchors`` gives the scan (0-based) in which a phase is declared pure, by name of the phase.
+    ``joint_prior`` is what a calibration says of parameters of scope series.
     """
 
     mode: Mode = "series"
@@ -64,3 +77,4 @@ class RefineSettings:
     fractions: FractionMethod = "auto"
     anchors: Mapping[str, int] = field(default_factory=dict)
     amount: Amount = "drifting"
+    joint_prior: JointPrior | None = None

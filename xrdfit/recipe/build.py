@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from pydantic import ValidationError
 
 from xrdfit.crystal import Phase, SpaceGroup, cell_from_values, read_cif
 from xrdfit.data import Drift, ParameterOverride, RefineSettings, ScanStack
-from xrdfit.errors import InputError, Problem, RecipeError
+from xrdfit.errors import InputError, RecipeError
 from xrdfit.io import RegularTimes, check_files, open_stack, read_pattern
-from xrdfit.model import K_ALPHA, Background, Hump, Instrument, InstrumentProfile, MeasuredBackground
+from xrdfit.model import Background, Hump, Instrument, MeasuredBackground
 from xrdfit.recipe.cycler import electrochemistry
 from xrdfit.recipe.fit_check import fit_problems
 from xrdfit.recipe.fractions import FractionsTable
+from xrdfit.recipe.instrument import choose_instrument, with_prior
 from xrdfit.recipe.job import Job
 from xrdfit.recipe.load import Recipe
 from xrdfit.recipe.lock import locked_tables
-from xrdfit.recipe.measurement import DataTable, InstrumentTable, ProfileTable, TimesTable
-from xrdfit.recipe.mistakes import Code, located, mistake, problems_of
+from xrdfit.recipe.measurement import DataTable, TimesTable
+from xrdfit.recipe.mistakes import located
 from xrdfit.recipe.phase import PhaseTable
 from xrdfit.recipe.refinement import BackgroundTable, RefineTable, ScopeTable
 
@@ -45,8 +44,9 @@ def build_job(recipe: Recipe) -> Job:
     """
     tables, base = recipe.tables, recipe.directory
     errors: list[InputError] = []
-    stack = _attempt(errors, partial(_stack, tables.data, tables.instrument, base))
-    instrument = _attempt(errors, partial(_instrument, tables.instrument, base))
+    choice = _attempt(errors, partial(choose_instrument, tables.instrument, base))
+    instrument = None if choice is None else choice.instrument
+    stack = _attempt(errors, partial(_stack, tables.data, instrument, base))
     attempts = [
         _attempt(errors, partial(_phase, table, index, color, base))
         for index, (table, color) in enumerate(zip(tables.phase, _colors(tables.phase), strict=True))
@@ -55,8 +55,12 @@ def build_job(recipe: Recipe) -> Job:
     cycler = None
     if stack is not None and tables.cycler is not None:
         cycler = _attempt(errors, partial(electrochemistry, tables.cycler, base, stack))
-    background = _attempt(errors, partial(_background, tables.background, tables.instrument.wavelength, base))
+    background = _attempt(
+        errors, partial(_background, tables.background, None if instrument is None else instrument.lines[0][0], base)
+    )
     settings = _settings(tables.data, tables.refine, tables.fractions)
+    if choice is not None:
+        settings = with_prior(settings, choice)
     if stack is not None and instrument is not None and background is not None and not errors:
         problems = fit_problems(stack, instrument, phases, background, settings)
         errors += [RecipeError(*problems)] if problems else []
@@ -91,78 +95,22 @@ def _as_one(errors: list[InputError]) -> InputError:
     return kind(*(problem for error in errors for problem in error.problems))
 
 
-def _stack(data: DataTable, instrument: InstrumentTable, base: Path) -> ScanStack:
+def _stack(data: DataTable, instrument: Instrument | None, base: Path) -> ScanStack:
     said = data.times if isinstance(data.times, TimesTable) else TimesTable(source=data.times)
     times: str | RegularTimes = said.source or "header"
     if said.start is not None and said.interval_s is not None:
         times = RegularTimes(start=said.start, interval_s=said.interval_s)
-    radiation = instrument.radiation
-    wavelength = instrument.wavelength if radiation is None else K_ALPHA[radiation][0]
     stack = open_stack(
         data.files,
         base=base,
         dataset=data.dataset,
         times=times,
         time_zone=said.time_zone,
-        wavelength=wavelength,
+        wavelength=None if instrument is None else instrument.lines[0][0],
         allow=data.allow,
     )
     check_files(stack)
     return stack
-
-
-def _instrument(table: InstrumentTable, base: Path) -> Instrument:
-    profile = table.profile if table.file is None else _profile_of_file(base / table.file)
-    detector = table.detector or ("point" if table.geometry == "bragg-brentano" else "area")
-    source = (
-        Instrument.k_alpha(table.radiation)
-        if table.radiation is not None
-        else Instrument(lines=((table.wavelength or 0.0, 1.0),))
-    )
-    return Instrument(
-        lines=source.lines,
-        geometry=table.geometry,
-        goniometer_radius_mm=table.goniometer_radius_mm,
-        profile=None if profile is None else InstrumentProfile(**profile.model_dump()),
-        monochromator_two_theta=table.monochromator_two_theta,
-        polarization=table.polarization,
-        detector=detector,
-    )
-
-
-def _profile_of_file(path: Path) -> ProfileTable:
-    """The table ``[instrument.profile]`` or ``[profile]`` of another TOML file."""
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(
-            mistake(
-                Code.NOT_TOML,
-                "the instrument file cannot be read",
-                where=str(path),
-                found=str(error),
-                todo="give a file that xrdfit calibrate wrote",
-            )
-        ) from None
-    instrument = raw.get("instrument", raw)
-    profile = instrument.get("profile") if isinstance(instrument, dict) else None
-    if not isinstance(profile, dict):
-        raise RecipeError(
-            mistake(
-                Code.MISSING_KEY,
-                "the instrument file has no profile",
-                where=str(path),
-                found=f"{', '.join(raw) or 'nothing'} against [instrument.profile]",
-                todo="add the table with u, v, w",
-            )
-        )
-    try:
-        return ProfileTable.model_validate(profile)
-    except ValidationError as error:
-        found: list[Problem] = []
-        for details in error.errors():
-            found += problems_of(details, profile, {"": ProfileTable})
-        raise RecipeError(*(located(f"{path.name}: profile", problem) for problem in found)) from None
 
 
 def _phase(table: PhaseTable, index: int, color: str | None, base: Path) -> Phase:

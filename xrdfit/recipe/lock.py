@@ -40,9 +40,14 @@ def locked_tables(
 ) -> dict[str, Any]:
     """The recipe's tables with every default filled in, and under ``lock`` what they were applied to."""
     tables = recipe.tables.model_dump(exclude_none=True)
-    tables["instrument"] |= {"detector": instrument.detector, "lines": [list(line) for line in instrument.lines]}
+    tables["instrument"] |= {
+        "detector": instrument.detector,
+        "lines": [list(line) for line in instrument.lines],
+        "goniometer_radius_mm": instrument.goniometer_radius_mm,
+        "equatorial_divergence": instrument.equatorial_divergence,
+    }
     if instrument.profile is not None:
-        names = ("u", "v", "w", "lorentz_size", "lorentz_strain")
+        names = instrument.profile.__slots__
         tables["instrument"]["profile"] = {name: getattr(instrument.profile, name) for name in names}
     for table, phase in zip(tables["phase"], phases, strict=True):
         table |= {"space_group": phase.group.name, "cell": phase.cell.lengths_angles.tolist()}

@@ -10,10 +10,13 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from xrdfit.data import Weights
 from xrdfit.errors import Problem
-from xrdfit.model import K_ALPHA
+from xrdfit.model import HOELZER_ELEMENTS, K_ALPHA
+from xrdfit.model.emission import ContaminantName, Emission
 from xrdfit.model.instrument import Detector, Geometry
 from xrdfit.recipe.basics import Number, Span, Table, Text
 from xrdfit.recipe.mistakes import Code, mistake, refuse
+
+Radiation = Literal["Cu", "Mo", "Co", "Ag", "Cr", "Fe"]
 
 
 class TimesTable(Table):
@@ -111,19 +114,26 @@ class ProfileTable(Table):
     w: Number
     lorentz_size: Number = Field(default=0.0, ge=0)
     lorentz_strain: Number = Field(default=0.0, ge=0)
+    axial_sample: Number = Field(default=0.0, ge=0, le=0.2)
+    axial_detector: Number = Field(default=0.0, ge=0, le=0.2)
+    axial_soller: Number = Field(default=0.0, ge=0, le=10)
 
 
 class InstrumentTable(Table):
     """``[instrument]``."""
 
     geometry: Geometry = "bragg-brentano"
-    radiation: Literal["Cu", "Mo", "Co", "Ag", "Cr", "Fe"] | None = None
+    radiation: Radiation | None = None
     wavelength: Number | None = None
+    emission: Emission = "doublet"
+    contaminants: tuple[ContaminantName, ...] = ()
     goniometer_radius_mm: Number = Field(default=217.5, gt=0)
+    equatorial_divergence: Number = Field(default=0.0, ge=0, le=5)
     monochromator_two_theta: Annotated[Number, Field(gt=0, lt=180)] | None = None
     polarization: Annotated[Number, Field(ge=0, le=1)] | None = None
     detector: Detector | None = None
     file: Text | None = None
+    use: Literal["fixed", "prior"] = "fixed"
     profile: ProfileTable | None = None
 
     @model_validator(mode="after")
@@ -133,7 +143,33 @@ class InstrumentTable(Table):
 
     def _problems(self) -> Iterator[Problem]:
         tubes = ", ".join(K_ALPHA)
-        if self.radiation is None and self.wavelength is None:
+        if self.use == "prior" and self.file is None:
+            yield mistake(
+                Code.CONFLICT,
+                "a prior comes from a calibration",
+                where="use",
+                found="found 'prior' without file",
+                todo='add file = "instrument.toml" from xrdfit calibrate',
+            )
+        if self.wavelength is not None:
+            for key in ("emission", "contaminants"):
+                if key in self.model_fields_set:
+                    yield mistake(
+                        Code.CONFLICT,
+                        f"{key} belongs to a tube",
+                        where=key,
+                        found="found it with wavelength",
+                        todo="remove it, or give radiation",
+                    )
+        if self.emission == "hoelzer" and self.radiation is not None and self.radiation not in HOELZER_ELEMENTS:
+            yield mistake(
+                Code.NOT_A_CHOICE,
+                "no measured emission profile",
+                where="emission",
+                found=f"found {self.radiation} against {', '.join(HOELZER_ELEMENTS)}",
+                todo='write emission = "doublet"',
+            )
+        if self.radiation is None and self.wavelength is None and self.file is None:
             yield mistake(
                 Code.MISSING_KEY,
                 "the radiation is missing",

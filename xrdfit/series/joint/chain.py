@@ -184,7 +184,29 @@ def _priors(layout: Layout, settings: RefineSettings) -> Priors:
         said = settings.overrides.get(layout.model.table.names[row])
         if said is not None and said.prior is not None and is_polynomial(basis):
             shared[where.start], shared_weight[where.start] = said.prior[0], 1.0 / said.prior[1] ** 2
-    return Priors(local=local, local_weight=local_weight, shared=shared, shared_weight=shared_weight)
+    return Priors(
+        local=local,
+        local_weight=local_weight,
+        shared=shared,
+        shared_weight=shared_weight,
+        coupling=_coupling(layout, settings, shared),
+    )
+
+
+def _coupling(layout: Layout, settings: RefineSettings, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n_shared, n_shared) inverse covariance of what is known together; its means are put into `mean`.
+
+    Of the parameters that the prior names, those that the series has in common; over the others it is integrated.
+    """
+    coupling = np.zeros((layout.n_shared, layout.n_shared))
+    prior = settings.joint_prior
+    if prior is not None:
+        names = [layout.model.table.names[row] for row in layout.series]
+        own = [i for i, name in enumerate(names) if name in prior.names]
+        known = [prior.names.index(names[i]) for i in own]
+        mean[own] = prior.mean[known]
+        coupling[np.ix_(own, own)] = np.linalg.inv(prior.covariance[np.ix_(known, known)])
+    return coupling
 
 
 def first_state(

@@ -37,13 +37,15 @@ class Blocks:
 class Priors:
     """Gaussian knowledge from outside the patterns: mean and weight (1 / variance, 0 for none) of every variable.
 
-    local, local_weight : (n_local,), the same in every scan. shared, shared_weight : (n_shared,).
+    local, local_weight : (n_local,), the same in every scan. shared, shared_weight : (n_shared,). coupling : (n_shared,
+    n_shared) inverse covariance where several are known together, beside shared_weight.
     """
 
     local: NDArray[np.float64]
     local_weight: NDArray[np.float64]
     shared: NDArray[np.float64]
     shared_weight: NDArray[np.float64]
+    coupling: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +117,9 @@ def assemble(problem: JointProblem, state: SeriesState) -> Blocks:
     right += priors.local_weight * (priors.local - state.local)
     merit += ((state.local - priors.local) ** 2) @ priors.local_weight
     _add_gauge(problem, state, corner, right_corner)
-    np.fill_diagonal(corner, np.diag(corner) + priors.shared_weight)
-    right_corner += priors.shared_weight * (priors.shared - state.shared)
+    corner += np.diag(priors.shared_weight) + priors.coupling
+    apart = priors.shared - state.shared
+    right_corner += priors.shared_weight * apart + priors.coupling @ apart
     return Blocks(
         diagonal=diagonal,
         below=below,
@@ -131,7 +134,8 @@ def assemble(problem: JointProblem, state: SeriesState) -> Blocks:
 
 def _merit_shared(problem: JointProblem, state: SeriesState) -> float:
     priors = problem.priors
-    return float(((state.shared - priors.shared) ** 2) @ priors.shared_weight)
+    apart = state.shared - priors.shared
+    return float(apart**2 @ priors.shared_weight + apart @ priors.coupling @ apart)
 
 
 def _add_gauge(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests import scans, stacks
-from xrdfit.data import Drift, ParameterOverride, RefineSettings
+from xrdfit.data import Drift, JointPrior, ParameterOverride, RefineSettings
 from xrdfit.fit import prepare_scan
 from xrdfit.series.joint.chain import first_state, list_lines, mid_times
 
@@ -144,3 +144,17 @@ def test_a_joint_fit_begins_where_the_scans_were_left() -> None:
     course = np.array([state.values(layout, s)[layout.drifts[0][0]] for s in range(4)])
     straight = np.polyfit(chain.times, [values[layout.drifts[0][0]] for values in left], 1)
     np.testing.assert_allclose(course, np.polyval(straight, chain.times), rtol=1e-9)
+
+
+def test_what_is_known_together_weighs_by_the_inverse_of_its_covariance() -> None:
+    # W is held here: what is known of it together with the sizes is integrated over.
+    covariance = np.array([[4e-4, 1e-6, 3e-4], [1e-6, 1e-8, 2e-6], [3e-4, 2e-6, 9e-4]])
+    names = ("LFP_lorentz_size", "caglioti_w", "FP_lorentz_size")
+    prior = JointPrior(names=names, mean=np.array([0.11, 0.004, 0.10]), covariance=covariance)
+    known = stacks.known_stack(2, settings=replace(stacks.SETTINGS, joint_prior=prior))
+    layout, priors = known.chain().layout, known.problem(known.chain()).priors
+    own = [list(layout.series).index(known.model.table.index(name)) for name in (names[0], names[2])]
+    assert priors.shared[own].tolist() == [0.11, 0.10]
+    kept = np.linalg.inv(covariance[np.ix_([0, 2], [0, 2])])
+    np.testing.assert_allclose(priors.coupling[np.ix_(own, own)], kept)
+    assert np.count_nonzero(priors.coupling) == 4

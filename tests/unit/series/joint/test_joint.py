@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests import scans, stacks
-from xrdfit.data import Drift, ParameterOverride, RefineSettings
+from xrdfit.data import Drift, JointPrior, ParameterOverride, RefineSettings
 from xrdfit.series.joint import solver
 from xrdfit.series.joint.chain import Chain
 from xrdfit.series.joint.errors import JointErrors, joint_errors
@@ -21,10 +21,19 @@ PRIORS: RefineSettings = replace(
         "FP_lorentz_size": ParameterOverride(prior=(0.1, 0.002)),
     },
 )
+TOGETHER = replace(
+    stacks.SETTINGS,
+    joint_prior=JointPrior(
+        names=("LFP_lorentz_size", "caglioti_w", "FP_lorentz_size"),
+        mean=np.array([0.11, 0.004, 0.10]),
+        covariance=np.array([[4e-4, 1e-6, 3e-4], [1e-6, 1e-8, 2e-6], [3e-4, 2e-6, 9e-4]]),
+    ),
+)
 CASES = {
     "swept": {"detector": "point"},
     "read at once": {"detector": "area"},
     "with priors and deviations": {"detector": "point", "deviations": True, "settings": PRIORS},
+    "with what is known together": {"detector": "area", "settings": TOGETHER},
 }
 
 
@@ -88,6 +97,9 @@ def test_normal_equations_are_those_of_the_whole_stack_of_patterns(case: str) ->
     means = np.concatenate([np.tile(priors.local, 3), priors.shared])
     expected += np.diag(weights)
     expected_right += weights * (means - here)
+    shared = slice(known.truth.local.size, None)
+    expected[shared, shared] += priors.coupling
+    expected_right[shared] += priors.coupling @ (means - here)[shared]
 
     # The convention on the intensities of a phase stands beside what the patterns say.
     first = known.truth.local.size + chain.layout.intensity.start
@@ -121,6 +133,7 @@ def test_merit_is_the_deviance_of_the_patterns_and_the_distance_from_the_priors(
         apart, sigma = (each(chain.layout, state, s, settled) for each in (strayed, sigma_of_areas))
         deviance[s] += np.sum((apart / sigma) ** 2)
     shared = float(((state.shared - priors.shared) ** 2 * priors.shared_weight).sum())
+    shared += float((state.shared - priors.shared) @ priors.coupling @ (state.shared - priors.shared))
     np.testing.assert_allclose(blocks.merit, deviance, rtol=1e-9)
     assert blocks.merit_shared == pytest.approx(shared, rel=1e-12)
     assert blocks.total == pytest.approx(deviance.sum() + shared, rel=1e-9)

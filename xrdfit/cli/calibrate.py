@@ -1,0 +1,167 @@
+"""``xrdfit calibrate``: the instrument from the pattern of a standard."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from rich.console import Console
+from rich.table import Table
+
+from xrdfit.calibration import Calibration, CalibrationSettings, calibrate, find_standard, instrument_text
+from xrdfit.calibration.outcome import Axial, Position
+from xrdfit.cli.import_files import refuse_existing
+from xrdfit.cli.problems import input_error
+from xrdfit.io import atomic_write, read_pattern
+from xrdfit.model import HOELZER_ELEMENTS, K_ALPHA, Contaminant, Instrument
+from xrdfit.recipe.mistakes import nearest
+from xrdfit.report import fit_figure, save_figure
+
+AXIAL = ("soller", "fcj", "none")
+POSITION = ("auto", "offset", "zero", "both")
+EMISSION = ("doublet", "hoelzer")
+CONTAMINANTS = ("k_beta", "w_l_alpha")
+GEOMETRY = ("bragg-brentano", "debye-scherrer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrateOptions:
+    """The words of the command line, as they stand."""
+
+    standard: str
+    radiation: str | None
+    wavelength: float | None
+    geometry: str | None
+    emission: str
+    contaminants: list[str]
+    radius: float | None
+    divergence: float | None
+    axial: str | None
+    position: str
+    temperature: float | None
+    cell: str | None
+    free_cell: bool
+    background: int
+    two_theta_range: str | None
+
+
+def run_calibrate(file: Path, output: Path, options: CalibrateOptions, *, fresh: bool) -> int:
+    """Fit the standard, write the instrument file and the figure beside it; returns the exit code."""
+    refuse_existing(output, fresh=fresh)
+    standard = find_standard(options.standard)
+    pattern = read_pattern(file)
+    header_radius = None if pattern.header is None else pattern.header.goniometer_radius_mm
+    source, instrument = _instrument(options, header_radius)
+    settings = _settings(options, standard.cell_at(options.temperature), instrument)
+    found = calibrate(pattern, standard, instrument, settings)
+    atomic_write(output, instrument_text(found, source=source, measured=file))
+    title = f"{standard.name}, R$_\\mathrm{{wp}}$ = {100.0 * found.r_wp:.2f} %"
+    figure = fit_figure(found.curves, [found.lines], title=title, colors={standard.name: "red"})
+    _print(found)
+    for path in (output, *save_figure(figure, output.with_name(f"{output.stem}_fit"))):
+        print(path)
+    return 0 if found.converged else 1
+
+
+def _instrument(options: CalibrateOptions, header_radius: float | None) -> tuple[dict[str, Any], Instrument]:
+    """The radiation as a recipe gives it, and the instrument as far as it is known."""
+    radiation = options.radiation or ("Cu" if options.wavelength is None else None)
+    geometry = options.geometry or ("debye-scherrer" if radiation is None else "bragg-brentano")
+    _choice("--geometry", geometry, GEOMETRY)
+    _choice("--emission", options.emission, EMISSION)
+    for name in options.contaminants:
+        _choice("--contaminant", name, CONTAMINANTS)
+    for option, value in (("--radius", options.radius), ("--wavelength", options.wavelength)):
+        if value is not None and not value > 0.0:
+            raise input_error("E198", "no such size", where=option, found=f"{value:g} against > 0", todo="correct it")
+    if options.divergence is not None and not 0.0 < options.divergence <= 5.0:
+        raise input_error(
+            "E198",
+            "no such size",
+            where="--divergence",
+            found=f"{options.divergence:g} against more than 0 and up to 5 deg",
+            todo="give the full angle of the divergence slit in deg; leave it out to refine it",
+        )
+    rest: dict[str, Any] = {
+        "geometry": geometry,
+        "goniometer_radius_mm": options.radius or header_radius or 217.5,
+        "equatorial_divergence": options.divergence or 0.0,
+    }
+    if radiation is None:
+        if options.contaminants or options.emission != "doublet":
+            raise _conflict("--wavelength", "one wavelength has no emission profile and no lines beside it")
+        return {"wavelength": options.wavelength}, Instrument(lines=((cast(float, options.wavelength), 1.0),), **rest)
+    if options.wavelength is not None:
+        raise _conflict("--wavelength", "radiation and wavelength exclude each other")
+    _choice("--radiation", radiation, tuple(K_ALPHA))
+    if options.emission == "hoelzer":
+        _choice("--radiation", radiation, HOELZER_ELEMENTS)
+    others = tuple(Contaminant.of(name, radiation) for name in options.contaminants)  # type: ignore[arg-type]
+    instrument = Instrument.k_alpha(radiation, emission=options.emission, contaminants=others, **rest)  # type: ignore[arg-type]
+    return {"radiation": radiation, "emission": options.emission}, instrument
+
+
+def _settings(options: CalibrateOptions, cell: tuple[float, ...], instrument: Instrument) -> CalibrationSettings:
+    axial = options.axial or ("soller" if instrument.geometry == "bragg-brentano" else "fcj")
+    _choice("--axial", axial, AXIAL)
+    _choice("--position", options.position, POSITION)
+    if options.cell is not None:
+        cell = _numbers("--cell", options.cell, ",")
+    span = None if options.two_theta_range is None else _numbers("--range", options.two_theta_range, ":")
+    if span is not None and (len(span) != 2 or not span[0] < span[1]):
+        raise _not_numbers("--range", cast(str, options.two_theta_range), "A:B, deg")
+    return CalibrationSettings(
+        cell=cell,
+        free_cell=options.free_cell,
+        axial=cast(Axial, axial),
+        position=cast(Position, options.position),
+        background=options.background,
+        two_theta_range=None if span is None else (span[0], span[1]),
+    )
+
+
+def _numbers(option: str, text: str, separator: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(word) for word in text.split(separator))
+    except ValueError:
+        raise _not_numbers(option, text, f"numbers with {separator!r} between") from None
+
+
+def _not_numbers(option: str, text: str, expected: str) -> Exception:
+    return input_error(
+        "E198", "not what the option takes", where=option, found=f"{text!r} against {expected}", todo="correct it"
+    )
+
+
+def _conflict(option: str, what: str) -> Exception:
+    return input_error("E198", what, where=option, found="both against one", todo="leave one of them out")
+
+
+def _choice(option: str, word: str, choices: tuple[str, ...]) -> None:
+    if word not in choices:
+        raise input_error(
+            "E198",
+            "not one of the choices",
+            where=option,
+            found=f"found {word!r} against {', '.join(choices)}",
+            todo=nearest(word, choices),
+        )
+
+
+def _print(found: Calibration) -> None:
+    table = Table("parameter", "value", "esd", "unit")
+    for name in found.values:
+        if name in found.esd:
+            value, esd = found.values[name], found.esd[name]
+            decimals = max(1 - math.floor(math.log10(esd)), 0) if esd > 0.0 else 6
+            table.add_row(name, f"{value:.{decimals}f}", f"{esd:.{decimals}f}", found.units[name])
+    console = Console()
+    console.print(table)
+    for note in found.notes:
+        print(f"note: {note}")
+    cell = " ".join(f"{length:.6f}" for length in found.settings.cell)
+    start = "start " if found.settings.free_cell else ""
+    print(f"{found.standard.name}, {start}cell {cell} Å: {found.standard.source}")
+    print(f"R_wp {found.r_wp:.2%}, GoF {found.gof:.2f}, {found.n_points} points")

@@ -51,31 +51,33 @@ def weighted_products(
 def weighted_gram(rows: NDArray[np.float64], weight: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """``out = rows diag(weight) rows^T``, both triangles."""
     n = weight.size
-    scaled = np.empty(n)
     count = rows.shape[0]
-    for i in range(count):
+    first, second = np.empty(n), np.empty(n)
+    # Two rows by four at once: what is loaded serves several products.
+    for i in range(0, count, 2):
+        last = min(i + 1, count - 1)
         for x in range(n):
-            scaled[x] = rows[i, x] * weight[x]
-        j = i
-        while j + 4 <= count:
-            r0, r1, r2, r3 = rows[j], rows[j + 1], rows[j + 2], rows[j + 3]
-            s0 = s1 = s2 = s3 = 0.0
+            first[x] = rows[i, x] * weight[x]
+            second[x] = rows[last, x] * weight[x]
+        for j in range(i, count, 4):
+            j1, j2, j3 = min(j + 1, count - 1), min(j + 2, count - 1), min(j + 3, count - 1)
+            r0, r1, r2, r3 = rows[j], rows[j1], rows[j2], rows[j3]
+            a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = 0.0
             for x in range(n):
-                s0 += scaled[x] * r0[x]
-                s1 += scaled[x] * r1[x]
-                s2 += scaled[x] * r2[x]
-                s3 += scaled[x] * r3[x]
-            out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3] = s0, s1, s2, s3
-            out[j, i], out[j + 1, i], out[j + 2, i], out[j + 3, i] = s0, s1, s2, s3
-            j += 4
-        while j < count:
-            r0 = rows[j]
-            s0 = 0.0
-            for x in range(n):
-                s0 += scaled[x] * r0[x]
-            out[i, j] = s0
-            out[j, i] = s0
-            j += 1
+                p, q = first[x], second[x]
+                a0 += p * r0[x]
+                a1 += p * r1[x]
+                a2 += p * r2[x]
+                a3 += p * r3[x]
+                b0 += q * r0[x]
+                b1 += q * r1[x]
+                b2 += q * r2[x]
+                b3 += q * r3[x]
+            out[i, j], out[i, j1], out[i, j2], out[i, j3] = a0, a1, a2, a3
+            out[last, j], out[last, j1], out[last, j2], out[last, j3] = b0, b1, b2, b3
+    for i in range(count):
+        for j in range(i):
+            out[i, j] = out[j, i]
 
 
 @vector_kernel

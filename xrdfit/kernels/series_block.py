@@ -200,11 +200,31 @@ def _slot_derivatives(
     slots: NDArray[np.float64],
     row_of_slot: NDArray[np.int64],
     relative: NDArray[np.float64],
+    even: bool,
     work: BlockWork,
 ) -> None:
-    """Derivative of the pattern with respect to the slots in use, each point under its own scale."""
-    work.by_used_slot[:, :] = 0.0
+    """Derivative of the pattern with respect to the slots in use, each point under its own scale.
+
+    even : whether the scale of a phase is the same at all points.
+    """
     area = np.empty(relative.size)
+    if even:
+        for line in range(relative.size):
+            area[line] = relative[line] * work.envelope[problem.phase[line], 0]
+        jacobian(
+            problem,
+            slots,
+            row_of_slot,
+            area,
+            work.position,
+            work.gauss,
+            work.lorentz,
+            work.by_theta,
+            work.by_slot,
+            work.by_used_slot,
+        )
+        return
+    work.by_used_slot[:, :] = 0.0
     for phase in range(problem.n_phases):
         if not work.envelope[phase].any():
             continue
@@ -278,7 +298,8 @@ def series_block(
     by_deviation : (m,) derivative of `relative` with respect to the line's own variable: 1 for an area. Empty: none.
     """
     merit = series_pattern(problem, slots, pinned, relative, scales, share, deviates, course, work)
-    _slot_derivatives(problem, slots, row_of_slot, relative, work)
+    even = share.shape[0] == 1 and not deviates.any()
+    _slot_derivatives(problem, slots, row_of_slot, relative, even, work)
     rows = work.rows
     rows[:, :] = 0.0
     n_phases = problem.n_phases

@@ -26,7 +26,7 @@ from xrdfit.series.state import Status
 # Rounds in which phases may still change between refined and held, and the spread of intensities settle.
 _MAX_ROUNDS = 8
 # Fall in the merit that may be left while phases still change.
-_ROUGH = 1e-2
+_ROUGH = 0.1
 _MAX_SPREAD_ROUNDS = 12
 # The spread has settled when it changes by less than this part.
 _SETTLED = 0.02

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ from xrdfit.series.state import ScanRecord, Status
 NARROW = 0.004
 WIDE = 0.03
 _MAX_ROUNDS = 6
+# By what factor the tolerance of a fit is larger that only prepares another.
+_COARSER = 30.0
 # A phase that brings more than this part of what all phases bring is there, however bad the fit. (Its part of the
 # intensity would not do: lines on top of another phase's may carry off any part of that.)
 _MAJOR = 0.1
@@ -265,7 +267,9 @@ class ScanFitter:
         """
         values = with_seeded_background(self.model, prepared, start)
         status = [Status.ABSENT] * len(self.model.phases)
-        found = self.fit(prepared, values, status)
+        # What is still without some of its phases need not be fitted to the last digit.
+        coarse = replace(self, tolerance=_COARSER * self.tolerance)
+        found = coarse.fit(prepared, values, status)
         for _ in self.model.phases:
             best: tuple[float, int, float] | None = None
             scale = max(found.agreement.chi2_reduced, 1.0 if prepared.noise.regime != "unit" else 1e-300)
@@ -294,7 +298,7 @@ class ScanFitter:
             # Widths stay for now: with phases still missing, those at hand would broaden to cover for them.
             status[phase] = Status.REFINED
             trial = scaled_cell(self.model, values, phase, factor)
-            found = self.fit(prepared, trial, status, kinds=("background", "cell"))
+            found = coarse.fit(prepared, trial, status, kinds=("background", "cell"))
             values = found.values.copy()
         return self.settle(prepared, found.values, status)
 

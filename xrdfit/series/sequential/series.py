@@ -80,7 +80,7 @@ class SequentialSeries:
         # Where the pass is but a start for something else, every fit may end as soon as it is near.
         tolerance = TOLERANCE if passes > 1 else _NEAR
         self.fitter = replace(self.fitter, settings=exploring, tolerance=tolerance)
-        enough = MAX_SURVEYED if passes > 1 else max(len(self.scans) // 3, LEAST_SURVEYED)
+        enough = MAX_SURVEYED if passes > 1 else max(len(self.scans) // 5, LEAST_SURVEYED)
         chosen = survey_indices(self.scans, min(enough, MAX_SURVEYED))
         prepared = {}
         for index in chosen:

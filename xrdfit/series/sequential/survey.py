@@ -15,7 +15,7 @@ from xrdfit.series.sequential.widths import observed_fwhm, with_first_widths
 from xrdfit.series.state import ScanRecord, Status
 
 MAX_SURVEYED = 24
-# Where the pass is but a start for something else, a third of the scans will do, though not fewer than these.
+# Where the pass is but a start for something else, a fifth of the scans will do, though not fewer than these.
 LEAST_SURVEYED = 10
 # Scans of each phase from which the parameters of scope `series` are found.
 _SCANS_A_PHASE = 4

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.crystal import Phase, candidate_lines
+from xrdfit.crystal import Phase, UnitCell, candidate_lines
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.lines import lines_between, place_lines, within_reach
 from xrdfit.kernels.problem import Problem
@@ -85,6 +85,11 @@ class PatternModel:
         """The lines of the present phases that have a used point within two FWHM of their centre.
 
         values : (n_parameters,) in the table's order. two_theta : (n,) deg, the used points.
+
+        Raises
+        ------
+        CrystalError
+            If a cell is none, as an expression may make it, or has millions of reflections.
         """
         slots = self.table.slots(values)
         wavelengths = _source(self.instrument).wavelength[: len(self.instrument.lines)]
@@ -97,8 +102,8 @@ class PatternModel:
             if present[number]:
                 first = slot.N_GLOBAL + slot.N_PHASE * number
                 cell = slots[first : first + 6]
-                a, b, c = cell[:3].tolist()
-                listed = candidate_lines(phase.group, (a, b, c), d_min=d_min)
+                possible = UnitCell(*cell.tolist())
+                listed = candidate_lines(phase.group, (possible.a, possible.b, possible.c), d_min=d_min)
                 rows = np.empty(len(listed), dtype=np.int64)
                 count = lines_between(cell, listed.astype(np.float64), d_min, d_max, rows)
                 hkl.append(listed[rows[:count]])

@@ -92,3 +92,14 @@ def test_import_makes_two_theta_of_q_and_remembers_with_which_wavelength(
         "warnings"
     ]
     assert warning.startswith("W101")
+
+
+@pytest.mark.parametrize(
+    ("said", "suspected"), [("wavelength = 1.5406", True), ("wavelength = 1.5418", True), ('radiation = "Cu"', False)]
+)
+def test_a_tube_without_its_second_line_is_suspected(
+    tmp_path: Path, xrdfit: Xrdfit, said: str, suspected: bool
+) -> None:
+    (tmp_path / "a.xy").write_text("\n".join(f"{20.0 + 0.5 * i:.3f} {count}" for i, count in enumerate(files.COUNTS)))
+    warnings = plan(xrdfit, recipe(tmp_path, said, name="a.xy"))["warnings"]
+    assert any(warning.startswith("W103") and 'radiation = "Cu"' in warning for warning in warnings) is suspected

@@ -6,7 +6,7 @@ from typing import Any
 
 from xrdfit.data import PatternHeader
 from xrdfit.errors import Problem
-from xrdfit.model import Instrument
+from xrdfit.model import K_ALPHA, Instrument
 
 # Tables of K-alpha1 differ by 4e-6; a calibrated synchrotron wavelength is known to 1e-4.
 _WAVELENGTH_TOLERANCE = 2e-4
@@ -40,7 +40,29 @@ def instrument_warnings(header: PatternHeader, instrument: Instrument) -> list[P
                 todo=f"write goniometer_radius_mm = {radius:g}; sample_displacement scales with it",
             )
         )
+    element = _tube_of(instrument)
+    if element is not None:
+        problems.append(
+            Problem(
+                code="W103",
+                what="the wavelength of a tube's K-alpha1 alone",
+                where="instrument.wavelength",
+                found=f"found {used:g} Å against the doublet of {element}",
+                todo=f'write radiation = "{element}", unless a monochromator takes K-alpha2 away',
+            )
+        )
     return problems
+
+
+def _tube_of(instrument: Instrument) -> str | None:
+    """The element whose K-alpha1 (or mean K-alpha) is the only line of an instrument for flat samples."""
+    if len(instrument.lines) > 1 or instrument.geometry != "bragg-brentano":
+        return None
+    used = instrument.lines[0][0]
+    for element, (first, second) in K_ALPHA.items():
+        if min(abs(used / known - 1.0) for known in (first, (2.0 * first + second) / 3.0)) < _WAVELENGTH_TOLERANCE:
+            return element
+    return None
 
 
 def said_by_file(header: PatternHeader) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class CalibrationSettings:
     ----------
     cell : free cell parameters of the standard, angstrom. free_cell : refine them, too.
     axial : the model of the axial divergence. ``fcj`` ties H/L to S/L.
+    free_divergence : refine the equatorial divergence (Bragg-Brentano); else it is that of the instrument.
     position : what moves the lines. ``offset`` is the sample's displacement, parallel to the beam in Debye-Scherrer
         geometry; ``auto`` takes both it and the zero shift if the pattern can tell them apart.
     background : Chebyshev terms. two_theta_range : deg.
@@ -36,6 +37,7 @@ class CalibrationSettings:
     cell: tuple[float, ...]
     free_cell: bool = False
     axial: Axial = "soller"
+    free_divergence: bool = False
     position: Position = "auto"
     background: int = 10
     two_theta_range: tuple[float, float] | None = None

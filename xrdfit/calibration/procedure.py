@@ -16,7 +16,7 @@ from xrdfit.fit import PreparedScan, ScanFit, fit_scan, prepare_scan
 from xrdfit.model import Background, Instrument, PatternModel
 
 # Correlation beyond which zero and displacement are one thing that the pattern sees.
-MOST_CORRELATED = 0.95
+MOST_CORRELATED = 0.9
 # Part of the peaks, as chi^2, that a standard explains before anything is fitted; another substance explains little.
 _LEAST_EXPLAINED = 0.5
 _LEAST_POINTS = 100
@@ -30,7 +30,7 @@ def calibrate(
 ) -> Calibration:
     """Refine the instrument against the pattern of a standard.
 
-    instrument : what is known of it: emission, geometry, radius; an equatorial divergence above zero is held.
+    instrument : what is known of it: emission, geometry, radius, divergence.
 
     Raises
     ------
@@ -76,8 +76,7 @@ class _Fitter:
 
     def _divergence(self) -> list[str]:
         axial = {"soller": ["axial_soller"], "fcj": ["axial_sample"], "none": []}[self.settings.axial]
-        known = not self._reflects or self.model.instrument.equatorial_divergence > 0.0
-        return axial if known else [*axial, "equatorial_divergence"]
+        return [*axial, "equatorial_divergence"] if self.settings.free_divergence and self._reflects else axial
 
     def run(self, start: NDArray[np.float64]) -> tuple[ScanFit, list[str]]:
         """Widths and one position first, then the divergences, then what else is asked for."""

@@ -239,7 +239,9 @@ def calibrate(
     emission: Annotated[str, typer.Option(help="doublet, or hoelzer: the measured emission profile.")] = "doublet",
     contaminant: Annotated[list[str] | None, typer.Option(help="k_beta or w_l_alpha; repeatable.")] = None,
     radius: Annotated[float | None, typer.Option(help="Goniometer radius, mm; else the file's, else 217.5.")] = None,
-    divergence: Annotated[float | None, typer.Option(help="Of the divergence slit, deg; else refined.")] = None,
+    divergence: Annotated[
+        float | None, typer.Option(help="Of the divergence slit, deg; 0 leaves it out; refined if not said.")
+    ] = None,
     axial: Annotated[str | None, typer.Option(help="soller, fcj or none; by the geometry if left out.")] = None,
     position: Annotated[str, typer.Option(help="auto, offset, zero or both.")] = "auto",
     temperature: Annotated[

@@ -76,12 +76,12 @@ def _instrument(options: CalibrateOptions, header_radius: float | None) -> tuple
     for option, value in (("--radius", options.radius), ("--wavelength", options.wavelength)):
         if value is not None and not value > 0.0:
             raise input_error("E198", "no such size", where=option, found=f"{value:g} against > 0", todo="correct it")
-    if options.divergence is not None and not 0.0 < options.divergence <= 5.0:
+    if options.divergence is not None and not 0.0 <= options.divergence <= 5.0:
         raise input_error(
             "E198",
             "no such size",
             where="--divergence",
-            found=f"{options.divergence:g} against more than 0 and up to 5 deg",
+            found=f"{options.divergence:g} against 0 to 5 deg",
             todo="give the full angle of the divergence slit in deg; leave it out to refine it",
         )
     rest: dict[str, Any] = {
@@ -115,6 +115,7 @@ def _settings(options: CalibrateOptions, cell: tuple[float, ...], instrument: In
     return CalibrationSettings(
         cell=cell,
         free_cell=options.free_cell,
+        free_divergence=options.divergence is None,
         axial=cast(Axial, axial),
         position=cast(Position, options.position),
         background=options.background,

@@ -15,12 +15,13 @@ from xrdfit.model import Background, Instrument, PatternModel
 from xrdfit.recipe import load_recipe
 from xrdfit.recipe.schema import TABLES
 from xrdfit.series.columns import column_units, scan_row, series_columns
+from xrdfit.series.microstructure import microstructure
 from xrdfit.series.summary import nothing_fitted
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 # What a fragment of a recipe needs to be one.
-DATA = 'data = { files = "x.xy" }'
+DATA = 'data = { files = "x.xy" }\n'
 REST = """
 instrument = { radiation = "Cu" }
 phase = [
@@ -45,7 +46,7 @@ def columns_of_a_scan_without_fit() -> tuple[dict[str, np.ndarray], dict[str, st
     """Every column of ``trajectories.csv`` for one phase called P with the free cell parameter a."""
     phase = Phase(name="P", group=SpaceGroup.from_name("Fm-3m"), cell=UnitCell(4.05, 4.05, 4.05))
     model = PatternModel.of(Instrument.k_alpha("Cu"), (phase,), Background())
-    row = scan_row(model, nothing_fitted(Outcome.NO_DATA, "", 1))
+    row = scan_row(model, nothing_fitted(Outcome.NO_DATA, "", 1), [microstructure(model, 0, None)])
     grid = np.linspace(20.0, 30.0, 5)
     pattern = Pattern(two_theta=grid, intensity=grid, sigma=None, mask=grid > 0.0, source="one")
     columns = series_columns(MemoryStack.of([pattern]), [0], {0: row})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -94,7 +94,7 @@ class SeriesResult:
 
     Numbers are float64 with NaN for "not measured"; ``source`` and ``outcome`` are object arrays of str. ``messages``
     are about single scans, ``warnings`` about the series (``CODE what · where · found · what to do``), ``notes`` say
-    what was settled.
+    what was settled. ``comments`` say by which convention a column was made, where there are several.
     """
 
     columns: Mapping[str, NDArray]
@@ -103,3 +103,4 @@ class SeriesResult:
     messages: tuple[str, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    comments: Mapping[str, str] = field(default_factory=dict)

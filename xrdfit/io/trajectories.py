@@ -27,7 +27,7 @@ def write_origin_csv(path: Path, series: SeriesResult) -> None:
     names = list(series.columns)
     long_names = [name.replace("_", " ") for name in names]
     units = [series.units.get(name, "") for name in names]
-    references = _references(series.phases)
+    references = {**series.comments, **_references(series.phases)}
     comments = [references.get(name, "") for name in names]
     atomic_write(path, _csv_text([long_names, units, comments, *_rows(series.columns)]))
 
@@ -45,6 +45,8 @@ def write_trajectories(entry: h5py.Group, series: SeriesResult) -> None:
             group.create_dataset(nexus_name(name), data=values)
         if name in series.units:
             group[nexus_name(name)].attrs["units"] = series.units[name]
+        if name in series.comments:
+            group[nexus_name(name)].attrs["long_name"] = f"{name}: {series.comments[name]}"
     shown = _shown_columns(series)
     group.attrs["signal"] = shown[0]
     group.attrs["auxiliary_signals"] = shown[1:]

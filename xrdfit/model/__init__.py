@@ -4,12 +4,14 @@ from xrdfit.model.background import Background, Hump, MeasuredBackground
 from xrdfit.model.emission import HOELZER_ELEMENTS, K_ALPHA, Contaminant, emission_lines
 from xrdfit.model.instrument import Instrument, InstrumentProfile
 from xrdfit.model.lorentz_polarization import lorentz_polarization
+from xrdfit.model.microstructure import CONVENTIONS, lorentz_strain_of, size_of, strain_of
 from xrdfit.model.noise import NoiseModel, estimate_noise, noise_model
 from xrdfit.model.parameters import ParameterSpec, ParameterTable, cell_of, default_scope, parameter_table
 from xrdfit.model.pattern_model import LineChoice, PatternModel, Placement
 from xrdfit.model.points import Points, select_points
 
 __all__ = [
+    "CONVENTIONS",
     "HOELZER_ELEMENTS",
     "K_ALPHA",
     "Background",
@@ -30,7 +32,10 @@ __all__ = [
     "emission_lines",
     "estimate_noise",
     "lorentz_polarization",
+    "lorentz_strain_of",
     "noise_model",
     "parameter_table",
     "select_points",
+    "size_of",
+    "strain_of",
 ]

@@ -11,6 +11,7 @@ from xrdfit.crystal import Phase, UnitCell, atoms_in_formula
 from xrdfit.data import ScanResult, ScanStack
 from xrdfit.model import PatternModel
 from xrdfit.series.fractions.composition import vegard
+from xrdfit.series.microstructure import Microstructure
 from xrdfit.series.state import Status
 from xrdfit.series.summary import CellFit, ScanSummary
 
@@ -18,8 +19,13 @@ from xrdfit.series.summary import CellFit, ScanSummary
 _STEP = 1e-6
 
 
-def scan_row(model: PatternModel, summary: ScanSummary) -> dict[str, float | str]:
-    """A scan's row of the table, without its number, source and times; a number not measured is NaN."""
+def scan_row(
+    model: PatternModel, summary: ScanSummary, crystallites: Sequence[Microstructure]
+) -> dict[str, float | str]:
+    """A scan's row of the table, without its number, source and times; a number not measured is NaN.
+
+    crystallites : of each phase.
+    """
     row: dict[str, float | str] = {}
     result = summary.result
     for number, phase in enumerate(model.phases):
@@ -39,6 +45,8 @@ def scan_row(model: PatternModel, summary: ScanSummary) -> dict[str, float | str
         row[f"{phase.name}_presence_z"] = summary.presence_z[number]
         row |= _composition(phase, cell, end_members(model.phases))
         row |= _pair(f"{phase.name}_lorentz_size", result if measured else None)
+        for name, (value, esd) in crystallites[number].shown.items():
+            row[f"{phase.name}_{name}"], row[f"{phase.name}_{name}_esd"] = value, esd
         if phase.own_displacement:
             row |= _pair(f"{phase.name}_displacement", result if measured else None)
     row["amount"], row["amount_esd"] = np.nan, np.nan
@@ -144,6 +152,8 @@ def column_units(model: PatternModel, names: Sequence[str]) -> dict[str, str]:
         base = name.removesuffix("_esd")
         if base.endswith(("_scale", "_scale_upper95")):
             units[name] = "intensity deg"
+        elif base.endswith("_nm"):
+            units[name] = "nm"
         else:
             units[name] = fixed.get(base, table.get(base, ""))
     return units

@@ -19,6 +19,7 @@ from xrdfit.series.joint.fractions import fill_fractions, fraction_notes, fracti
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.summary import joint_summary
 from xrdfit.series.joint.unseen import tests_of_unseen
+from xrdfit.series.microstructure import Microstructure, conventions, microstructure, microstructure_notes, withheld
 from xrdfit.series.notes import joint_notes, sequential_notes
 from xrdfit.series.remarks import composition_notes, correlation_notes, intensity_notes
 from xrdfit.series.scopes import settle_scopes
@@ -79,12 +80,16 @@ def refine_series(
     # Scans that share nothing but the structures are a joint fit, too, whose border is empty.
     jointly = job.settings.mode == "series" or job.settings.intensities == "structure"
     refined = _refine_jointly if jointly else _refine_one_by_one
-    finished = _Finished(model=model, writer=writer)
+    scopes = settle_scopes(model, job.settings, n_scans=len(chosen))
+    held = np.zeros(len(model.table), dtype=np.bool_) if jointly else scopes.series
+    finished = _Finished(model=model, writer=writer, withheld=withheld(model, job.settings, held=held))
     notes, warnings = refined(job, model, chosen, finished, progress)
+    notes += microstructure_notes(model, finished.withheld, finished.crystallites.values())
     cycler = job.electrochemistry
     columns = series_columns(job.stack, chosen, finished.rows, cycler=None if cycler is None else cycler.columns)
     return SeriesResult(
         columns=columns,
+        comments=conventions(model),
         units=column_units(model, list(columns)) | ({} if cycler is None else dict(cycler.units)),
         phases=tuple(phase.label() for phase in job.phases),
         messages=tuple(f"scan {index}: {finished.messages[index]}" for index in sorted(finished.messages)),
@@ -99,11 +104,18 @@ class _Finished:
 
     model: PatternModel
     writer: ScanWriter | None
+    withheld: Mapping[str, str]
+    crystallites: dict[int, tuple[Microstructure, ...]] = field(default_factory=dict)
     rows: dict[int, dict[str, float | str]] = field(default_factory=dict)
     messages: dict[int, str] = field(default_factory=dict)
 
     def add(self, index: int, summary: ScanSummary) -> None:
-        self.rows[index] = scan_row(self.model, summary)
+        known = [
+            None if phase.name in self.withheld else widths
+            for phase, widths in zip(self.model.phases, summary.widths, strict=True)
+        ]
+        self.crystallites[index] = tuple(microstructure(self.model, i, widths) for i, widths in enumerate(known))
+        self.rows[index] = scan_row(self.model, summary, self.crystallites[index])
         if summary.message:
             self.messages[index] = summary.message
         if self.writer is not None and summary.result is not None:

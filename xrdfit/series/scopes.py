@@ -24,7 +24,7 @@ def settle_scopes(model: PatternModel, settings: RefineSettings, *, n_scans: int
     scan, series = [], []
     places = {f"{phase.name}_displacement" for phase in model.phases if phase.own_displacement}
     for spec in model.table:
-        scope = _scope(spec, settings, spec.scope)
+        scope = scope_of(spec, settings, spec.scope)
         # A phase must be found before the series can say where it is.
         found_first = spec.name in places and settings.mode == "series" and scope in ("series", "drift")
         if found_first or (scope == "series" and n_scans == 1):
@@ -53,7 +53,7 @@ class JointScopes:
 
 def settle_joint_scopes(model: PatternModel, settings: RefineSettings, *, absent: NDArray[np.bool_]) -> JointScopes:
     """The scope of every parameter in series mode; `absent` (n_parameters,) belong to phases that are nowhere."""
-    scopes = [_scope(spec, settings, default_scope(spec, settings.mode)) for spec in model.table]
+    scopes = [scope_of(spec, settings, default_scope(spec, settings.mode)) for spec in model.table]
     rows = {
         name: np.array([i for i, scope in enumerate(scopes) if scope == name and not absent[i]], dtype=np.int64)
         for name in ("scan", "series", "drift")
@@ -66,8 +66,8 @@ def settle_joint_scopes(model: PatternModel, settings: RefineSettings, *, absent
     )
 
 
-def _scope(spec: ParameterSpec, settings: RefineSettings, default: ScopeName) -> ScopeName:
-    """What the recipe says of a parameter, or the default."""
+def scope_of(spec: ParameterSpec, settings: RefineSettings, default: ScopeName) -> ScopeName:
+    """What the recipe says of where a parameter lives, or the default."""
     said = settings.overrides.get(spec.name)
     scope = settings.scope.get(spec.name, default)
     if said is None:

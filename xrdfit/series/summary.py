@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult
 from xrdfit.fit import ScanFit, area_covariance
 from xrdfit.model import PatternModel
+from xrdfit.series.microstructure import WidthFit, widths_of
 from xrdfit.series.sequential.complaints import with_known_places
 from xrdfit.series.sequential.second_pass import FinalScan
 from xrdfit.series.state import Status
@@ -34,7 +35,7 @@ class ScanSummary:
     ----------
     result : the scan in full, None where nothing was fitted.
     status : of each phase.
-    cell : per phase, None where it is not refined.
+    cell, widths : per phase, None where it is not refined.
     scale : per phase, value and esd. scale_upper95, presence_z, apparent_share : per phase.
     """
 
@@ -43,6 +44,7 @@ class ScanSummary:
     result: ScanResult | None
     status: tuple[Status, ...]
     cell: tuple[CellFit | None, ...]
+    widths: tuple[WidthFit | None, ...]
     scale: tuple[tuple[float, float], ...]
     scale_upper95: tuple[float, ...]
     presence_z: tuple[float, ...]
@@ -57,6 +59,7 @@ def nothing_fitted(outcome: Outcome, message: str, n_phases: int) -> ScanSummary
         result=None,
         status=(Status.ABSENT,) * n_phases,
         cell=(None,) * n_phases,
+        widths=(None,) * n_phases,
         scale=(_NOTHING,) * n_phases,
         scale_upper95=(np.nan,) * n_phases,
         presence_z=(np.nan,) * n_phases,
@@ -88,6 +91,7 @@ def sequential_summary(model: PatternModel, final: FinalScan) -> ScanSummary:
         result=_scan_result(model, final, fit, covariance),
         status=status,
         cell=cells_of(model, status, fit.values, fit.parameter_covariance),
+        widths=widths_of(model, status, fit.values, fit.parameter_covariance),
         scale=tuple(scale),
         scale_upper95=tuple(upper),
         presence_z=tuple(z),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xrdfit.errors import InputError, Problem
-from xrdfit.model import Instrument, InstrumentProfile
+from xrdfit.model import Instrument, InstrumentProfile, lorentz_strain_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class PhaseCourse:
     shrinkage : relative loss of a, b, c at the end of charge; grows over the charge and goes back over
         the discharge.
     lorentz_size : Lorentzian FWHM of the sample that goes with 1/cos(theta), deg.
-    strain : maximum strain e; its FWHM is ``4 e tan(theta)``, Lorentzian.
+    strain : maximum strain e; its integral breadth is ``4 e tan(theta)``, Lorentzian.
     """
 
     cell: tuple[float, float, float]
@@ -35,7 +35,7 @@ class PhaseCourse:
     @property
     def lorentz_strain(self) -> float:
         """Lorentzian FWHM that goes with tan(theta), deg."""
-        return math.degrees(4.0 * self.strain)
+        return lorentz_strain_of(self.strain)
 
     def cell_at(self, depth: ArrayLike) -> NDArray[np.float64]:
         """a, b, c in Å, (..., 3), where the share `depth` of the charge (...) is done or not yet undone."""
@@ -134,18 +134,25 @@ LAB_INSTRUMENT = Instrument.k_alpha(
     profile=InstrumentProfile(u=0.004, v=-0.002, w=0.0035, lorentz_size=0.015),
 )
 
+# The strains have FWHM of 8e-4 tan(theta) and 32e-4 tan(theta).
 WELL_BEHAVED = Scenario(
     name="well-behaved",
-    lfp=PhaseCourse(cell=(10.3265, 6.0048, 4.6921), shrinkage=(2e-4, 0.0, 0.0), lorentz_size=0.10, strain=2e-4),
-    fp=PhaseCourse(cell=(9.8185, 5.7910, 4.7806), shrinkage=(2e-4, 0.0, 0.0), lorentz_size=0.10, strain=8e-4),
+    lfp=PhaseCourse(
+        cell=(10.3265, 6.0048, 4.6921), shrinkage=(2e-4, 0.0, 0.0), lorentz_size=0.10, strain=math.pi * 1e-4
+    ),
+    fp=PhaseCourse(cell=(9.8185, 5.7910, 4.7806), shrinkage=(2e-4, 0.0, 0.0), lorentz_size=0.10, strain=math.pi * 4e-4),
     charged=0.95,
     discharged=0.05,
 )
 
 DISTORTED = Scenario(
     name="distorted",
-    lfp=PhaseCourse(cell=(10.3265, 6.0048, 4.6921), shrinkage=(2e-4, 1.6e-3, 1.2e-3), lorentz_size=0.10, strain=2e-4),
-    fp=PhaseCourse(cell=(9.8185, 5.7910, 4.7806), shrinkage=(2e-4, 1.9e-3, 1.1e-3), lorentz_size=0.10, strain=8e-4),
+    lfp=PhaseCourse(
+        cell=(10.3265, 6.0048, 4.6921), shrinkage=(2e-4, 1.6e-3, 1.2e-3), lorentz_size=0.10, strain=math.pi * 1e-4
+    ),
+    fp=PhaseCourse(
+        cell=(9.8185, 5.7910, 4.7806), shrinkage=(2e-4, 1.9e-3, 1.1e-3), lorentz_size=0.10, strain=math.pi * 4e-4
+    ),
     charged=0.84,
     discharged=0.14,
 )

@@ -11,6 +11,7 @@ from xrdfit.series.joint.complaints import joint_complaints, with_known_places
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.unseen import UnseenTests
+from xrdfit.series.microstructure import widths_of
 from xrdfit.series.presence import Z_UPPER
 from xrdfit.series.state import Status
 from xrdfit.series.summary import ScanSummary, cells_of, nothing_fitted, on_full_grid
@@ -42,6 +43,7 @@ def joint_summary(model: PatternModel, series: JointSeries, index: int, unseen: 
         result=_scan_result(model, fit, covariance, outcome, "; ".join(messages)),
         status=status,
         cell=cells_of(model, status, fit.values, covariance),
+        widths=widths_of(model, status, fit.values, covariance),
         scale=tuple(zip(scales.tolist(), esd.tolist(), strict=True)),
         scale_upper95=tuple(upper.tolist()),
         presence_z=tuple(z.tolist()),

@@ -75,8 +75,9 @@ def bilayer(seeds: range, _: argparse.Namespace) -> None:
         columns = truth.refine(simulated).columns
         found.add(simulated, columns)
         error = columns["FP_fraction"] - simulated.truth["FP_fraction"]
-        errors.append(error)
-        scores.append(error / columns["FP_fraction_esd"])
+        score = error / columns["FP_fraction_esd"]
+        errors.append(error[np.isfinite(error)])
+        scores.append(score[np.isfinite(score)])
         places.append(float(columns["Al_displacement"][0]))
     print(f"bilayer: {_words(seeds)}")
     found.print(bounds)

@@ -24,7 +24,7 @@ def recipe_text(
 # A simulated cycle of LiFePO4: LFP turns into FP on charge and back on discharge.
 [data]
 files = "{STACK_FILE}"
-range = [{np.floor(two_theta[0])}, {np.floor(two_theta[-1])}]           # deg 2theta
+range = [{np.floor(two_theta[0])}, {np.ceil(two_theta[-1])}]           # deg 2theta
 
 [instrument]
 geometry = "{instrument.geometry}"

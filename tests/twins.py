@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from xrdfit.crystal import Phase
 from xrdfit.model import LineChoice, PatternModel
 
 Array = NDArray[np.float64]
@@ -92,9 +93,31 @@ def line(
         + values["caglioti_w"]
         + (values[f"{name}_gauss_strain"] * tan) ** 2
     )
-    lorentz = (values["instrument_lorentz_size"] + values[f"{name}_lorentz_size"]) / cos
-    lorentz += (values["instrument_lorentz_strain"] + values[f"{name}_lorentz_strain"]) * tan
+    own = model.phases[phase]
+    size = values[f"{name}_lorentz_size"] if own.size == "isotropic" else anisotropic_size(own, values, hkl)
+    lorentz = (values["instrument_lorentz_size"] + size) / cos
+    strain = values.get(f"{name}_lorentz_strain", 0.0)
+    if own.strain == "stephens":
+        strain = stephens(own, values, hkl, d_spacing(cell(model, values, phase), hkl))
+    lorentz += (values["instrument_lorentz_strain"] + strain) * tan
     return float(position), float(gauss), float(lorentz)
+
+
+def stephens(phase: Phase, values: Mapping[str, float], hkl: Array, d: float) -> float:
+    """FWHM (deg) over tan(theta) by the six terms of an orthorhombic crystal, where their sum is well above zero."""
+    h, k, l = (float(index) for index in hkl)  # noqa: E741
+    s = {name: 1e-8 * values[f"{phase.name}_{name}"] for name in ("S400", "S040", "S004", "S220", "S202", "S022")}
+    variance = s["S400"] * h**4 + s["S040"] * k**4 + s["S004"] * l**4
+    variance += s["S220"] * (h * k) ** 2 + s["S202"] * (h * l) ** 2 + s["S022"] * (k * l) ** 2
+    return float(np.degrees(np.sqrt(variance)) * d**2)
+
+
+def anisotropic_size(phase: Phase, values: Mapping[str, float], hkl: Array) -> float:
+    """FWHM (deg) times cos(theta) of an orthorhombic crystal."""
+    own = phase.cell
+    cosines = np.array(hkl) / [own.a, own.b, own.c]
+    widths = [values[f"{phase.name}_lorentz_size_{axis}"] for axis in ("h00", "0k0", "00l")]
+    return float(np.dot(cosines**2, widths) / np.dot(cosines, cosines))
 
 
 def background(model: PatternModel, values: Mapping[str, float], x: Array) -> Array:

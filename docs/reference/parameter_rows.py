@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from xrdfit.crystal import Phase, SpaceGroup, UnitCell
 from xrdfit.model import Background, Contaminant, Hump, Instrument, InstrumentProfile, default_scope, parameter_table
-from xrdfit.model.parameters import CELL_ANGLE_REACH, CELL_LENGTH_REACH, ParameterSpec
+from xrdfit.model.parameters import (
+    CELL_ANGLE_REACH,
+    CELL_LENGTH_REACH,
+    FIRST_STEPHENS_STRAIN,
+    STEPHENS_UNIT,
+    ParameterSpec,
+)
 
 _PHASE = "P"
 # How far a cell may leave its start: relative, and in deg.
@@ -27,6 +33,10 @@ def rows() -> list[str]:
         ]
         for given in (profile, None)
     )
+    # Widths that depend on the direction, of an orthorhombic phase.
+    group = SpaceGroup.from_name("Pnma")
+    directed = Phase(name=_PHASE, group=group, cell=UnitCell(10.0, 6.0, 5.0), strain="stephens", size="anisotropic")
+    known.append(parameter_table(Instrument.k_alpha("Cu", profile=profile), (directed,), background))
     refined = {spec.name for table in unknown for spec in table if spec.scope == "series" and spec.kind == "resolution"}
     found: dict[str, str] = {}
     for table in known:
@@ -44,6 +54,8 @@ def rows() -> list[str]:
 def _start_and_limits(spec: ParameterSpec) -> tuple[str, str]:
     if spec.kind == "cell":
         return "recipe", _LENGTH_LIMITS if spec.unit == "Å" else _ANGLE_LIMITS
+    if spec.unit == STEPHENS_UNIT:
+        return f"{FIRST_STEPHENS_STRAIN:g} deg, isotropic", "≥ 0" if spec.lower == 0.0 else ""
     if spec.kind == "resolution":
         return "profile", "≥ 0" if spec.lower == 0.0 and "lorentz" in spec.name else ""
     if spec.kind == "divergence":

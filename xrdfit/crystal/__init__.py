@@ -1,5 +1,15 @@
 """Cells, space groups, powder lines and structure factors: the only home of gemmi."""
 
+from xrdfit.crystal.anisotropy import (
+    AXES,
+    N_QUARTIC,
+    axis_hkl,
+    direction_squares,
+    isotropic_terms,
+    quartic_terms,
+    stephens_terms,
+    width_axes,
+)
 from xrdfit.crystal.cell import CELL_NAMES, UnitCell
 from xrdfit.crystal.cif import read_cif
 from xrdfit.crystal.formula import atoms_in_formula
@@ -9,7 +19,9 @@ from xrdfit.crystal.spacegroup import SpaceGroup, cell_from_values, free_cell_va
 from xrdfit.crystal.structure import Site, Structure, line_intensities, structure_factors_squared
 
 __all__ = [
+    "AXES",
     "CELL_NAMES",
+    "N_QUARTIC",
     "Phase",
     "ReflectionList",
     "Site",
@@ -17,12 +29,18 @@ __all__ = [
     "Structure",
     "UnitCell",
     "atoms_in_formula",
+    "axis_hkl",
     "candidate_lines",
     "cell_from_values",
+    "direction_squares",
     "equivalent_reflections",
     "free_cell_values",
     "generate_reflections",
+    "isotropic_terms",
     "line_intensities",
+    "quartic_terms",
     "read_cif",
+    "stephens_terms",
     "structure_factors_squared",
+    "width_axes",
 ]

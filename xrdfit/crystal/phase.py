@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from xrdfit.crystal.anisotropy import stephens_terms, width_axes
 from xrdfit.crystal.cell import UnitCell
 from xrdfit.crystal.spacegroup import SpaceGroup, cell_from_values, free_cell_values
 from xrdfit.crystal.structure import Structure
@@ -29,12 +30,14 @@ class Phase:
     structure : its atoms, or None.
     march_dollase : hkl of the axis of preferred orientation, or None for a random powder.
     fixed_cell : whether the cell is known and stays: a collector foil, an internal standard.
+    strain : ``"stephens"`` where it depends on the direction; size : ``"anisotropic"`` likewise.
     own_displacement : whether the phase stands elsewhere than the sample, as a window does.
 
     Raises
     ------
     CrystalError
-        If the cell, or the reference cell, does not obey the group's symmetry.
+        If the cell, or the reference cell, does not obey the group's symmetry, or if widths cannot depend on the
+        direction in this group.
     """
 
     name: str
@@ -49,11 +52,22 @@ class Phase:
     march_dollase: tuple[int, int, int] | None = None
     fixed_cell: bool = False
     own_displacement: bool = False
+    strain: Literal["isotropic", "stephens"] = "isotropic"
+    size: Literal["isotropic", "anisotropic"] = "isotropic"
 
     def __post_init__(self) -> None:
         for cell in (self.cell, self.reference_cell):
             if cell is not None:
                 cell_from_values(self.group, cell.lengths_angles)
+        if self.strain == "stephens":
+            stephens_terms(self.group)
+        if self.size == "anisotropic":
+            width_axes(self.group)
+
+    @property
+    def anisotropic(self) -> bool:
+        """Whether widths depend on the direction."""
+        return self.strain != "isotropic" or self.size != "isotropic"
 
     @property
     def free_values(self) -> NDArray[np.float64]:

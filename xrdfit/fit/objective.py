@@ -162,7 +162,7 @@ class ScanObjective:
             for phase in np.unique(self.lines.phase):
                 first = slot.N_GLOBAL + slot.N_PHASE * phase
                 own = relative[self.lines.phase == phase, slot.N_GLOBAL :]
-                per_slot[first : first + slot.N_PHASE] = own.max(axis=0)
+                per_slot[first : first + own.shape[1]] = own.max(axis=0)
         start = slot.N_GLOBAL + slot.N_PHASE * len(self.model.phases) + self.model.background.n_curves
         for hump in range(len(self.model.background.humps)):
             fwhm = self.model.table.slots(values)[start + slot.N_HUMP * hump + 1]

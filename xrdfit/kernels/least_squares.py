@@ -63,13 +63,12 @@ class Workspace(NamedTuple):
 def make_workspace(problem: Problem, n_rows: int) -> Workspace:
     """Buffers for a problem of m lines and n points with `n_rows` slots in use."""
     m, n, n_lines = problem.hkl.shape[0], problem.two_theta.size, problem.wavelength.size
-    n_slots = slot.N_GLOBAL + slot.N_PHASE
     return Workspace(
         position=np.empty((m, n_lines)),
         gauss=np.empty((m, n_lines)),
         lorentz=np.empty((m, n_lines)),
         by_theta=np.zeros((m, n_lines, 3)),
-        by_slot=np.zeros((m, n_lines, n_slots)),
+        by_slot=np.zeros((m, n_lines, slot.n_line_slots(problem))),
         profiles=np.empty((m, n)),
         background=np.empty(n),
         model=np.empty(n),

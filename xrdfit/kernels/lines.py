@@ -17,6 +17,11 @@ _LEAST_GAUSS_SQUARED = 1e-8
 # Where v takes away all but this part of u tan^2 + w, the polynomial goes over into an exponential above zero:
 # a fit that tries such values must see a real width and a slope. No instrument has such a resolution.
 _LEAST_PART = 0.05
+# The same for Stephens' variance, against the sum of its terms without their signs; and its root (FWHM in rad over
+# tan(theta)) below which there is no strain to speak of.
+_LEAST_VARIANCE = 0.01
+_LEAST_STRAIN = 1e-5
+_PER_UNIT = 1e-8
 # Where a line goes that the wavelength cannot reach, deg: outside every pattern.
 UNREACHABLE = 1e6
 
@@ -116,6 +121,41 @@ def caglioti(u: float, v: float, w: float, tangent: float) -> tuple[float, float
 
 
 @kernel
+def stephens_width(
+    terms: NDArray[np.float64], products: NDArray[np.float64], inverse: float, by_term: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Lorentzian FWHM (deg) over tan(theta) by anisotropic strain, and its derivative with respect to 1/d^2.
+
+    Stephens (1999), doi:10.1107/S0021889898006001: ``sqrt(sum S_HKL h^H k^K l^L) / (1/d^2)``. The sum is kept positive.
+
+    Parameters
+    ----------
+    terms, products : (15,) S_HKL in 1e-8 / angstrom^4, and h^H k^K l^L. inverse : 1/d^2, 1/angstrom^2.
+    by_term : (15,) derivatives with respect to the terms, overwritten.
+    """
+    variance, without_signs = 0.0, 0.0
+    for i in range(terms.size):
+        part = _PER_UNIT * terms[i] * products[i]
+        variance += part
+        without_signs += abs(part)
+    # Value and slope go on smoothly from the sum's.
+    least = _LEAST_VARIANCE * without_signs + (_LEAST_STRAIN * inverse) ** 2
+    value, slope, by_least = variance, 1.0, 0.0
+    if variance < least:
+        value = least * math.exp(variance / least - 1.0)
+        slope = value / least
+        by_least = slope * (1.0 - variance / least)
+    root = math.sqrt(value)
+    half = 0.5 * _DEG / (root * inverse)
+    for i in range(terms.size):
+        sign = 1.0 if terms[i] >= 0.0 else -1.0
+        product = _PER_UNIT * products[i]
+        by_term[i] = half * (slope * product + by_least * _LEAST_VARIANCE * sign * abs(product))
+    by_inverse = half * by_least * 2.0 * _LEAST_STRAIN**2 * inverse
+    return _DEG * root / inverse, by_inverse - _DEG * root / (inverse * inverse)
+
+
+@kernel
 def slot_kind(index: int) -> int:
     """What a global or phase slot (phase slots counted on from N_GLOBAL) acts on."""
     if index <= slot.CAPILLARY_PERPENDICULAR:
@@ -160,10 +200,13 @@ def place_lines(
     slots : the parameter vector.
     position, gauss, lorentz : (m, n_lines) outputs; an unreachable line is placed at `UNREACHABLE`.
     by_theta : (m, n_lines, 3) derivatives of position, gauss, lorentz with respect to the Bragg angle (deg/rad).
-    by_slot : (m, n_lines, N_GLOBAL + N_PHASE) derivative of what each slot acts on: of the Bragg angle (rad) for cell
+    by_slot : (m, n_lines, `n_line_slots`) derivative of what each slot acts on: of the Bragg angle (rad) for cell
         slots, of position, gauss or lorentz (deg) for the others.
     """
     gradient = np.empty(6)
+    anisotropic = problem.anisotropy.shape[0] > 0
+    n_products = slot.AXIS_SIZE - slot.STEPHENS
+    by_term = np.zeros(n_products)
     zero = slots[slot.ZERO_SHIFT]
     transparency = slots[slot.TRANSPARENCY]
     perpendicular = slots[slot.CAPILLARY_PERPENDICULAR]
@@ -178,6 +221,15 @@ def place_lines(
         parallel = slots[slot.CAPILLARY_PARALLEL] + slots[base + slot.DISPLACEMENT]
         hkl = problem.hkl[line]
         q = inverse_d_squared(slots[base : base + 6], hkl[0], hkl[1], hkl[2], gradient)
+        strain_by_q = 0.0
+        if anisotropic:
+            form = problem.anisotropy[line]
+            size += np.sum(form[n_products:] * slots[base + slot.AXIS_SIZE : base + slot.N_PHASE])
+            by_term[:] = 0.0
+            if form[:n_products].any():
+                terms = slots[base + slot.STEPHENS : base + slot.AXIS_SIZE]
+                extra, strain_by_q = stephens_width(terms, form[:n_products], q, by_term)
+                strain += extra
         for e in range(problem.wavelength.size):
             sine = 0.5 * problem.wavelength[e] * math.sqrt(q)
             derivative = by_slot[line, e]
@@ -247,6 +299,14 @@ def place_lines(
             natural = 2.0 * _DEG * problem.natural_width[e] / problem.wavelength[e]
             lorentz[line, e] = alive * lorentzian + natural * tangent
             by_theta[line, e, 2] = (alive * (size * sine + strain) + natural) * dtangent
+            if anisotropic:
+                # At a wavelength, 1/d^2 goes with the square of sin(theta).
+                by_theta[line, e, 2] += alive * 2.0 * q * strain_by_q
+                first = slot.N_GLOBAL + slot.STEPHENS
+                for i in range(n_products):
+                    derivative[first + i] = alive * tangent * by_term[i]
+                for i in range(n_products, problem.anisotropy.shape[1]):
+                    derivative[first + i] = alive * problem.anisotropy[line, i] / cosine
             derivative[slot.INSTRUMENT_LORENTZ_SIZE] = alive / cosine
             derivative[slot.INSTRUMENT_LORENTZ_STRAIN] = alive * tangent
             derivative[slot.N_GLOBAL + slot.LORENTZ_SIZE] = alive / cosine

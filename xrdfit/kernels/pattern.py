@@ -191,7 +191,7 @@ def jacobian(
                 buffer[slot.ON_WEIGHT, :] = 0.0
                 unit = area[line] * problem.weight[e]
                 _add_line(problem.two_theta, at, fwhm, eta, unit, copies, buffer[slot.ON_WEIGHT])
-            for index in range(slot.N_GLOBAL + slot.N_PHASE):
+            for index in range(by_slot.shape[2]):
                 where = index if index < slot.N_GLOBAL else phase_base + index - slot.N_GLOBAL
                 row = row_of_slot[where]
                 if row >= 0 and by_slot[line, e, index] != 0.0:

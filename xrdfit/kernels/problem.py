@@ -37,7 +37,11 @@ LORENTZ_SIZE = 6
 LORENTZ_STRAIN = 7
 GAUSS_STRAIN = 8
 DISPLACEMENT = 9  # beyond the sample's: below the goniometer axis (Bragg-Brentano), along the beam (Debye-Scherrer)
-N_PHASE = 10
+# Slots up to here are all that a phase needs whose widths are the same in all directions.
+N_ISOTROPIC = 10
+STEPHENS = 10  # factors of the 15 products of fourth order in h, k, l; 1e-8 / angstrom^4
+AXIS_SIZE = 25  # Lorentzian FWHM along a*, b*, c*
+N_PHASE = 28
 
 N_HUMP = 3
 
@@ -75,6 +79,8 @@ class Problem(NamedTuple):
     radius : goniometer radius, mm.
     ties : (m, n_ties) combinations of the areas that are known to be near zero. They stand as observations of zero
         behind the pattern's points: the last n_ties entries of every (n,) array.
+    anisotropy : (m, 18) what the anisotropic slots of each line's phase are multiplied by: 15 products of fourth order
+        in h, k, l, and the squares of 3 direction cosines; (0, 18) if no phase has any.
     hkl : (m, 3) float, phase : (m,) index of the phase of each line. n_phases : phases in the parameter vector.
     """
 
@@ -95,3 +101,9 @@ class Problem(NamedTuple):
     phase: NDArray[np.int64]
     n_phases: int
     ties: NDArray[np.float64] = np.zeros((0, 0))
+    anisotropy: NDArray[np.float64] = np.zeros((0, N_PHASE - N_ISOTROPIC))
+
+
+def n_line_slots(problem: Problem) -> int:
+    """Global and phase slots that a line of the problem may answer to."""
+    return N_GLOBAL + (N_PHASE if problem.anisotropy.shape[0] else N_ISOTROPIC)

@@ -51,13 +51,12 @@ class BlockWork(NamedTuple):
 def make_block_work(problem: Problem, n_used_slots: int, n_rows: int) -> BlockWork:
     """Buffers for m lines at n points with this many slots in use and rows in the block."""
     m, n, n_lines = problem.hkl.shape[0], problem.two_theta.size, problem.wavelength.size
-    n_slots = slot.N_GLOBAL + slot.N_PHASE
     return BlockWork(
         position=np.empty((m, n_lines)),
         gauss=np.empty((m, n_lines)),
         lorentz=np.empty((m, n_lines)),
         by_theta=np.zeros((m, n_lines, 3)),
-        by_slot=np.zeros((m, n_lines, n_slots)),
+        by_slot=np.zeros((m, n_lines, slot.n_line_slots(problem))),
         profiles=np.empty((m, n)),
         background=np.empty(n),
         phase_pattern=np.empty((problem.n_phases, n)),
@@ -243,7 +242,7 @@ def _slot_derivatives(
             work.of_one_phase,
         )
         own = slot.N_GLOBAL + slot.N_PHASE * phase
-        for index in range(slot.N_GLOBAL + slot.N_PHASE):
+        for index in range(work.by_slot.shape[2]):
             where = index if index < slot.N_GLOBAL else own + index - slot.N_GLOBAL
             row = row_of_slot[where]
             if row >= 0:

@@ -4,7 +4,7 @@ from xrdfit.model.background import Background, Hump, MeasuredBackground
 from xrdfit.model.emission import HOELZER_ELEMENTS, K_ALPHA, Contaminant, emission_lines
 from xrdfit.model.instrument import Instrument, InstrumentProfile
 from xrdfit.model.lorentz_polarization import lorentz_polarization
-from xrdfit.model.microstructure import CONVENTIONS, lorentz_strain_of, size_of, strain_of
+from xrdfit.model.microstructure import CONVENTIONS, lorentz_strain_of, size_of, stephens_strain_of, strain_of
 from xrdfit.model.noise import NoiseModel, estimate_noise, noise_model
 from xrdfit.model.parameters import ParameterSpec, ParameterTable, cell_of, default_scope, parameter_table
 from xrdfit.model.pattern_model import LineChoice, PatternModel, Placement
@@ -37,5 +37,6 @@ __all__ = [
     "parameter_table",
     "select_points",
     "size_of",
+    "stephens_strain_of",
     "strain_of",
 ]

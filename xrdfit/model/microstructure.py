@@ -52,6 +52,14 @@ def strain_of(lorentz_strain: float, gauss_strain: float = 0.0) -> tuple[float, 
     return _breadth_to_strain(fwhm / height), np.array([_breadth_to_strain(part) for part in slope])
 
 
+def stephens_strain_of(term: float, *, inverse: float) -> float:
+    """Lorentzian FWHM, deg, over tan(theta), of the lines h00, 0k0 or 00l by their term of anisotropic strain.
+
+    term : S400, S040 or S004 in 1e-8 / angstrom^4. inverse : 1/d^2 of the first of these lines, 1/angstrom^2.
+    """
+    return math.degrees(math.sqrt(1e-8 * max(term, 0.0)) / inverse)
+
+
 def lorentz_strain_of(strain: float) -> float:
     """Lorentzian FWHM, deg, over tan(theta), of a maximum strain."""
     return strain / _breadth_to_strain(0.5 * math.pi)

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.crystal import Phase
+from xrdfit.crystal import Phase, UnitCell, isotropic_terms, stephens_terms, width_axes
 from xrdfit.data import Mode, ScopeName
 from xrdfit.kernels import problem as slot
 from xrdfit.model.background import Background
@@ -24,6 +24,9 @@ CELL_LENGTH_REACH = 0.05
 CELL_ANGLE_REACH = 3.0
 # deg^2; a Gaussian FWHM of 0.003 deg is none, but still has a derivative.
 LEAST_W = 1e-5
+# Isotropic strain, deg, from which anisotropic strain starts: none has no direction to grow in.
+FIRST_STEPHENS_STRAIN = 0.05
+STEPHENS_UNIT = "1e-8 Å^-4"
 # Slots that say where the sample is.
 _PLACE = (slot.SAMPLE_DISPLACEMENT, slot.CAPILLARY_PARALLEL)
 _CONTAMINANTS = {"k_beta": "K-beta", "w_l_alpha": "W L-alpha"}
@@ -269,26 +272,8 @@ def _phase_rows(phase: Phase, base: int, instrument: Instrument) -> Iterable[Par
                 (base + slot.CELL + int(row), float(tie[row, column])) for row in np.flatnonzero(tie[:, column])
             ),
         )
-    yield _row(
-        f"{phase.name}_lorentz_size",
-        "deg",
-        0.05,
-        (0.0, 5.0),
-        "scan",
-        "width",
-        f"Lorentzian FWHM of {phase.name} that goes with 1/cos(theta)",
-        base + slot.LORENTZ_SIZE,
-    )
-    yield _row(
-        f"{phase.name}_lorentz_strain",
-        "deg",
-        0.0,
-        (0.0, 10.0),
-        "series",
-        "strain",
-        f"Lorentzian FWHM of {phase.name} that goes with tan(theta)",
-        base + slot.LORENTZ_STRAIN,
-    )
+    yield from _size_rows(phase, base)
+    yield from _strain_rows(phase, base)
     gauss_strain = _row(
         f"{phase.name}_gauss_strain",
         "deg",
@@ -307,6 +292,42 @@ def _phase_rows(phase: Phase, base: int, instrument: Instrument) -> Iterable[Par
         )
         where = base + slot.DISPLACEMENT
         yield _row(f"{phase.name}_displacement", "mm", 0.0, (-5.0, 5.0), "scan", "position", text, where)
+
+
+def _size_rows(phase: Phase, base: int) -> Iterable[ParameterSpec]:
+    name, text = f"{phase.name}_lorentz_size", f"Lorentzian FWHM of {phase.name} that goes with 1/cos(theta)"
+    if phase.size == "isotropic":
+        yield _row(name, "deg", 0.05, (0.0, 5.0), "scan", "width", text, base + slot.LORENTZ_SIZE)
+        return
+    for axis, column in width_axes(phase.group):
+        where = base + slot.AXIS_SIZE + column
+        yield _row(f"{name}_{axis}", "deg", 0.05, (0.0, 5.0), "scan", "width", f"{text}, of its {axis} lines", where)
+
+
+def _strain_rows(phase: Phase, base: int) -> Iterable[ParameterSpec]:
+    if phase.strain == "isotropic":
+        name, text = f"{phase.name}_lorentz_strain", f"Lorentzian FWHM of {phase.name} that goes with tan(theta)"
+        yield _row(name, "deg", 0.0, (0.0, 10.0), "series", "strain", text, base + slot.LORENTZ_STRAIN)
+        return
+    start = stephens_isotropic(phase.cell, FIRST_STEPHENS_STRAIN)
+    for name, tied in stephens_terms(phase.group):
+        pure = name.count("0") == 2
+        yield ParameterSpec(
+            name=f"{phase.name}_{name}",
+            unit=STEPHENS_UNIT,
+            default=float(start[tied[0][0]]),
+            lower=0.0 if pure else -np.inf,
+            upper=np.inf,
+            scope="series",
+            kind="strain",
+            description=f"anisotropic strain of {phase.name}, Stephens (1999)",
+            slots=tuple((base + slot.STEPHENS + column, factor) for column, factor in tied),
+        )
+
+
+def stephens_isotropic(cell: UnitCell, lorentz_strain: float) -> NDArray[np.float64]:
+    """(15,) terms, in `STEPHENS_UNIT`, that make the lines as wide as this isotropic strain (FWHM in deg) does."""
+    return 1e8 * np.radians(lorentz_strain) ** 2 * isotropic_terms(cell)
 
 
 def _background_rows(background: Background, base: int) -> Iterable[ParameterSpec]:

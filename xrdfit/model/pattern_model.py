@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.crystal import Phase, UnitCell, candidate_lines
+from xrdfit.crystal import N_QUARTIC, Phase, UnitCell, candidate_lines, direction_squares, quartic_terms
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.lines import lines_between, place_lines, within_reach
 from xrdfit.kernels.problem import Problem
@@ -123,8 +123,8 @@ class PatternModel:
         shape = (lines.phase.size, len(self.instrument.lines) + len(self.instrument.contaminants))
         position, gauss, lorentz = np.empty(shape), np.empty(shape), np.empty(shape)
         by_theta = np.zeros((*shape, 3))
-        by_slot = np.zeros((*shape, slot.N_GLOBAL + slot.N_PHASE))
         problem = self._problem(lines, two_theta=np.zeros(1), intensity=np.zeros(1), noise=None)
+        by_slot = np.zeros((*shape, slot.n_line_slots(problem)))
         place_lines(problem, self.table.slots(values), position, gauss, lorentz, by_theta, by_slot)
         return Placement(position=position, gauss=gauss, lorentz=lorentz)
 
@@ -171,7 +171,22 @@ class PatternModel:
             hkl=np.ascontiguousarray(lines.hkl, dtype=np.float64),
             phase=lines.phase,
             n_phases=len(self.phases),
+            anisotropy=self._anisotropy(lines),
         )
+
+    def _anisotropy(self, lines: LineChoice) -> NDArray[np.float64]:
+        """What `Problem` has of it."""
+        n_forms = slot.N_PHASE - slot.N_ISOTROPIC
+        if not any(phase.anisotropic for phase in self.phases):
+            return np.empty((0, n_forms))
+        form = np.zeros((lines.phase.size, n_forms))
+        for number, phase in enumerate(self.phases):
+            own = np.flatnonzero(lines.phase == number)
+            if phase.strain == "stephens":
+                form[own, :N_QUARTIC] = quartic_terms(lines.hkl[own])
+            if phase.size == "anisotropic":
+                form[own, N_QUARTIC:] = direction_squares(phase.group, phase.cell, lines.hkl[own])
+        return form
 
 
 @lru_cache(maxsize=16)

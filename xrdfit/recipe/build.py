@@ -135,6 +135,8 @@ def _phase(table: PhaseTable, index: int, color: str | None, base: Path) -> Phas
             march_dollase=_hkl(table.march_dollase),
             fixed_cell=table.fixed_cell,
             own_displacement=table.own_displacement,
+            strain=table.strain,
+            size=table.size,
         )
     except InputError as error:
         raise RecipeError(*(located(f"phase[{index}]", problem) for problem in error.problems)) from None

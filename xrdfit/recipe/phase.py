@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from xrdfit.crystal import SpaceGroup, atoms_in_formula, cell_from_values
+from xrdfit.crystal import SpaceGroup, atoms_in_formula, cell_from_values, stephens_terms, width_axes
 from xrdfit.errors import CrystalError, Problem
 from xrdfit.recipe.basics import Number, Table, Text, Whole
 from xrdfit.recipe.mistakes import Code, mistake, refuse
@@ -40,6 +40,8 @@ class PhaseTable(Table):
     color: Annotated[Text, StringConstraints(pattern=r"^(#[0-9A-Fa-f]{6}|[A-Za-z][A-Za-z0-9: ]*)$")] | None = None
     fixed_cell: bool = False
     own_displacement: bool = False
+    strain: Literal["isotropic", "stephens"] = "isotropic"
+    size: Literal["isotropic", "anisotropic"] = "isotropic"
     march_dollase: Annotated[list[Whole], Field(min_length=3, max_length=3)] | None = None
 
     @model_validator(mode="after")
@@ -85,6 +87,10 @@ class PhaseTable(Table):
         yield from unknown
         if not unknown:
             group = SpaceGroup.from_name(self.space_group)
+            if self.strain == "stephens":
+                yield from _crystal_problems("strain", lambda: stephens_terms(group))
+            if self.size == "anisotropic":
+                yield from _crystal_problems("size", lambda: width_axes(group))
             for where, cell in (("cell", self.cell), ("reference.cell", self.reference and self.reference.cell)):
                 if cell and not list(_length_problems(where, cell)):
                     yield from _crystal_problems(where, partial(cell_from_values, group, cell))

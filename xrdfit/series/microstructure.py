@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xrdfit.crystal import AXES, Phase, UnitCell, axis_hkl, stephens_terms, width_axes
 from xrdfit.data import RefineSettings
-from xrdfit.model import CONVENTIONS, ParameterSpec, PatternModel, size_of, strain_of
+from xrdfit.model import CONVENTIONS, ParameterSpec, PatternModel, cell_of, size_of, stephens_strain_of, strain_of
 from xrdfit.series.presence import Z_UPPER
 from xrdfit.series.scopes import scope_of
 from xrdfit.series.state import Status
@@ -35,9 +36,20 @@ class Microstructure:
     measured: bool = True
 
 
-def quantities() -> tuple[str, ...]:
-    """Ends of the columns of a phase."""
-    return tuple(CONVENTIONS)
+def quantities(phase: Phase) -> dict[str, str]:
+    """Ends of the columns of a phase, and what they are by `CONVENTIONS`; one a direction where widths depend on it."""
+    axes = width_axes(phase.group) if phase.size == "anisotropic" else (("", 0),)
+    found = {f"size_{axis}_nm".replace("__", "_"): "size_nm" for axis, _ in axes}
+    pure = [axis for axis in AXES if _pure_term(phase, axis) is not None]
+    return found | ({f"strain_{axis}": "strain" for axis in pure} if pure else {"strain": "strain"})
+
+
+def _pure_term(phase: Phase, axis: str) -> str | None:
+    """The term of anisotropic strain that alone broadens the lines in this direction."""
+    if phase.strain != "stephens":
+        return None
+    name = "S" + "".join(str(4 * index) for index in axis_hkl(axis))
+    return name if name in {term for term, _ in stephens_terms(phase.group)} else None
 
 
 def withheld(model: PatternModel, settings: RefineSettings, *, held: NDArray[np.bool_]) -> dict[str, str]:
@@ -70,8 +82,12 @@ def sample_rows(model: PatternModel, phase: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WidthFit:
-    """Widths (k,) of a phase, deg, in the order of `sample_rows`, and their covariance: zero for what did not move."""
+    """Widths (k,) of a phase, in the order of `sample_rows`, and their covariance: zero for what did not move.
 
+    cell : of the phase.
+    """
+
+    cell: UnitCell
     values: NDArray[np.float64]
     covariance: NDArray[np.float64]
 
@@ -83,26 +99,52 @@ def widths_of(
     found: list[WidthFit | None] = []
     for number, state in enumerate(status):
         rows = sample_rows(model, number)
-        fit = WidthFit(values=values[rows], covariance=covariance[np.ix_(rows, rows)])
-        found.append(fit if state == Status.REFINED else None)
+        if state != Status.REFINED:
+            found.append(None)
+            continue
+        phase = model.phases[number]
+        cell = UnitCell(*cell_of(phase, dict(zip(model.table.names, values.tolist(), strict=True))).tolist())
+        found.append(WidthFit(cell=cell, values=values[rows], covariance=covariance[np.ix_(rows, rows)]))
     return tuple(found)
 
 
-def microstructure(model: PatternModel, phase: int, widths: WidthFit | None) -> Microstructure:
-    """Size and strain of a phase with esds by propagation."""
+def microstructure(model: PatternModel, number: int, widths: WidthFit | None) -> Microstructure:
+    """Sizes and strains of a phase with esds by propagation."""
+    phase = model.phases[number]
     if widths is None:
-        return Microstructure(shown=dict.fromkeys(quantities(), _NOTHING), measured=False)
-    names = [model.table.names[row].removeprefix(f"{model.phases[phase].name}_") for row in sample_rows(model, phase)]
+        return Microstructure(shown=dict.fromkeys(quantities(phase), _NOTHING), measured=False)
+    names = [model.table.names[row].removeprefix(f"{phase.name}_") for row in sample_rows(model, number)]
     at = {name: i for i, name in enumerate(names)}
-    size, least = _size(float(widths.values[at["lorentz_size"]]), _esd(widths, at["lorentz_size"]), model)
-    both = [at["lorentz_strain"], at["gauss_strain"]]
-    value, slope = strain_of(*(float(widths.values[i]) for i in both))
-    gradient = np.zeros(len(names))
-    gradient[both] = slope
-    return Microstructure(
-        shown={"size_nm": size, "strain": _significant(value, _propagated(gradient, widths.covariance))},
-        least_size=least,
-    )
+    shown, least = {}, np.nan
+    for column, kind in quantities(phase).items():
+        axis = column.removeprefix("size").removeprefix("strain").removesuffix("_nm")
+        if kind == "size_nm":
+            row = at[f"lorentz_size{axis}"]
+            shown[column], exceeded = _size(float(widths.values[row]), _esd(widths, row), model)
+            least = float(np.fmin(least, exceeded))
+        else:
+            shown[column] = _strain(widths, at, _pure_term(phase, axis[1:]) if axis else None, axis[1:])
+    return Microstructure(shown=shown, least_size=least)
+
+
+def _strain(widths: WidthFit, at: Mapping[str, int], term: str | None, axis: str) -> tuple[float, float]:
+    """Strain and esd, of the lines in one direction where a term of anisotropic strain is given."""
+    values, gradient = widths.values, np.zeros(widths.values.size)
+    gauss = at["gauss_strain"]
+    if term is None:
+        row = at["lorentz_strain"]
+        value, (by_lorentz, gradient[gauss]) = strain_of(float(values[row]), float(values[gauss]))
+        gradient[row] = by_lorentz
+        return _significant(value, _propagated(gradient, widths.covariance))
+    row = at[term]
+    # Strain goes with the root of the term: the term itself is what can be told from zero.
+    if not np.isfinite(_significant(float(values[row]), _esd(widths, row))[0]):
+        return _NOTHING
+    inverse = float(widths.cell.d_spacing([axis_hkl(axis)])[0]) ** -2
+    lorentz = stephens_strain_of(float(values[row]), inverse=inverse)
+    value, (by_lorentz, gradient[gauss]) = strain_of(lorentz, float(values[gauss]))
+    gradient[row] = by_lorentz * lorentz / (2.0 * values[row])
+    return value, _propagated(gradient, widths.covariance)
 
 
 def _size(width: float, esd: float, model: PatternModel) -> tuple[tuple[float, float], float]:
@@ -136,7 +178,9 @@ def _propagated(gradient: NDArray[np.float64], covariance: NDArray[np.float64]) 
 
 def conventions(model: PatternModel) -> dict[str, str]:
     """By column, how its numbers are defined."""
-    return {f"{phase.name}_{name}": text for phase in model.phases for name, text in CONVENTIONS.items()}
+    return {
+        f"{phase.name}_{name}": CONVENTIONS[kind] for phase in model.phases for name, kind in quantities(phase).items()
+    }
 
 
 def microstructure_notes(
@@ -151,13 +195,13 @@ def microstructure_notes(
         own = [scan[number] for scan in scans]
         if phase.name in reasons or not any(one.measured for one in own):
             continue
-        for name in quantities():
+        for name, kind in quantities(phase).items():
             pairs = np.array([one.shown[name] for one in own if np.isfinite(one.shown[name][0])])
             if len(pairs):
-                used.add(name)
+                used.add(kind)
                 notes.append(f"{phase.name}_{name} = {_in_words(pairs)}")
             else:
-                notes.append(f"{phase.name}_{name}: not shown, {_not_shown(name, own)}")
+                notes.append(f"{phase.name}_{name}: not shown, {_not_shown(kind, own)}")
     return notes + [f"{name}: {text}" for name, text in CONVENTIONS.items() if name in used]
 
 
@@ -169,9 +213,9 @@ def _in_words(pairs: NDArray[np.float64]) -> str:
     return f"{median}, {values.min():.4g} to {values.max():.4g}, median esd {np.median(esds):.2g}"
 
 
-def _not_shown(name: str, own: Sequence[Microstructure]) -> str:
+def _not_shown(kind: str, own: Sequence[Microstructure]) -> str:
     least = [one.least_size for one in own if np.isfinite(one.least_size)]
     text = f"the broadening is less than {LEAST_Z:g} esds above the instrument's"
-    if name == "size_nm" and least:
+    if kind == "size_nm" and least:
         return f"{text}: larger than {np.median(least):.0f} nm (95 %)"
     return text

@@ -74,7 +74,14 @@ class CellInTime:
         InputError
             If the departures change a line that is not there.
         """
-        phases = lfp_and_fp()
+        phases = [
+            replace(
+                phase,
+                strain="isotropic" if course.stephens is None else "stephens",
+                size="isotropic" if course.sizes is None else "anisotropic",
+            )
+            for phase, course in zip(lfp_and_fp(), (scenario.lfp, scenario.fp), strict=True)
+        ]
         scatterers = tuple(Scatterer.of(phase, instrument, scenario.two_theta) for phase in phases)
         hkl = [scatterer.hkl for scatterer in scatterers]
         background = Background(terms=len(scenario.background))
@@ -150,7 +157,8 @@ class CellInTime:
             cells.append(lengths)
             scales.append(scale)
             areas.append(scale * scatterer.per_volume(cell) * departures.intensity(phase, scatterer.hkl, progress))
-        named["FP_lorentz_strain"] *= departures.fp_strain(progress)
+        if scenario.fp.stephens is None:
+            named["FP_lorentz_strain"] *= departures.fp_strain(progress)
         areas = np.split(np.concatenate(areas) * grains, [areas[0].size])
         n_known = 2 + len(scenario.inert)
         for phase, inert in zip(self.model.phases[2:n_known], scenario.inert, strict=True):
@@ -217,4 +225,4 @@ def _all_lines(hkl: Sequence[NDArray[np.int32]]) -> LineChoice:
 def _named(phase: str, lengths: NDArray[np.float64], course: PhaseCourse) -> dict[str, float]:
     """Parameters of a phase by name: a, b, c in Å and the widths of this course."""
     named = {f"{phase}_{axis}": float(length) for axis, length in zip("abc", lengths, strict=True)}
-    return named | {f"{phase}_lorentz_size": course.lorentz_size, f"{phase}_lorentz_strain": course.lorentz_strain}
+    return named | {f"{phase}_{name}": value for name, value in course.widths.items()}

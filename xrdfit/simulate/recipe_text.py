@@ -64,6 +64,10 @@ def _phase_text(phase: Phase) -> str:
         lines.append(f'formula = "{phase.formula}"')
         lines.append(f'reference = {{ cell = [{cell}], source = "{phase.reference_source}" }}')
         lines.append(f'color = "{phase.color}"')
+    if phase.strain != "isotropic":
+        lines.append(f'strain = "{phase.strain}"')
+    if phase.size != "isotropic":
+        lines.append(f'size = "{phase.size}"')
     if phase.fixed_cell:
         lines.append("fixed_cell = true")
     if phase.own_displacement:

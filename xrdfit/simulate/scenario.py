@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -25,17 +25,30 @@ class PhaseCourse:
         the discharge.
     lorentz_size : Lorentzian FWHM of the sample that goes with 1/cos(theta), deg.
     strain : maximum strain e; its integral breadth is ``4 e tan(theta)``, Lorentzian.
+    stephens : terms of anisotropic strain in its place, by name, 1e-8 / Å^4.
+    sizes : FWHM by the size along h00, 0k0, 00l in the place of `lorentz_size`, deg.
     """
 
     cell: tuple[float, float, float]
     shrinkage: tuple[float, float, float]
     lorentz_size: float
     strain: float
+    stephens: Mapping[str, float] | None = None
+    sizes: tuple[float, float, float] | None = None
 
     @property
     def lorentz_strain(self) -> float:
         """Lorentzian FWHM that goes with tan(theta), deg."""
         return lorentz_strain_of(self.strain)
+
+    @property
+    def widths(self) -> dict[str, float]:
+        """Parameters of the phase's widths, without the phase's name."""
+        strain = {"lorentz_strain": self.lorentz_strain} if self.stephens is None else dict(self.stephens)
+        if self.sizes is None:
+            return {"lorentz_size": self.lorentz_size} | strain
+        named = zip(("h00", "0k0", "00l"), self.sizes, strict=True)
+        return {f"lorentz_size_{axis}": width for axis, width in named} | strain
 
     def cell_at(self, depth: ArrayLike) -> NDArray[np.float64]:
         """a, b, c in Å, (..., 3), where the share `depth` of the charge (...) is done or not yet undone."""

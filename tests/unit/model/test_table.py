@@ -33,6 +33,12 @@ def test_every_slot_of_the_kernels_is_fed_by_one_parameter_or_a_constant() -> No
         fed = (model.table.slot_mapping != 0.0).sum(axis=1) + (model.table.slot_base != 0.0)
         # Phases without a place of their own stand where the sample does.
         unused |= {slot.N_GLOBAL + slot.N_PHASE * number + slot.DISPLACEMENT for number in range(2)}
+        # Nor do their widths depend on the direction.
+        unused |= {
+            slot.N_GLOBAL + slot.N_PHASE * number + more
+            for number in range(2)
+            for more in range(slot.N_ISOTROPIC, slot.N_PHASE)
+        }
         assert (np.delete(fed, list(unused)) == 1).all()
         assert not fed[list(unused)].any()
 

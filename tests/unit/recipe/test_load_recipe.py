@@ -168,6 +168,19 @@ def test_an_axis_of_preferred_orientation_goes_with_a_structure(tmp_path: Path) 
         ({"refine.parameters": {"LFP_a": {"min": 2.0, "max": 1.0}}}, "E156", "refine.parameters.LFP_a.min", "max = 1"),
         ({"refine.parameters": {"x": {"value": 3.0, "max": 1.0}}}, "E156", "refine.parameters.x.value", "-inf to 1"),
         ({"instrument.wavelength": 1.54}, "E157", "instrument.wavelength", "radiation and wavelength exclude"),
+        ({"phase.0.strain": "Stephens"}, "E155", "phase[0].strain", "stephens"),
+        (
+            {"phase.1.space_group": "R-3c", "phase.1.cell": [8.5, 20.8], "phase.1.strain": "stephens"},
+            "E127",
+            "phase[1].strain",
+            "Laue class",
+        ),
+        (
+            {"phase.1.space_group": "Fm-3m", "phase.1.cell": [4.05], "phase.1.size": "anisotropic"},
+            "E127",
+            "phase[1].size",
+            "crystal system",
+        ),
         ({"phase.0.cif": "lfp.cif"}, "E157", "phase[0].cif", "space_group and cell"),
         ({"refine": sequential(scope={"zero_shift": "drift"})}, "E157", "refine.scope.zero_shift", "sequential"),
         (

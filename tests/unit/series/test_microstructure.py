@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from tests import scans
 from xrdfit.data import ParameterOverride, RefineSettings
 from xrdfit.model import Background, Instrument, PatternModel, size_of, strain_of
+from xrdfit.model.parameters import stephens_isotropic
 from xrdfit.series.microstructure import (
     Microstructure,
     WidthFit,
@@ -32,7 +34,7 @@ def fitted(*, size: float, size_esd: float, strain: float, strain_esd: float, co
     values[rows], esd[rows] = (size, strain), (size_esd, strain_esd)
     covariance = np.diag(esd**2)
     covariance[rows[0], rows[1]] = covariance[rows[1], rows[0]] = correlation * size_esd * strain_esd
-    return WidthFit(values=values, covariance=covariance)
+    return WidthFit(cell=scans.LFP.cell, values=values, covariance=covariance)
 
 
 def seen(**widths: float) -> Microstructure:
@@ -121,3 +123,37 @@ def test_notes_say_what_a_size_exceeds_and_why_a_phase_has_none() -> None:
     (size,) = (note for note in notes if note.startswith("LFP_size_nm"))
     assert f"larger than {large.least_size:.0f} nm" in size
     assert not any(note.startswith("FP_") for note in notes)
+
+
+DIRECTED = scans.two_phase_model(replace(scans.LFP, strain="stephens", size="anisotropic"), scans.FP)
+DIRECTED_NAMES = [DIRECTED.table.names[row] for row in sample_rows(DIRECTED, 0)]
+
+
+def by_direction(**given: tuple[float, float]) -> Microstructure:
+    """Values and esds by name of the parameter without the phase's."""
+    values, esd = np.zeros(len(DIRECTED_NAMES)), np.zeros(len(DIRECTED_NAMES))
+    for name, (value, error) in given.items():
+        row = DIRECTED_NAMES.index(f"LFP_{name}")
+        values[row], esd[row] = value, error
+    return microstructure(DIRECTED, 0, WidthFit(cell=scans.LFP.cell, values=values, covariance=np.diag(esd**2)))
+
+
+def test_strain_along_an_axis_is_that_of_its_term() -> None:
+    # Isotropic strain of 0.2 deg in all directions, of which S400 is known to 10 %, and its root to 5 %.
+    term = float(stephens_isotropic(scans.LFP.cell, 0.2)[0])
+    found = by_direction(S400=(term, 0.1 * term)).shown
+    assert found["strain_h00"] == pytest.approx((strain_of(0.2)[0], 0.05 * strain_of(0.2)[0]), rel=1e-6)
+    assert np.isnan(found["strain_0k0"]).all()
+    assert "strain" not in found
+
+
+def test_a_term_within_three_esds_of_zero_shows_no_strain() -> None:
+    assert np.isnan(by_direction(S400=(1.0, 0.4)).shown["strain_h00"]).all()
+
+
+def test_sizes_along_the_axes_are_those_of_their_widths() -> None:
+    found = by_direction(lorentz_size_h00=(0.05, 0.005), lorentz_size_00l=(0.02, 0.01))
+    size = size_of(0.05, wavelength=WAVELENGTH)
+    assert found.shown["size_h00_nm"] == pytest.approx((size, 0.1 * size))
+    assert np.isnan(found.shown["size_00l_nm"]).all()
+    assert found.least_size > 0.0

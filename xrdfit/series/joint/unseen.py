@@ -67,6 +67,7 @@ def _with_cell_and_widths(series: JointSeries, fit: JointScanFit, phase: int) ->
     values[own] = np.where(cell[own], series.sequential.start[own], values[own])
     strongest = int(np.argmax(fit.scales))
     for name in ("lorentz_size", "lorentz_strain", "gauss_strain"):
-        mine = model.table.index(f"{model.phases[phase].name}_{name}")
-        values[mine] = values[model.table.index(f"{model.phases[strongest].name}_{name}")]
+        mine, its = (f"{model.phases[number].name}_{name}" for number in (phase, strongest))
+        if mine in model.table.names and its in model.table.names:
+            values[model.table.index(mine)] = values[model.table.index(its)]
     return values

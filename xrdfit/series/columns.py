@@ -45,8 +45,8 @@ def scan_row(
         row[f"{phase.name}_presence_z"] = summary.presence_z[number]
         row |= _composition(phase, cell, end_members(model.phases))
         row |= _pair(f"{phase.name}_lorentz_size", result if measured else None)
-        for name, (value, esd) in crystallites[number].shown.items():
-            row[f"{phase.name}_{name}"], row[f"{phase.name}_{name}_esd"] = value, esd
+        for name, reading in crystallites[number].items():
+            row[f"{phase.name}_{name}"], row[f"{phase.name}_{name}_esd"] = reading.value, reading.esd
         if phase.own_displacement:
             row |= _pair(f"{phase.name}_displacement", result if measured else None)
     row["amount"], row["amount_esd"] = np.nan, np.nan

@@ -17,23 +17,24 @@ from xrdfit.series.state import Status
 
 # A width is the sample's, and a number is shown, from this many esds above zero.
 LEAST_Z = 3.0
-_NOTHING = (np.nan, np.nan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Microstructure:
-    """What the widths of a phase say of its crystallites in one scan.
+class Reading:
+    """A size (nm) or a strain, and its esd; NaN where it is not significant.
 
-    Attributes
-    ----------
-    shown : by the end of the column's name (``size_nm``, ``strain``), value and esd; NaN where it is not significant.
-    least_size : nm, which a size that is not shown exceeds with 95 % confidence; NaN where it is shown or not known.
-    measured : whether the phase's widths are refined in the scan, or for it.
+    moves : whether its width has an error, being neither fixed nor at a limit. exceeds : nm, what a size that is not
+        significant exceeds with 95 % confidence, else NaN.
     """
 
-    shown: Mapping[str, tuple[float, float]]
-    least_size: float = np.nan
-    measured: bool = True
+    value: float = np.nan
+    esd: float = np.nan
+    moves: bool = False
+    exceeds: float = np.nan
+
+
+# What the widths of a phase say of its crystallites in one scan, by the end of the column's name.
+Microstructure = Mapping[str, Reading]
 
 
 def quantities(phase: Phase) -> dict[str, str]:
@@ -71,7 +72,10 @@ def withheld(model: PatternModel, settings: RefineSettings, *, held: NDArray[np.
 
 
 def _unknown(spec: ParameterSpec, settings: RefineSettings) -> bool:
-    said = settings.overrides.get(spec.name)
+    """Whether a parameter is refined without what is known of it beforehand."""
+    said, calibrated = settings.overrides.get(spec.name), settings.joint_prior
+    if calibrated is not None and spec.name in calibrated.names:
+        return False
     return scope_of(spec, settings, spec.scope) != "fixed" and (said is None or said.prior is None)
 
 
@@ -112,58 +116,54 @@ def microstructure(model: PatternModel, number: int, widths: WidthFit | None) ->
     """Sizes and strains of a phase with esds by propagation."""
     phase = model.phases[number]
     if widths is None:
-        return Microstructure(shown=dict.fromkeys(quantities(phase), _NOTHING), measured=False)
+        return {column: Reading() for column in quantities(phase)}
     names = [model.table.names[row].removeprefix(f"{phase.name}_") for row in sample_rows(model, number)]
     at = {name: i for i, name in enumerate(names)}
-    shown, least = {}, np.nan
+    found = {}
     for column, kind in quantities(phase).items():
         axis = column.removeprefix("size").removeprefix("strain").removesuffix("_nm")
         if kind == "size_nm":
             row = at[f"lorentz_size{axis}"]
-            shown[column], exceeded = _size(float(widths.values[row]), _esd(widths, row), model)
-            least = float(np.fmin(least, exceeded))
+            found[column] = _size(float(widths.values[row]), _esd(widths, row), model.instrument.lines[0][0])
+        elif axis:
+            found[column] = _strain_along(axis[1:], at[_pure_term(phase, axis[1:]) or ""], at["gauss_strain"], widths)
         else:
-            shown[column] = _strain(widths, at, _pure_term(phase, axis[1:]) if axis else None, axis[1:])
-    return Microstructure(shown=shown, least_size=least)
+            found[column] = _strain(at["lorentz_strain"], at["gauss_strain"], widths)
+    return found
 
 
-def _strain(widths: WidthFit, at: Mapping[str, int], term: str | None, axis: str) -> tuple[float, float]:
-    """Strain and esd, of the lines in one direction where a term of anisotropic strain is given."""
-    values, gradient = widths.values, np.zeros(widths.values.size)
-    gauss = at["gauss_strain"]
-    if term is None:
-        row = at["lorentz_strain"]
-        value, (by_lorentz, gradient[gauss]) = strain_of(float(values[row]), float(values[gauss]))
-        gradient[row] = by_lorentz
-        return _significant(value, _propagated(gradient, widths.covariance))
-    row = at[term]
-    # Strain goes with the root of the term: the term itself is what can be told from zero.
-    if not np.isfinite(_significant(float(values[row]), _esd(widths, row))[0]):
-        return _NOTHING
-    inverse = float(widths.cell.d_spacing([axis_hkl(axis)])[0]) ** -2
-    lorentz = stephens_strain_of(float(values[row]), inverse=inverse)
-    value, (by_lorentz, gradient[gauss]) = strain_of(lorentz, float(values[gauss]))
-    gradient[row] = by_lorentz * lorentz / (2.0 * values[row])
-    return value, _propagated(gradient, widths.covariance)
-
-
-def _size(width: float, esd: float, model: PatternModel) -> tuple[tuple[float, float], float]:
-    """Size and esd (nm), or the size that is exceeded."""
-    wavelength = model.instrument.lines[0][0]
-    width, esd = _significant(width, esd, keep=True)
-    if not np.isfinite(esd):
-        return _NOTHING, np.nan
+def _size(width: float, esd: float, wavelength: float) -> Reading:
+    if not esd > 0.0:
+        return Reading()
     if width < LEAST_Z * esd:
-        return _NOTHING, size_of(max(width, 0.0) + Z_UPPER * esd, wavelength=wavelength)
+        return Reading(moves=True, exceeds=size_of(max(width, 0.0) + Z_UPPER * esd, wavelength=wavelength))
     size = size_of(width, wavelength=wavelength)
-    return (size, size * esd / width), np.nan
+    return Reading(value=size, esd=size * esd / width, moves=True)
 
 
-def _significant(value: float, esd: float, *, keep: bool = False) -> tuple[float, float]:
-    """Value and esd, or nothing where there is no esd or the value is within its error of zero."""
-    if not esd > 0.0 or not (keep or value >= LEAST_Z * esd):
-        return _NOTHING
-    return value, esd
+def _strain(lorentz: int, gauss: int, widths: WidthFit) -> Reading:
+    """Of both parts; rows of `widths`."""
+    value, slope = strain_of(float(widths.values[lorentz]), float(widths.values[gauss]))
+    gradient = np.zeros(widths.values.size)
+    gradient[[lorentz, gauss]] = slope
+    esd = _propagated(gradient, widths.covariance)
+    if not value >= LEAST_Z * esd:
+        return Reading(moves=esd > 0.0)
+    return Reading(value=value, esd=esd, moves=True)
+
+
+def _strain_along(axis: str, term: int, gauss: int, widths: WidthFit) -> Reading:
+    """Of the lines in one direction, by their term of anisotropic strain; rows of `widths`."""
+    variance, esd = float(widths.values[term]), _esd(widths, term)
+    # Strain goes with the root of the term: the term itself is what can be told from zero.
+    if not variance >= LEAST_Z * esd:
+        return Reading(moves=esd > 0.0)
+    inverse = float(widths.cell.d_spacing([axis_hkl(axis)])[0]) ** -2
+    lorentz = stephens_strain_of(variance, inverse=inverse)
+    value, slope = strain_of(lorentz, float(widths.values[gauss]))
+    gradient = np.zeros(widths.values.size)
+    gradient[[term, gauss]] = slope[0] * lorentz / (2.0 * variance), slope[1]
+    return Reading(value=value, esd=_propagated(gradient, widths.covariance), moves=True)
 
 
 def _esd(widths: WidthFit, row: int) -> float:
@@ -187,21 +187,26 @@ def microstructure_notes(
     model: PatternModel, reasons: Mapping[str, str], found: Iterable[Sequence[Microstructure]]
 ) -> list[str]:
     """What is shown of each phase, by which convention, and why something is not; `found` in each scan."""
-    notes, scans, used = [], list(found), set()
+    notes: list[str] = []
+    scans, used = list(found), set()
     for why in dict.fromkeys(reasons.values()):
         names = ", ".join(name for name, reason in reasons.items() if reason == why)
         notes.append(f"{names}: no sizes and strains: {why}")
     for number, phase in enumerate(model.phases):
         own = [scan[number] for scan in scans]
-        if phase.name in reasons or not any(one.measured for one in own):
+        moving = {kind: _move(own, phase, kind) for kind in CONVENTIONS}
+        if phase.name in reasons or not any(moving.values()):
             continue
+        held = [word for kind, word in (("size_nm", "size"), ("strain", "strain")) if not moving[kind]]
+        beside = f", at a {held[0]} that is held or at its limit" if held else ""
         for name, kind in quantities(phase).items():
-            pairs = np.array([one.shown[name] for one in own if np.isfinite(one.shown[name][0])])
-            if len(pairs):
+            readings = [one[name] for one in own if one[name].moves]
+            shown = np.array([(reading.value, reading.esd) for reading in readings if np.isfinite(reading.value)])
+            if len(shown):
                 used.add(kind)
-                notes.append(f"{phase.name}_{name} = {_in_words(pairs)}")
+                notes.append(f"{phase.name}_{name} = {_in_words(shown)}{beside}")
             else:
-                notes.append(f"{phase.name}_{name}: not shown, {_not_shown(kind, own)}")
+                notes.append(f"{phase.name}_{name}: not shown, {_not_shown(readings)}")
     return notes + [f"{name}: {text}" for name, text in CONVENTIONS.items() if name in used]
 
 
@@ -213,9 +218,15 @@ def _in_words(pairs: NDArray[np.float64]) -> str:
     return f"{median}, {values.min():.4g} to {values.max():.4g}, median esd {np.median(esds):.2g}"
 
 
-def _not_shown(kind: str, own: Sequence[Microstructure]) -> str:
-    least = [one.least_size for one in own if np.isfinite(one.least_size)]
+def _not_shown(readings: Sequence[Reading]) -> str:
+    if not readings:
+        return "its width is fixed, at a limit or not determined"
     text = f"the broadening is less than {LEAST_Z:g} esds above the instrument's"
-    if kind == "size_nm" and least:
-        return f"{text}: larger than {np.median(least):.0f} nm (95 %)"
-    return text
+    least = [reading.exceeds for reading in readings if np.isfinite(reading.exceeds)]
+    return f"{text}: larger than {np.median(least):.0f} nm (95 %)" if least else text
+
+
+def _move(own: Sequence[Microstructure], phase: Phase, kind: str) -> bool:
+    """Whether any width of this kind does, in any scan."""
+    columns = [column for column, of in quantities(phase).items() if of == kind]
+    return any(one[column].moves for one in own for column in columns)

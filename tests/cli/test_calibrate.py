@@ -109,6 +109,9 @@ def test_file_that_contradicts_the_recipe_is_refused(
         (("--standard", "Si-640f"), "E197 the pattern is not that of the standard"),
         (("--standard", "LaB6-660c", "--axial", "sollar"), "did you mean soller?"),
         (("--standard", "LaB6-660c", "--radius", "-3"), "E198 no such size · --radius"),
+        (("--standard", "LaB6-660c", "--wavelength", "15.4"), "E156 implausible wavelength · --wavelength"),
+        (("--standard", "LaB6-660c", "--temperature", "295"), "give °C, not K"),
+        (("--standard", "LaB6-660c", "--range", "29:39"), "E196 too few lines for a calibration"),
         (("--standard", "LaB6-660c", "--divergence", "60"), "E198 no such size · --divergence"),
         (("--standard", "LaB6-660c", "--cell", "4.1,x"), "E198 not what the option takes · --cell"),
         (("--standard", "LaB6-660c", "--cell", "4.1,4.2"), "E12"),
@@ -131,3 +134,20 @@ def test_existing_file_is_not_replaced_unless_asked(
 ) -> None:
     result = xrdfit("calibrate", lab6, "--standard", "LaB6-660c", "-o", calibrated)
     assert result.exit_code == 2 and "E180" in result.output
+
+
+def test_a_standard_that_is_not_described_ends_with_exit_code_1_and_says_so(
+    lab6: Path, tmp_path: Path, xrdfit: Callable[..., Result]
+) -> None:
+    words = ("--standard", "LaB6-660c", "--cell", "4.162", "--divergence", "0", "--axial", "none")
+    result = xrdfit("calibrate", lab6, *words, "-o", tmp_path / "out.toml")
+    assert result.exit_code == 1 and "the standard is not described" in result.output
+    written = tomllib.loads((tmp_path / "out.toml").read_text())
+    assert written["calibration"]["cell_source"] == "given by --cell"
+
+
+def test_recipe_of_another_goniometer_is_refused(cell: Path, calibrated: Path, xrdfit: Callable[..., Result]) -> None:
+    (cell / "instrument.toml").write_text(calibrated.read_text())
+    (cell / "calibrated.toml").write_text(RECIPE.replace('toml"\n', 'toml"\ngoniometer_radius_mm = 150.0\n', 1))
+    result = xrdfit("check", cell / "calibrated.toml")
+    assert result.exit_code == 2 and "E157" in result.output and "goniometer_radius_mm · found 150.0" in result.output

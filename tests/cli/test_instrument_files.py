@@ -103,3 +103,19 @@ def test_a_tube_without_its_second_line_is_suspected(
     (tmp_path / "a.xy").write_text("\n".join(f"{20.0 + 0.5 * i:.3f} {count}" for i, count in enumerate(files.COUNTS)))
     warnings = plan(xrdfit, recipe(tmp_path, said, name="a.xy"))["warnings"]
     assert any(warning.startswith("W103") and 'radiation = "Cu"' in warning for warning in warnings) is suspected
+
+
+def test_scans_of_two_tubes_make_no_series(tmp_path: Path, xrdfit: Xrdfit) -> None:
+    (tmp_path / "a1.xrdml").write_bytes(files.xrdml())
+    later = files.xrdml().replace(b"2026-05-02", b"2026-05-03")
+    (tmp_path / "a2.xrdml").write_bytes(later.replace(b"<kAlpha1>1.5406", b"<kAlpha1>0.7093"))
+    ended = xrdfit("import", tmp_path / "a1.xrdml", tmp_path / "a2.xrdml", "-o", tmp_path / "s.h5")
+    assert ended.exit_code == 2 and "E114 scans of two wavelengths" in ended.stderr
+    assert "a2.xrdml" in ended.stderr and not (tmp_path / "s.h5").exists()
+    (tmp_path / "a2.xrdml").write_bytes(later.replace(b"<kAlpha1>1.5406", b"<kAlpha1>1.5418"))
+    assert xrdfit("import", tmp_path / "a1.xrdml", tmp_path / "a2.xrdml", "-o", tmp_path / "s.h5").exit_code == 0
+
+
+def test_refine_says_where_the_recipe_disagrees_with_the_file_too(tmp_path: Path, xrdfit: Xrdfit) -> None:
+    (tmp_path / "a.xrdml").write_bytes(files.xrdml())
+    assert "W102" in xrdfit("refine", recipe(tmp_path, 'radiation = "Cu"'), "-o", tmp_path / "results").stderr

@@ -16,6 +16,8 @@ from xrdfit.model import Instrument, InstrumentProfile, PatternModel
 Axial = Literal["soller", "fcj", "none"]
 Position = Literal["auto", "offset", "zero", "both"]
 
+# Goodness of fit beyond which the lines of a standard are not where, or not as, the model has them.
+POOR_GOF = 3.0
 # Steps of the usual width that make a gap.
 _GAP = 20.0
 
@@ -89,6 +91,10 @@ def calibration_of(
     for name in fit.names:
         if name in values and name not in esd:
             notes.append(f"{name} ended at its limit ({values[name]:g} {table.specs[table.index(name)].unit})")
+    if fit.agreement.gof > POOR_GOF:
+        notes.append(
+            f"GoF {fit.agreement.gof:.1f}: the standard is not described; look at the figure before you use this"
+        )
     if not fit.success:
         notes.append(f"the fit did not come to rest: {fit.minimum.message}; look at the figure")
     profile = InstrumentProfile(

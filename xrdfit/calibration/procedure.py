@@ -20,6 +20,8 @@ MOST_CORRELATED = 0.9
 # Part of the peaks, as chi^2, that a standard explains before anything is fitted; another substance explains little.
 _LEAST_EXPLAINED = 0.5
 _LEAST_POINTS = 100
+# Three Caglioti terms, a position and what else moves with the angle: fewer lines leave them at any value.
+_LEAST_LINES = 5
 _RESOLUTION = ("caglioti_u", "caglioti_v", "caglioti_w", "instrument_lorentz_size", "instrument_lorentz_strain")
 # Where the divergences start: half a usual Soller slit's, a usual slit over a usual radius, deg and 1.
 _FIRST_DIVERGENCE = {"axial_soller": 2.0, "axial_sample": 0.02, "axial_detector": 0.02, "equatorial_divergence": 0.8}
@@ -54,6 +56,8 @@ def calibrate(
     start, explained, seen, lines = first_values(model, prepared, start)
     if explained < _LEAST_EXPLAINED:
         raise InputError(_not_there(pattern, standard, explained, seen, lines))
+    if seen < _LEAST_LINES:
+        raise InputError(_few_lines(pattern, standard, seen))
     fitter = _Fitter(model=model, prepared=prepared, refine=refine, settings=settings)
     fit, notes = fitter.run(start)
     return calibration_of(pattern, standard, model, fit, settings, notes)
@@ -137,6 +141,16 @@ def _refuse_few_points(prepared: PreparedScan, pattern: Pattern) -> None:
                 todo="measure the standard over many lines, or widen --range",
             )
         )
+
+
+def _few_lines(pattern: Pattern, standard: Standard, seen: int) -> Problem:
+    return Problem(
+        code="E196",
+        what="too few lines for a calibration",
+        where=pattern.source,
+        found=f"{seen} lines of {standard.name} against at least {_LEAST_LINES}",
+        todo="measure the standard over many lines, or widen --range",
+    )
 
 
 def _not_there(pattern: Pattern, standard: Standard, explained: float, seen: int, lines: int) -> Problem:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from xrdfit.calibration import Calibration, CalibrationSettings, calibrate, find_standard, instrument_text
-from xrdfit.calibration.outcome import Axial, Position
+from xrdfit.calibration.outcome import POOR_GOF, Axial, Position
 from xrdfit.cli.import_files import refuse_existing
+from xrdfit.cli.instrument_check import instrument_warnings
 from xrdfit.cli.problems import input_error
 from xrdfit.io import atomic_write, read_pattern
 from xrdfit.model import HOELZER_ELEMENTS, K_ALPHA, Contaminant, Instrument
@@ -24,6 +26,8 @@ POSITION = ("auto", "offset", "zero", "both")
 EMISSION = ("doublet", "hoelzer")
 CONTAMINANTS = ("k_beta", "w_l_alpha")
 GEOMETRY = ("bragg-brentano", "debye-scherrer")
+# Where one coefficient of expansion does.
+_COLDEST_C, _HOTTEST_C = -20.0, 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +55,14 @@ def run_calibrate(file: Path, output: Path, options: CalibrateOptions, *, fresh:
     """Fit the standard, write the instrument file and the figure beside it; returns the exit code."""
     refuse_existing(output, fresh=fresh)
     standard = find_standard(options.standard)
+    if options.cell is not None:
+        standard = replace(standard, source="given by --cell")
     pattern = read_pattern(file)
     header_radius = None if pattern.header is None else pattern.header.goniometer_radius_mm
     source, instrument = _instrument(options, header_radius)
     settings = _settings(options, standard.cell_at(options.temperature), instrument)
+    for problem in () if pattern.header is None else instrument_warnings(pattern.header, instrument):
+        print(problem, file=sys.stderr)
     found = calibrate(pattern, standard, instrument, settings)
     atomic_write(output, instrument_text(found, source=source, measured=file))
     title = f"{standard.name}, R$_\\mathrm{{wp}}$ = {100.0 * found.r_wp:.2f} %"
@@ -62,7 +70,7 @@ def run_calibrate(file: Path, output: Path, options: CalibrateOptions, *, fresh:
     _print(found)
     for path in (output, *save_figure(figure, output.with_name(f"{output.stem}_fit"))):
         print(path)
-    return 0 if found.converged else 1
+    return 0 if found.converged and found.gof <= POOR_GOF else 1
 
 
 def _instrument(options: CalibrateOptions, header_radius: float | None) -> tuple[dict[str, Any], Instrument]:
@@ -73,9 +81,25 @@ def _instrument(options: CalibrateOptions, header_radius: float | None) -> tuple
     _choice("--emission", options.emission, EMISSION)
     for name in options.contaminants:
         _choice("--contaminant", name, CONTAMINANTS)
-    for option, value in (("--radius", options.radius), ("--wavelength", options.wavelength)):
-        if value is not None and not value > 0.0:
-            raise input_error("E198", "no such size", where=option, found=f"{value:g} against > 0", todo="correct it")
+    if options.radius is not None and not 0.0 < options.radius < math.inf:
+        found = f"{options.radius:g} against > 0"
+        raise input_error("E198", "no such size", where="--radius", found=found, todo="give it in mm")
+    if options.wavelength is not None and not 0.05 <= options.wavelength <= 3.0:
+        raise input_error(
+            "E156",
+            "implausible wavelength",
+            where="--wavelength",
+            found=f"found {options.wavelength:g} against 0.05 to 3 Å",
+            todo="give it in Å (12.398 / energy in keV)",
+        )
+    if options.temperature is not None and not _COLDEST_C <= options.temperature <= _HOTTEST_C:
+        raise input_error(
+            "E198",
+            "the cell of the standard is not known there",
+            where="--temperature",
+            found=f"{options.temperature:g} against {_COLDEST_C:g} to {_HOTTEST_C:g} °C",
+            todo="give °C, not K; give the cell itself with --cell",
+        )
     if options.divergence is not None and not 0.0 <= options.divergence <= 5.0:
         raise input_error(
             "E198",

@@ -59,6 +59,6 @@ def run_import(
         )
     check_files(stack)
     write_stack(output, (stack.read(scan) for scan in range(len(stack))), times=stack.times)
-    known = "with times" if stack.times is not None else "without times: none of the files tells them"
+    known = "with times" if stack.times is not None else "without times: not all of the files tell them"
     print(f"{output}: {len(stack)} scans {known}")
     return 0

@@ -47,13 +47,15 @@ def run_refine(
         )
     target = default_output(recipe) if output is None else output
     job = build_job(load_recipe(recipe))
-    make_plan(job)
+    plan = make_plan(job)
     chosen = parse_scans(scans, len(job.stack))
     result: SeriesResult | StoredResults | None = _finished(
         target, job, range(len(job.stack)) if chosen is None else chosen, fresh=fresh, resume=resume
     )
     if result is not None and not as_json:
         print("finished with this recipe already, nothing to resume")
+    for warning in plan["warnings"]:
+        print(warning, file=sys.stderr)
     if result is None:
         result = refine_into(job, target, scans=chosen, quiet=as_json)
     counts = Counter(str(outcome) for outcome in result.columns["outcome"])

@@ -36,6 +36,12 @@ UNITS: Mapping[str, str] = {
 }
 
 
+# More than lithium metal (3862 mA h/g) holds no active material.
+_MOST_MAH_G = 4000.0
+# Shares of the full capacity that one half cycle may pass, and below which a wrong unit is suspected.
+_MOST_OF_FULL, _LEAST_OF_FULL = 3.0, 0.02
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CyclerSettings:
     """The table ``[cycler]`` of a recipe, but for the file.
@@ -95,6 +101,7 @@ def align_scans(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings
         raise _disjoint(record, times, settings, time_s)
     count = count_charge(record)
     scale = soc_scale(count, full_capacity_mAh=settings.full_capacity_mAh)
+    _refuse_implausible_scales(record, count, settings)
     known = inside & ~_in_pause(time_s, record.pause_after, middle)
     columns = _columns(record, count, scale, time_s, times, known)
     mass_g = None if settings.active_mass_mg is None else 1e-3 * settings.active_mass_mg
@@ -104,6 +111,7 @@ def align_scans(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings
             share = columns["net_charge_mAh"] / (mass_g * settings.theoretical_capacity_mAh_g)
             columns["x_from_charge"] = settings.initial_x - share
     notes = [f"cycler {record.source} ({record.format}): {clock_note}", scale.note, *record.notes, *count.notes]
+    notes += _scale_note(count, settings.full_capacity_mAh)
     if mass_g is None:
         notes.append("no mass of active material given: capacities in mA h only")
     if not inside.all():
@@ -118,6 +126,37 @@ def align_scans(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings
         units={name: UNITS[name] for name in columns},
         notes=tuple(notes),
     )
+
+
+def _refuse_implausible_scales(record: CyclerRecord, count: ChargeCount, settings: CyclerSettings) -> None:
+    """A mass or a full capacity in another unit makes numbers that no cell has."""
+    largest = count.largest_mAh
+    if settings.active_mass_mg is not None and largest > _MOST_MAH_G * 1e-3 * settings.active_mass_mg:
+        raise cycler_error(
+            Code.IMPLAUSIBLE,
+            "implausible capacity of the active material",
+            where="cycler.active_mass_mg",
+            found=f"{largest:.4g} mA h in {record.source} over {settings.active_mass_mg:g} mg = "
+            f"{1e3 * largest / settings.active_mass_mg:.3g} mA h/g against at most {_MOST_MAH_G:g}",
+            todo="give the mass in mg; check the unit of the current",
+        )
+    full = settings.full_capacity_mAh
+    if full is not None and largest > _MOST_OF_FULL * full:
+        raise cycler_error(
+            Code.IMPLAUSIBLE,
+            "half cycles far beyond the full capacity",
+            where="cycler.full_capacity_mAh",
+            found=f"{largest:.4g} mA h in one half cycle of {record.source} against a full capacity of {full:g} mA h",
+            todo="give it in mA h; check the unit of the current",
+        )
+
+
+def _scale_note(count: ChargeCount, full_capacity_mAh: float | None) -> list[str]:
+    """What a full capacity much larger than all that flowed may mean."""
+    if full_capacity_mAh is None or not 0.0 < count.largest_mAh < _LEAST_OF_FULL * full_capacity_mAh:
+        return []
+    share = count.largest_mAh / full_capacity_mAh
+    return [f"the largest half cycle is {share:.2g} of full_capacity_mAh: check it, it is in mA h"]
 
 
 def _columns(

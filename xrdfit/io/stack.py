@@ -27,6 +27,8 @@ from xrdfit.io.times import (
 
 # What ``times`` may say instead of the name of a table.
 TIMES_WORDS = ("header", "none", "file-modification")
+# Programs differ by 4e-6 in what they call K-alpha1, or give the mean of the doublet (8e-4).
+_ONE_WAVELENGTH = 2e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +154,36 @@ def check_files(stack: ScanStack) -> None:
     """
     problems: list[Problem] = []
     if isinstance(stack, FileStack):
+        stated: list[tuple[str, float]] = []
         for index in range(len(stack)):
             try:
-                stack.read(index)
+                pattern = stack.read(index)
             except DataError as error:
                 problems += error.problems
+                continue
+            if pattern.header is not None and pattern.header.wavelengths:
+                stated.append((pattern.source, pattern.header.wavelengths[0]))
+        problems += _of_another_wavelength(stated)
     if problems:
         raise DataError(*problems)
+
+
+def _of_another_wavelength(stated: Sequence[tuple[str, float]]) -> list[Problem]:
+    """Scans whose files state another wavelength (angstrom) than the first of them that states one."""
+    if not stated:
+        return []
+    source, first = stated[0]
+    return [
+        Problem(
+            code=Code.UNITS,
+            what="scans of two wavelengths in one series",
+            where=other,
+            found=f"{wavelength:g} Å against {first:g} Å in {source}",
+            todo="give the files of one instrument",
+        )
+        for other, wavelength in stated
+        if abs(wavelength / first - 1.0) > _ONE_WAVELENGTH
+    ]
 
 
 @dataclass(frozen=True, slots=True)

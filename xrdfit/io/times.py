@@ -15,7 +15,7 @@ import numpy as np
 from xrdfit.data import PatternHeader, ScanTimes
 from xrdfit.io.instants import in_zone, instant_or_none
 from xrdfit.io.problems import Code, data_error
-from xrdfit.io.table import header_lines
+from xrdfit.io.table import header_lines, text_lines
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?")
 _KEY_NAMES = ("source", "file", "filename", "file_name", "scan", "scan_number", "name")
@@ -137,8 +137,13 @@ def times_from_csv(path: Path, sources: Sequence[str], *, zone: tzinfo | None = 
         raise data_error(
             Code.MISSING, "the table of times does not exist", where=path, found="no such file", todo="correct the path"
         )
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = [{(key or "").strip().lower(): value for key, value in row.items()} for row in csv.DictReader(file)]
+    lines = text_lines(path.read_bytes())
+    # Spreadsheets with a decimal comma separate columns with semicolons.
+    separator = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
+    rows = [
+        {(key or "").strip().lower(): value for key, value in row.items()}
+        for row in csv.DictReader(lines, delimiter=separator, restval="")
+    ]
     names = tuple(rows[0]) if rows else ()
     start = next((name for name in _START_NAMES if name in names), None)
     end = next((name for name in _END_NAMES if name in names), None)

@@ -156,7 +156,7 @@ def _read(path: Path) -> dict[str, Any]:
                 Code.NOT_TOML,
                 "the instrument file cannot be read",
                 where=str(path),
-                found=str(error),
+                found=str(error.strerror if isinstance(error, OSError) else error),
                 todo="give a file that xrdfit calibrate wrote",
             )
         ) from None
@@ -195,6 +195,8 @@ def _refuse_contradictions(table: InstrumentTable, file: _CalibratedTable, path:
         ("radiation", (table.radiation, table.wavelength), (file.radiation, file.wavelength)),
         ("emission", _if_said(table, "emission"), _if_said(file, "emission")),
         ("geometry", _if_said(table, "geometry"), _if_said(file, "geometry")),
+        # Its divergences and displacement are those over this radius.
+        ("goniometer_radius_mm", _if_said(table, "goniometer_radius_mm"), _if_said(file, "goniometer_radius_mm")),
     )
     for key, here, there in said:
         if here != there and any(here) and any(there):
@@ -229,13 +231,14 @@ def _prior(raw: dict[str, Any], path: Path) -> JointPrior:
             raise ValueError("names and matrix do not belong together")
         block = matrix[np.ix_(own, own)]
         np.linalg.cholesky(block)
-    except (ValidationError, KeyError, AttributeError, ValueError, np.linalg.LinAlgError) as error:
+    except (ValidationError, KeyError, AttributeError, ValueError, np.linalg.LinAlgError):
         raise RecipeError(
             mistake(
                 Code.MISSING_KEY,
                 "the instrument file has no covariance",
                 where=str(path),
-                found=f"{type(error).__name__} against [calibration.covariance] with names and a positive matrix",
+                found="none, or one changed by hand, against [calibration.covariance] with the names of "
+                "[calibration.parameters] and a positive matrix",
                 todo='calibrate again, or write use = "fixed"',
             )
         ) from None

@@ -110,3 +110,17 @@ def test_capacity_per_mass_only_with_a_mass_and_composition_only_if_asked() -> N
     assert "x_from_charge" not in weighed.columns
     asked = aligned(active_mass_mg=10.0, theoretical_capacity_mAh_g=170.0)
     assert asked.columns["x_from_charge"][5] == pytest.approx(1.0 - 1.2 / 1.7)
+
+
+@pytest.mark.parametrize(
+    ("said", "where"),
+    [({"active_mass_mg": 0.00139}, "active_mass_mg"), ({"full_capacity_mAh": 0.3}, "full_capacity_mAh")],
+)
+def test_a_mass_or_capacity_in_another_unit_is_refused(said: dict[str, float], where: str) -> None:
+    with pytest.raises(DataError, match=f"E147 .* cycler.{where} · 1.2 mA h"):
+        aligned(**said)
+
+
+def test_a_full_capacity_far_beyond_the_record_is_wondered_at() -> None:
+    assert any("0.0012 of full_capacity_mAh" in note for note in aligned(full_capacity_mAh=1000.0).notes)
+    assert not any("of full_capacity_mAh" in note for note in aligned(full_capacity_mAh=1.5).notes)

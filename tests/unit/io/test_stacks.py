@@ -136,13 +136,23 @@ def test_a_table_of_times_is_matched_by_scan_number(tmp_path: Path) -> None:
         ("time\n5\n2026-01-01\n", "all of one kind"),
         ("start,end\n5,4\n6,7\n", "ends 1 s before"),
         ("file,time\nscan1.xy,1\n", "no row for a scan"),
+        ("file,time\nscan1.xy,1\nscan2.xy\n", "'' against seconds"),
+        ("prüf;when\n1;2\n", "no column of start times"),
+        ("\x89HDF\r\n\x1a\n\x00", "no column of start times"),
     ],
 )
 def test_a_table_of_times_that_does_not_fit_is_refused(tmp_path: Path, text: str, says: str) -> None:
     write_scans(tmp_path, ["scan1.xy", "scan2.xy"])
-    (tmp_path / "t.csv").write_text(text)
+    (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
     message = problem_of(open_stack, "*.xy", base=tmp_path, times="t.csv")
     assert message.startswith("E115") and says in message
+
+
+def test_a_table_of_times_may_be_that_of_a_spreadsheet_with_decimal_commas(tmp_path: Path) -> None:
+    write_scans(tmp_path, ["scan1.xy", "scan2.xy"])
+    (tmp_path / "t.csv").write_bytes("file;start;prüfer\nscan1.xy;5;ü\nscan2.xy;65;ü\n".encode("latin-1"))
+    times = open_stack("*.xy", base=tmp_path, times="t.csv").times
+    assert times is not None and times.start_s.tolist() == [0.0, 60.0]
 
 
 @settings(max_examples=20, deadline=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,8 +19,6 @@ Z_CELL_JOINT = 8.0
 _STAYS = 0.8
 # A phase this strong is never held: a cell put wrong by force would push everything else out of place.
 _Z_BEYOND_DOUBT = 40.0
-# A cell found vague so often in one scan stays held there, or it would come and go for ever.
-_OFTEN = 2
 
 Statuses = dict[int, tuple[Status, ...]]
 
@@ -47,9 +44,9 @@ class Regime:
 
 @dataclass(slots=True)
 class Decisions:
-    """Decides on the phases of scans, and remembers how often a cell was found vague."""
+    """Decides on the phases of scans. A cell found vague in a scan stays held there, or it would come and go."""
 
-    vague: Counter[tuple[int, int]] = field(default_factory=Counter)
+    vague: set[tuple[int, int]] = field(default_factory=set)
 
     def of(self, index: int, fit: JointScanFit, regime: Regime) -> tuple[Status, ...]:
         """Of each phase: there with a cell of its own, there with a held cell, or not there."""
@@ -61,11 +58,12 @@ class Decisions:
                 and z < _Z_BEYOND_DOUBT
                 and not blur(fit.chain, fit.position, fit.solution, fit.parameter_covariance, phase) < DETERMINED
             )
-            self.vague[index, phase] += vague
+            if vague:
+                self.vague.add((index, phase))
             enough = z >= (_STAYS * Z_CELL_JOINT if refined else Z_CELL_JOINT)
             if regime.free and fit.status[phase] == Status.ABSENT:
                 found.append(Status.ABSENT)
-            elif enough and not vague and self.vague[index, phase] < _OFTEN:
+            elif enough and (index, phase) not in self.vague:
                 found.append(Status.REFINED)
             else:
                 found.append(Status.HELD if z >= Z_PRESENT else Status.ABSENT)

@@ -87,7 +87,7 @@ class SequentialSeries:
             scan = self.prepare(index)
             if isinstance(scan, PreparedScan):
                 prepared[index] = scan
-        self.seen = survey(self.fitter, prepared, self.start) if prepared else None
+        self.seen = survey(self.fitter, prepared, self.start, brief=passes == 1) if prepared else None
         if self.seen is None:
             for index in self.scans:
                 self._finish(index, self._nothing(self.prepare(index)))

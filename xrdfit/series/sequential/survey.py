@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xrdfit.data import Outcome
 from xrdfit.fit import PreparedScan, ScanFit, ScanObjective
 from xrdfit.series.sequential.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
+from xrdfit.series.sequential.selection import MISFIT
 from xrdfit.series.sequential.widths import observed_fwhm, with_first_widths
 from xrdfit.series.state import ScanRecord, Status
 
@@ -52,17 +53,19 @@ def survey_indices(scans: Sequence[int], count: int = MAX_SURVEYED) -> list[int]
     return [scans[int(i)] for i in np.unique(np.linspace(0, len(scans) - 1, count).round())]
 
 
-def survey(fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDArray[np.float64]) -> Survey | None:
+def survey(
+    fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDArray[np.float64], *, brief: bool = False
+) -> Survey | None:
     """Fit the given scans from nothing, settle the series parameters on the best of them, and choose the anchor.
 
-    None if no scan could be fitted.
+    None if no scan could be fitted. brief : scans from nothing only until every phase has been seen, others from these.
     """
     n_phases = len(fitter.model.phases)
     fwhm = observed_fwhm(fitter.model, prepared.values(), start)
     start = with_first_widths(fitter.model, start, fwhm, fitter.settings, fitter.scopes)
     fitter = replace(fitter, yardstick=start)
     reach = [NARROW] * n_phases
-    fits = _fit_all(fitter, prepared, start, reach)
+    fits = _fit_in_turn(fitter, prepared, start, reach) if brief else _fit_all(fitter, prepared, start, reach)
     missing = [p for p in range(n_phases) if not any(f.status[p] == Status.REFINED for f in fits.values())]
     if missing:
         # A phase that stands nowhere near its start cell is looked for further away, the others where they are.
@@ -72,7 +75,9 @@ def survey(fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDAr
     fits = {i: fitted for i, fitted in fits.items() if np.isfinite(fitted.fit.agreement.chi2)}
     if not fits:
         return None
-    values, changed = _settle_series(fitter, fits, start)
+    # What a joint fit will find by itself need not be found now; without any resolution it would begin from too far.
+    unknown = (fitter.scopes.series & fitter.model.table.where("resolution")).any()
+    values, changed = _settle_series(fitter, fits, start) if unknown or not brief else (start.copy(), False)
     if changed:
         fits = {
             i: fitter.settle(prepared[i], _with(f.fit.values, values, fitter.scopes.series), f.status)
@@ -93,6 +98,50 @@ def _fit_all(
     fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDArray[np.float64], reach: Sequence[float]
 ) -> dict[int, Fitted]:
     return {index: fitter.cold(scan, start, reach=reach) for index, scan in prepared.items()}
+
+
+def _fit_in_turn(
+    fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDArray[np.float64], reach: Sequence[float]
+) -> dict[int, Fitted]:
+    """The ends and the middle first; a scan begins from the nearest that is done once every phase has been seen.
+
+    Where misfit rules, a neighbour's answer proves little: then it begins from nothing like the first ones.
+    """
+    fits: dict[int, Fitted] = {}
+    for index in _outside_in(sorted(prepared)):
+        scan = prepared[index]
+        seen = [
+            min(
+                (i for i in fits if fits[i].status[phase] == Status.REFINED), key=lambda i: abs(i - index), default=None
+            )
+            for phase in range(len(fitter.model.phases))
+        ]
+        warm = None
+        if None not in seen:
+            nearest = fits[min(fits, key=lambda i: abs(i - index))]
+            values = nearest.fit.values.copy()
+            for phase, where in enumerate(seen):
+                own = fitter.model.of_phase(phase)
+                values[own] = fits[where].fit.values[own] if where is not None else start[own]
+            warm = fitter.settle(scan, values, nearest.status)
+            if not warm.fit.success or warm.fit.agreement.chi2_reduced > MISFIT:
+                warm = None
+        fits[index] = fitter.cold(scan, start, reach=reach) if warm is None else warm
+    return fits
+
+
+def _outside_in(indices: Sequence[int]) -> list[int]:
+    """First, last, middle, then the middles of what is left between."""
+    order, gaps = [], [(0, len(indices) - 1)]
+    for end in dict.fromkeys((0, len(indices) - 1)):
+        order.append(indices[end])
+    while gaps:
+        first, last = gaps.pop(0)
+        middle = (first + last) // 2
+        if first < middle < last:
+            order.append(indices[middle])
+            gaps += [(first, middle), (middle, last)]
+    return order
 
 
 def _better(new: Fitted, old: Fitted | None) -> bool:

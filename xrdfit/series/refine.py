@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from xrdfit.data import ScanResult, SeriesResult
 from xrdfit.errors import InputError, NoResultError, Problem
@@ -83,7 +84,9 @@ def refine_series(
     scopes = settle_scopes(model, job.settings, n_scans=len(chosen))
     held = np.zeros(len(model.table), dtype=np.bool_) if jointly else scopes.series
     finished = _Finished(model=model, writer=writer, withheld=withheld(model, job.settings, held=held))
-    notes, warnings = refined(job, model, chosen, finished, progress)
+    # The matrices are small: threads of the linear algebra would wait for each other, ten times as long on a busy day.
+    with threadpool_limits(limits=1, user_api="blas"):
+        notes, warnings = refined(job, model, chosen, finished, progress)
     notes += microstructure_notes(model, finished.withheld, finished.crystallites.values())
     cycler = job.electrochemistry
     columns = series_columns(job.stack, chosen, finished.rows, cycler=None if cycler is None else cycler.columns)

@@ -443,9 +443,25 @@ def test_an_empty_cell_under_the_patterns_is_found_in_the_amount_that_is_there(
 
 
 def test_an_empty_cell_measured_over_too_short_a_range_is_refused(simulated: SimulatedStack, tmp_path: Path) -> None:
-    np.savetxt(tmp_path / "empty.xy", np.column_stack([np.linspace(20.0, 30.0, 200), np.full(200, 40.0)]))
-    write_simulated(tmp_path / "stack.h5", simulated)
+    refuse_background(simulated, tmp_path, 30.0, 40.0, r"does not cover the patterns · background.file · 20 to 30 deg")
+
+
+@pytest.mark.parametrize("level", [0.0, -40.0])
+def test_an_empty_cell_without_intensity_is_refused(simulated: SimulatedStack, tmp_path: Path, level: float) -> None:
+    refuse_background(simulated, tmp_path, 39.0, level, "has no intensity · background.file")
+
+
+def refuse_background(simulated: SimulatedStack, folder: Path, end: float, level: float, words: str) -> None:
+    np.savetxt(folder / "empty.xy", np.column_stack([np.linspace(20.0, end, 200), np.full(200, level)]))
+    write_simulated(folder / "stack.h5", simulated)
     text = simulated.recipe_text.replace("[background]", '[background]\nfile = "empty.xy"')
-    (tmp_path / "recipe.toml").write_text(text)
-    with pytest.raises(InputError, match=r"does not cover the patterns · background.file · 20 to 30 deg"):
+    (folder / "recipe.toml").write_text(text)
+    with pytest.raises(InputError, match=words):
+        xrdfit.build_job(xrdfit.load_recipe(folder / "recipe.toml"))
+
+
+def test_a_resolution_wider_than_any_is_refused(simulated: SimulatedStack, tmp_path: Path) -> None:
+    write_simulated(tmp_path / "stack.h5", simulated)
+    (tmp_path / "recipe.toml").write_text(simulated.recipe_text.replace("w = 0.0035", "w = 1.3e12"))
+    with pytest.raises(InputError, match="wider than that of any diffractometer"):
         xrdfit.build_job(xrdfit.load_recipe(tmp_path / "recipe.toml"))

@@ -57,7 +57,10 @@ def make_plan(job: Job) -> dict[str, Any]:
         "two_theta": [float(first.points.two_theta[0]), float(first.points.two_theta[-1])],
         "weights": first.noise.regime,
         "file": said_by_file(header),
-        "warnings": [str(problem) for problem in instrument_warnings(header, job.instrument)],
+        "warnings": [
+            *(str(problem) for problem in instrument_warnings(header, job.instrument)),
+            *(() if job.electrochemistry is None else job.electrochemistry.warnings),
+        ],
         "mode": job.settings.mode,
         "intensities": job.settings.intensities,
         "solver": job.settings.solver,

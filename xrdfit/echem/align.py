@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +14,7 @@ from xrdfit.data import ScanTimes
 from xrdfit.echem.charge import ChargeCount, HalfCycle, SocScale, count_charge, soc_scale
 from xrdfit.echem.problems import Code, cycler_error
 from xrdfit.echem.record import CyclerRecord
+from xrdfit.errors import Problem
 
 UNITS: Mapping[str, str] = {
     "voltage_V": "V",
@@ -72,7 +73,7 @@ class ScanElectrochemistry:
     ----------
     columns : by name (see `UNITS`), (n_scans,) each; NaN where the record says nothing.
     units : of these columns.
-    notes : clocks, states of charge and what was left empty, in words.
+    notes : clocks, states of charge and what was left empty, in words. warnings : what may be wrong with the clocks.
     """
 
     record: CyclerRecord
@@ -81,6 +82,7 @@ class ScanElectrochemistry:
     columns: Mapping[str, NDArray[np.float64]]
     units: Mapping[str, str]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def align_scans(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings) -> ScanElectrochemistry:
@@ -125,6 +127,7 @@ def align_scans(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings
         columns=columns,
         units={name: UNITS[name] for name in columns},
         notes=tuple(notes),
+        warnings=tuple(_zone_warnings(record, times, settings)),
     )
 
 
@@ -245,6 +248,23 @@ def _begin_on_scan_clock(record: CyclerRecord, times: ScanTimes, settings: Cycle
         told += ", local times of both taken as of one zone"
         origin, start = origin.replace(tzinfo=None), start.replace(tzinfo=None)
     return (start - origin).total_seconds() + offset, told
+
+
+def _zone_warnings(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings) -> Iterator[str]:
+    """Times of scans in UTC beside a cycler's local ones: the state of charge would be off by the zone."""
+    origin = None if times.origin is None else datetime.fromisoformat(times.origin)
+    if origin is None or origin.tzinfo is None or record.start is None or record.start.tzinfo is not None:
+        return
+    if settings.time_zone is None and origin.utcoffset() == timedelta(0):
+        yield str(
+            Problem(
+                code="W104",
+                what="scans in UTC, cycler in a local time that it does not name",
+                where="cycler.time_zone",
+                found=f"scans from {origin.isoformat()}, cycler from {record.start.isoformat()}, taken as of one zone",
+                todo='write time_zone = "Europe/Berlin" or such, or "+00:00" if the cycler counts in UTC, too',
+            )
+        )
 
 
 def _zone(name: str) -> tzinfo:

@@ -38,6 +38,9 @@ NOT_FINITE = 3
 _MAX_WEIGHT_UPDATES = 12
 # Part of chi^2 that is rounding: no fall smaller than that is waited for.
 _ROUNDING = 1e-12
+# A gradient that promises no more than this fall of chi^2 (a tenth of an esd), where no step brings one, is rounding or
+# the nodes of a quadrature.
+_NEAR = 1e-2
 
 
 class Workspace(NamedTuple):
@@ -360,4 +363,4 @@ def minimise(
             damping = max(damping, 1e-7) * 8.0
             if damping > 1e6:
                 chi2 = calculate(problem, slots, work, areas_free)
-                return chi2, evaluations, CONVERGED if predicted < 1e3 * enough else STALLED
+                return chi2, evaluations, CONVERGED if predicted < max(1e3 * enough, _NEAR) else STALLED

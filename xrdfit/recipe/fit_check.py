@@ -16,6 +16,8 @@ from xrdfit.recipe.mistakes import Code, mistake
 from xrdfit.recipe.parameter_check import parameter_problems
 
 MINIMUM_POINTS = 10
+# FWHM, deg.
+_WIDEST = 5.0
 # By how much a measured background may fall short at either end, deg.
 _SLACK = 0.5
 
@@ -128,6 +130,14 @@ def _line_problems(phase: Phase, index: int, instrument: Instrument, used: NDArr
 def _cover_problems(measured: MeasuredBackground, used: NDArray[np.float64]) -> Iterator[Problem]:
     """A measured background must reach as far as the patterns do, but for half a degree."""
     low, high = measured.two_theta[0], measured.two_theta[-1]
+    if not measured.intensity.max() > 0.0:
+        yield mistake(
+            Code.OUT_OF_RANGE,
+            "the measured background has no intensity",
+            where="background.file",
+            found=f"at most {measured.intensity.max():g} against > 0",
+            todo="give the pattern of the empty cell as it was measured",
+        )
     if low > used[0] + _SLACK or high < used[-1] - _SLACK:
         yield mistake(
             Code.OUT_OF_RANGE,
@@ -153,6 +163,14 @@ def _resolution_problems(instrument: Instrument, used: NDArray[np.float64]) -> I
             where="instrument.profile",
             found=f"u tan^2 + v tan + w = {variance[worst]:.3g} deg^2 at {used[worst]:g} deg against > 0",
             todo="check the signs and units of u, v, w (deg^2)",
+        )
+    elif variance.max() > _WIDEST**2:
+        yield mistake(
+            Code.OUT_OF_RANGE,
+            "the resolution is wider than that of any diffractometer",
+            where="instrument.profile",
+            found=f"a FWHM of {np.sqrt(variance.max()):.3g} deg against at most {_WIDEST:g}",
+            todo="check the units of u, v, w (deg^2)",
         )
 
 

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from xrdfit.crystal import SpaceGroup, atoms_in_formula, cell_from_values, stephens_terms, width_axes
 from xrdfit.errors import CrystalError, Problem
-from xrdfit.recipe.basics import Number, Table, Text, Whole
+from xrdfit.recipe.basics import Flag, Number, Table, Text, Whole
 from xrdfit.recipe.mistakes import Code, mistake, refuse
 
 # Names that the parameter table and trajectories.csv use for things that are no phase.
@@ -38,8 +38,8 @@ class PhaseTable(Table):
     reference: ReferenceTable | None = None
     role: Literal["active", "inert"] = "active"
     color: Annotated[Text, StringConstraints(pattern=r"^(#[0-9A-Fa-f]{6}|[A-Za-z][A-Za-z0-9: ]*)$")] | None = None
-    fixed_cell: bool = False
-    own_displacement: bool = False
+    fixed_cell: Flag = False
+    own_displacement: Flag = False
     strain: Literal["isotropic", "stephens"] = "isotropic"
     size: Literal["isotropic", "anisotropic"] = "isotropic"
     march_dollase: Annotated[list[Whole], Field(min_length=3, max_length=3)] | None = None

@@ -97,7 +97,7 @@ def refine_series(
         phases=tuple(phase.label() for phase in job.phases),
         messages=tuple(f"scan {index}: {finished.messages[index]}" for index in sorted(finished.messages)),
         notes=(*notes, *_misfit(columns), *(() if cycler is None else cycler.notes)),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *(() if cycler is None else cycler.warnings)),
     )
 
 

@@ -124,3 +124,11 @@ def test_a_mass_or_capacity_in_another_unit_is_refused(said: dict[str, float], w
 def test_a_full_capacity_far_beyond_the_record_is_wondered_at() -> None:
     assert any("0.0012 of full_capacity_mAh" in note for note in aligned(full_capacity_mAh=1000.0).notes)
     assert not any("of full_capacity_mAh" in note for note in aligned(full_capacity_mAh=1.5).notes)
+
+
+def test_scans_in_utc_beside_a_clock_on_the_wall_are_warned_of() -> None:
+    utc = replace(TIMES, origin="2026-05-02T09:00:00+00:00")
+    (warning,) = aligned(utc).warnings
+    assert warning.startswith("W104") and "time_zone" in warning
+    assert not aligned(utc, time_zone="+00:00").warnings
+    assert not aligned(TIMES).warnings

@@ -64,7 +64,10 @@ class SimulatedStack:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return tuple(f"{self.scenario.name}[{scan}]" for scan in range(len(self)))
+        return tuple(self._source(scan) for scan in range(len(self)))
+
+    def _source(self, scan: int) -> str:
+        return f"{self.scenario.name}[{scan}]"
 
     def read(self, index: int) -> Pattern:
         return Pattern(
@@ -72,7 +75,7 @@ class SimulatedStack:
             intensity=self.counts[index],
             sigma=None,
             mask=np.ones(self.two_theta.size, dtype=np.bool_),
-            source=self.sources[index],
+            source=self._source(index),
             start_s=float(self.times.start_s[index]),
             end_s=float(self.times.end_s[index]),
         )

@@ -27,6 +27,8 @@ from xrdfit.series.state import Status
 _MAX_ROUNDS = 8
 # Fall in the merit that may be left while phases still change.
 _ROUGH = 0.1
+# Share of the scans that may still move then.
+_LEFT_OVER = 0.02
 _MAX_SPREAD_ROUNDS = 12
 # The spread has settled when it changes by less than this part.
 _SETTLED = 0.02
@@ -219,7 +221,8 @@ class JointSeries:
     def _fit_together(self, chain: Chain, start: SeriesState, status: Statuses, tolerance: float) -> None:
         self._hold(chain, start, status)
         problem = self._problem(chain, start, status, shared=True)
-        solution = minimise_joint(problem, start, tolerance=tolerance)
+        left_over = _LEFT_OVER if tolerance == _ROUGH else 0.0
+        solution = minimise_joint(problem, start, tolerance=tolerance, left_over=left_over)
         errors = joint_errors(chain, solution, self.settings)
         self._main = (chain, problem, solution, errors)
         self._keep(chain, solution, errors, status, alone=False)

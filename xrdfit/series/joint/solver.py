@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,14 +43,18 @@ class JointSolution:
     n_blind: int
 
 
-def minimise_joint(problem: JointProblem, start: SeriesState, *, tolerance: float = TOLERANCE) -> JointSolution:
+def minimise_joint(
+    problem: JointProblem, start: SeriesState, *, tolerance: float = TOLERANCE, left_over: float = 0.0
+) -> JointSolution:
     """Levenberg and Marquardt on all scans together; every accepted step lowers the merit of the series.
 
     Each scan has a damping of its own, so that one far from its place does not hold the others back; a few that still
     move when the others stand go on by themselves between the steps.
 
-    tolerance : fall in the merit, of any one scan, below which the series stands still.
+    tolerance : fall in the merit, of any one scan, below which the series stands still. left_over : share of the scans
+    that may still move then, for a fit that is not the last: the more there are, the longer the last one takes.
     """
+    still = partial(_stands_still, tolerance=tolerance, left_over=left_over)
     state = _moved(problem, start, np.zeros_like(start.local), np.zeros_like(start.shared))
     blocks = assemble(problem, state)
     damping = np.full(len(problem.scans), _FIRST_DAMPING)
@@ -61,10 +66,10 @@ def minimise_joint(problem: JointProblem, start: SeriesState, *, tolerance: floa
         iteration += 1
         step, step_shared, n_blind = _bounded_step(problem, state, blocks, free, free_shared, damping)
         promised = _promised(blocks, step, step_shared)
-        if np.abs(promised).max() < tolerance:
+        if still(promised):
             # A damped step promises little anywhere: only a free one tells.
             *whole, n_blind = _bounded_step(problem, state, blocks, free, free_shared, np.zeros(damping.size))
-            if np.abs(_promised(blocks, *whole)).max() < tolerance:
+            if still(_promised(blocks, *whole)):
                 converged = True
                 break
         trial = _moved(problem, state, step, step_shared)
@@ -97,6 +102,12 @@ def minimise_joint(problem: JointProblem, start: SeriesState, *, tolerance: floa
         iterations=iteration,
         n_blind=n_blind,
     )
+
+
+def _stands_still(promised: NDArray[np.float64], *, tolerance: float, left_over: float) -> bool:
+    """Whether what a step promises each scan, and what they share (the last), is nothing any more."""
+    moving = np.count_nonzero(np.abs(promised[:-1]) >= tolerance)
+    return bool(np.abs(promised[-1]) < tolerance and moving <= left_over * (promised.size - 1))
 
 
 def _promised(blocks: Blocks, step: NDArray[np.float64], step_shared: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -88,6 +88,8 @@ def problems_of(error: ErrorDetails, raw: Mapping[str, Any], tables: Mapping[str
         return [mistake(Code.NOT_A_CHOICE, "not one of the choices", where=place, found=found, todo=todo)]
     expected = _EXPECTED.get(kind, error["msg"]).format_map(context)
     todo = "write [[phase]] with double brackets" if place == "phase" else "correct the value"
+    if kind == "model_type" and place in tables:
+        todo = f"write [{place}], and below it what is to be said"
     code = Code.OUT_OF_RANGE if kind in _RANGE_KINDS else Code.WRONG_TYPE
     what = "value out of range" if code is Code.OUT_OF_RANGE else "value of the wrong kind"
     return [mistake(code, what, where=place, found=f"found {value} against {expected}", todo=todo)]
@@ -100,6 +102,9 @@ def _choices(error: ErrorDetails) -> list[str]:
 
 # Tables whose keys are names of parameters.
 _NAMED_AT_WILL = ("refine.scope.", "refine.parameters.")
+# From which likeness on a key is taken for another, or for one of another table if it is by so much less like its own.
+_LEAST_LIKENESS = 0.6
+_ALMOST, _CLEARLY = 0.9, 0.15
 _RANGE_KINDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "too_short", "too_long")
 _EXPECTED = {
     "greater_than": "> {gt}",
@@ -132,9 +137,9 @@ def mend(error: ErrorDetails, raw: dict[str, Any], tables: Mapping[str, type[Bas
         holder = holder[step]
     value = holder.pop(steps[last_key], None)
     if error["type"] == "extra_forbidden":
-        known = list(tables[_table(steps)].model_fields)
-        near = difflib.get_close_matches(str(steps[last_key]).lower(), known, n=1)
-        if near:
+        key, table = str(steps[last_key]), _table(steps)
+        near = difflib.get_close_matches(key.lower(), list(tables[table].model_fields), n=1)
+        if near and _home(key, table, tables) is None:
             holder.setdefault(near[0], value)
     elif error["type"] == "literal_error":
         near = difflib.get_close_matches(str(value).lower(), _choices(error), n=1)
@@ -147,14 +152,31 @@ def _unknown_key(place: str, table: str, tables: Mapping[str, type[BaseModel]]) 
     """Name the nearest key of the table, or the table that has this key."""
     key = place.rsplit(".", 1)[-1]
     known = list(tables[table].model_fields)
-    homes = [name for name, model in tables.items() if key in model.model_fields and name != table]
-    near = difflib.get_close_matches(key.lower(), known, n=1)
-    if not near and homes:
-        todo = f"it belongs in [{homes[0].replace('[]', '')}]" if homes[0] else "it belongs at the top of the recipe"
-    else:
-        todo = nearest(key, known)
+    home = _home(key, table, tables)
+    todo = nearest(key, known) if home is None else home
     found = f"found {key} against {', '.join(known)}"
     return mistake(Code.UNKNOWN_KEY, "unknown key", where=place, found=found, todo=todo)
+
+
+def _home(key: str, table: str, tables: Mapping[str, type[BaseModel]]) -> str | None:
+    """Where a key belongs that is clearly more like one of another table than like its own; None if it is not."""
+    own = max(_likeness(key, name) for name in tables[table].model_fields)
+    elsewhere = [
+        (_likeness(key, name), name, place)
+        for place, model in tables.items()
+        if place != table
+        for name in model.model_fields
+    ]
+    like, name, place = max(elsewhere, key=lambda found: found[0])
+    if like < _ALMOST or like < max(own, _LEAST_LIKENESS) + _CLEARLY:
+        return None
+    if name in tables or f"{name}[]" in tables:
+        return f"it is a table of its own: {f'[{name}]' if name in tables else f'[[{name}]]'}"
+    return f"it belongs in [{place.replace('[]', '')}]" + ("" if name == key else f", as {name}")
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one.lower(), other).ratio()
 
 
 def _steps(error: ErrorDetails, raw: Mapping[str, Any]) -> list[str | int]:

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from xrdfit.crystal import Phase
 from xrdfit.errors import InputError, Problem
 
-# Share of the record that a jump in its middle takes.
+# Share of the record that a jump takes.
 _JUMP = 1e-8
+# Progress at which the beam dips, and at which it comes back.
+_DIP = (0.24, 0.365)
 # What each number may be: beyond, intensities are negative, or counts more than a random generator of integers yields.
 _LIMITS = {
     "texture": (-1.0, 1.0),
@@ -23,6 +25,7 @@ _LIMITS = {
     "foreign": (0.0, 10.0),
     "fp_strain_growth": (-1.0, 10.0),
     "amount_drift": (-1.0, 10.0),
+    "beam_dip": (-10.0, 0.99),
     "solid_solution": (0.0, 1.0),
     "spread": (0.0, 1.0),
 }
@@ -44,6 +47,8 @@ class Departures:
         the strongest line of pure LFP.
     fp_strain_growth : FP's strain grows by this share of itself, linearly over the record.
     amount_drift : all that diffracts becomes more by this share of itself, linearly over the record.
+    beam_dip : everything is less by this share, the background, too, for an eighth of the record from a quarter of it
+        on; more, if negative.
     solid_solution : share of LFP's moles that has cells spread evenly between those of LFP and FP.
     spread : relative standard deviation of each line's intensity from scan to scan, as coarse grains make it.
 
@@ -60,6 +65,7 @@ class Departures:
     foreign: float = 0.0
     fp_strain_growth: float = 0.0
     amount_drift: float = 0.0
+    beam_dip: float = 0.0
     solid_solution: float = 0.0
     spread: float = 0.0
 
@@ -108,7 +114,8 @@ class Departures:
     @property
     def kinks(self) -> tuple[float, ...]:
         """Progress at which a course bends or jumps."""
-        return (0.5 - _JUMP, 0.5) if self.words else ()
+        dip = _edges(_DIP) if self.beam_dip else ()
+        return (*dip, *_edges((0.5,))) if self.words else ()
 
     def intensity(self, phase: Phase, hkl: NDArray[np.int32], progress: float) -> NDArray[np.float64]:
         """(m,) factors on the intensities of lines hkl (m, 3) of a phase."""
@@ -136,6 +143,10 @@ class Departures:
         """Factor on all that diffracts."""
         return 1.0 + self.amount_drift * progress
 
+    def beam(self, progress: float) -> float:
+        """Factor on all counts."""
+        return 1.0 - self.beam_dip * float(np.interp(progress, _edges(_DIP), (0.0, 1.0, 1.0, 0.0)))
+
     def grains(self, *, seed: int, n_scans: int, n_lines: int) -> NDArray[np.float64]:
         """(n_scans, n_lines) factors on intensities, independent of each other and of the counting statistics."""
         stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
@@ -146,7 +157,12 @@ AS_MODELLED = Departures()
 
 
 def _second_half(progress: float) -> float:
-    return float(np.interp(progress, (0.5 - _JUMP, 0.5), (0.0, 1.0)))
+    return float(np.interp(progress, _edges((0.5,)), (0.0, 1.0)))
+
+
+def _edges(jumps: Sequence[float]) -> tuple[float, ...]:
+    """Progress just before and right after each jump."""
+    return tuple(at - part for at in jumps for part in (_JUMP, 0.0))
 
 
 def parse_departures(words: Sequence[str]) -> Departures:

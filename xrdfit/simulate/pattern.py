@@ -144,7 +144,9 @@ class CellInTime:
         progress = time_s / float(scenario.knots_s[-1])
         depth = scenario.depth(time_s)
         charged = float(scenario.fp_fraction(time_s))
-        unit = self.counts * self.counts_per_volume * departures.amount(progress)
+        beam = departures.beam(progress)
+        amount = departures.amount(progress) * beam
+        unit = self.counts * self.counts_per_volume * amount
         named = {"sample_displacement": float(scenario.displacement(time_s)) + departures.jump_mm(progress)}
         fractions, scales, areas, cells = [1.0 - charged, charged], [], [], []
         for phase, course, moles, scatterer in zip(
@@ -165,7 +167,6 @@ class CellInTime:
             named |= {f"{phase.name}_lorentz_size": inert.lorentz_size}
             if inert.displacement_mm is not None:
                 named |= {f"{phase.name}_displacement": inert.displacement_mm}
-        amount = departures.amount(progress)
         share = departures.solid_solution
         if share:
             fractions, scales = divided(*fractions, share=share), divided(*scales, share=share)
@@ -177,7 +178,7 @@ class CellInTime:
             named |= _named("foreign", FOREIGN_CELL.lengths_angles[:3], scenario.lfp)
             height = departures.foreign_height(progress) * amount
             areas.append(height * self.foreign_area * FOREIGN_AREA)
-        named |= {f"background_c{term}": self.counts * value for term, value in enumerate(scenario.background)}
+        named |= {f"background_c{term}": self.counts * beam * value for term, value in enumerate(scenario.background)}
         values = self.model.table.defaults()
         for name, value in named.items():
             values[self.model.table.index(name)] = value

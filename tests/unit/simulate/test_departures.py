@@ -171,6 +171,20 @@ def test_a_drifting_amount_leaves_the_fractions_and_the_background(plain: Simula
     np.testing.assert_allclose(_net(stack), (1.0 + 0.2 * progress)[:, np.newaxis] * _net(plain), atol=1e-9)
 
 
+def test_a_dipping_beam_takes_from_everything_for_an_eighth_of_the_record() -> None:
+    plain, dipped = (
+        simulate_stack(WELL_BEHAVED, seed=7, departures=Departures(beam_dip=share)).expected for share in (0.0, 0.4)
+    )
+    ratio = dipped / plain
+    np.testing.assert_allclose(ratio[10:15], 0.6, rtol=1e-9)
+    np.testing.assert_allclose(np.delete(ratio, range(10, 15), axis=0), 1.0, rtol=1e-12)
+    swept = simulate_stack(WELL_BEHAVED, seed=7, sweep=True, departures=Departures(beam_dip=0.4)).expected
+    still = simulate_stack(WELL_BEHAVED, seed=7, sweep=True).expected
+    # It dips in the middle of a scan that sweeps, and comes back in the middle of another.
+    assert 0.6 < (swept / still)[10].mean() < 0.99
+    np.testing.assert_allclose((swept / still)[[8, 12, 17]].mean(axis=1), [1.0, 0.6, 1.0], rtol=1e-9)
+
+
 def test_a_solid_solution_takes_moles_from_lfp_and_scatters_between_lfp_and_fp(plain: SimulatedStack) -> None:
     stack = _stack(solid_solution=0.2)
     truth = stack.truth

@@ -47,6 +47,7 @@ from xrdfit.simulate import (
 )
 
 DRIFTING = Departures(amount_drift=0.2)
+DIPPING = Departures(beam_dip=0.4)
 
 
 def cells(seeds: range, _: argparse.Namespace) -> None:
@@ -152,6 +153,9 @@ def fractions(seeds: range, _: argparse.Namespace) -> None:
         drifting = _fractions(course, seeds, departures=DRIFTING)
         print(f"  {name}, amount drifting by 20 %: {drifting}")
         _print_notes(drifting.results[0], "amount")
+        dipping = _fractions(course, seeds, departures=DIPPING)
+        print(f"  {name}, 40 % less of everything in 5 scans: {dipping}")
+        _print_notes(dipping.results[0], "amount")
     record = _fractions(CHARGE_ONLY, seeds, departures=DRIFTING)
     silent = not np.isfinite(record.error).any()
     print(f"  charge only, amount drifting by 20 %: {'not determined, as it should be' if silent else record}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -164,6 +165,74 @@ def test_an_amount_that_grows_is_reported_and_does_not_disturb_fractions(refine_
     assert rms(error) < 0.005
     # 15 values: the RMS scatters by 0.18.
     assert 0.55 < rms(score) < 1.5
+
+
+def with_counts(simulated: SimulatedStack, factors: dict[int, float]) -> SimulatedStack:
+    """The same cell, some scans counted at another beam or for another time."""
+    factor = np.ones((len(simulated), 1))
+    factor[list(factors), 0] = list(factors.values())
+    expected = simulated.expected * factor
+    counts = np.random.default_rng(simulated.seed).poisson(expected).astype(np.float64)
+    return replace(simulated, expected=expected, counts=counts)
+
+
+@pytest.mark.parametrize("sweep", [False, True])
+def test_a_scan_at_half_the_counts_is_named_and_costs_the_others_nothing(sweep: bool, refine_jointly: Refine) -> None:
+    whole = simulate_stack(WELL_BEHAVED, seed=710, n_scans=16, sweep=sweep)
+    simulated = with_counts(whole, {7: 0.5})
+    usual, result = refine_jointly(whole), refine_jointly(simulated)
+    others = np.arange(16) != 7
+    esd, of_usual = (one.columns["FP_fraction_esd"][others] for one in (result, usual))
+    assert np.nanmedian(esd) < 1.2 * np.nanmedian(of_usual)
+    error, score = fraction_errors((simulated, result))
+    assert error.size == 16
+    assert rms(error) < (0.009 if sweep else 0.006)
+    assert rms(score) < 1.6
+    (said,) = result.messages
+    assert re.fullmatch(r"scan 7: amount (49|50|51)% below the series", said)
+    assert notes(result, "irradiated amount", "in scan 7, which has no say")
+    assert list(np.flatnonzero(result.columns["outcome"] == "flagged")) == [7]
+    assert not any(warning.startswith("W409") for warning in result.warnings)
+
+
+def test_several_scans_at_other_counts_are_warned_of_once(refine_jointly: Refine) -> None:
+    simulated = with_counts(simulate_stack(WELL_BEHAVED, seed=711, n_scans=20), {4: 0.6, 5: 0.6, 6: 0.6, 15: 1.5})
+    result = refine_jointly(simulated)
+    (said,) = (warning for warning in result.warnings if warning.startswith("W409"))
+    assert "scans 4, 5, 6, 15" in said
+    least, most = (float(number) for number in re.findall(r"found ([\d.]+) to ([\d.]+) of", said)[0])
+    assert abs(least - 0.6) < 0.02 and abs(most - 1.5) < 0.03
+    error, score = fraction_errors((simulated, result))
+    assert error.size == 20
+    assert rms(error) < 0.006
+    assert 0.6 < rms(score) < 1.5
+
+
+def test_a_declared_scan_that_is_not_pure_is_warned_of_and_widens_the_errors(refine_jointly: Refine) -> None:
+    cell = replace(CHARGE_ONLY, begin=0.06, charged=1.0, discharged=1.0, rest_hours=(6.0, 0.0, 6.0))
+    simulated = simulate_stack(cell, seed=712, n_scans=14)
+    result = refine_jointly(simulated, anchors={"LFP": 0, "FP": 13})
+    (said,) = (warning for warning in result.warnings if warning.startswith("W410"))
+    found, esd = (
+        float(number) for number in re.findall(r"LFP in scan 0 · found ([\d.]+)%\(([\d.]+)%\) of FP", said)[0]
+    )
+    first, last = (simulated.truth["FP_fraction"][scan] for scan in (0, 13))
+    assert last > 0.99
+    assert abs(found / 100.0 - first) < 4.0 * esd / 100.0
+    error, score = fraction_errors((simulated, result))
+    mixed = slice(2, 12)
+    assert rms(error[mixed]) > 0.006
+    assert rms(score[mixed]) < 1.4
+    assert notes(result, "pure by declaration: LFP in scan 0 and FP in scan 13")
+
+
+def test_a_phase_too_weak_to_be_established_is_named_beside_its_line(refine_jointly: Refine) -> None:
+    cell = replace(WELL_BEHAVED, charged=0.02, discharged=0.0, full_charge_hours=950.0)
+    result = refine_jointly(simulate_stack(cell, seed=713, n_scans=24))
+    assert np.isnan(result.columns["FP_fraction"]).all()
+    assert notes(result, "fractions: not determined by conservation: only LFP is seen")
+    said = [warning for warning in result.warnings if warning.startswith("W403")]
+    assert said and all("of FP stands there, a phase that was not established" in warning for warning in said)
 
 
 def test_on_charge_alone_a_drift_cannot_be_told_from_conversion(refine_jointly: Refine) -> None:

@@ -14,6 +14,7 @@ from xrdfit.model import CONVENTIONS, ParameterSpec, PatternModel, cell_of, size
 from xrdfit.series.presence import Z_UPPER
 from xrdfit.series.scopes import scope_of
 from xrdfit.series.state import Status
+from xrdfit.series.words import count_of_scans
 
 # A width is the sample's, and a number is shown, from this many esds above zero.
 LEAST_Z = 3.0
@@ -214,7 +215,7 @@ def _in_words(pairs: NDArray[np.float64]) -> str:
     values, esds = pairs.T
     if np.ptp(values) <= 1e-9 * values[0]:
         return f"{values[0]:.4g}, esd {esds[0]:.2g}"
-    median = f"{np.median(values):.4g} in the median of {len(values)} scans"
+    median = f"{np.median(values):.4g} in the median of {count_of_scans(len(values))}"
     return f"{median}, {values.min():.4g} to {values.max():.4g}, median esd {np.median(esds):.2g}"
 
 

@@ -10,6 +10,7 @@ from xrdfit.series.joint.drift import n_coefficients
 from xrdfit.series.joint.intensities import StructureIntensities
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.sequential.series import SequentialSeries
+from xrdfit.series.words import count_of_scans
 
 # Parameters that shift all lines in nearly the same way.
 _COLLINEAR = ("zero_shift", "sample_displacement", "transparency")
@@ -38,7 +39,7 @@ def joint_notes(series: JointSeries) -> list[str]:
     layout, errors, solution = series.chain.layout, series.errors, series.solution
     model = layout.model
     notes = [
-        f"{_count(len(series.chain.scans))} refined together: {solution.iterations} iterations, intensities: "
+        f"{count_of_scans(len(series.chain.scans))} refined together: {solution.iterations} iterations, intensities: "
         f"{series.settings.intensities}",
         "esds: marginal covariance of the whole series, what the scans share included; scaling: "
         f"{series.settings.esd_scaling}",
@@ -57,8 +58,8 @@ def joint_notes(series: JointSeries) -> list[str]:
         if found < wanted:
             fewer = "a constant" if found == 1 else f"a drift with {found} coefficients"
             notes.append(
-                f"{spec.name}: a drift with {wanted} coefficients is more than the times of {_count(len(basis))} can "
-                f"tell; {fewer} in its place"
+                f"{spec.name}: a drift with {wanted} coefficients is more than the times of "
+                f"{count_of_scans(len(basis))} can tell; {fewer} in its place"
             )
         word = ""
         if errors.blind_shared[where].any():
@@ -79,10 +80,6 @@ def _certainty(series: JointSeries, variable: int) -> str:
     if not series.solution.free_shared[variable]:
         return "at its limit"
     return f"esd {np.sqrt(series.errors.shared[variable, variable]):.2g}"
-
-
-def _count(n_scans: int) -> str:
-    return "1 scan" if n_scans == 1 else f"{n_scans} scans"
 
 
 def _of_both(series: SequentialSeries, model: PatternModel, shifting: list[str]) -> list[str]:

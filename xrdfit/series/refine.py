@@ -16,7 +16,8 @@ from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
 from xrdfit.series.columns import column_units, scan_row, series_columns
 from xrdfit.series.criticism.assumptions import warnings_of
-from xrdfit.series.joint.fractions import fill_fractions, fraction_notes, fraction_warnings, joint_fractions
+from xrdfit.series.joint.fraction_remarks import amounts_off, fraction_notes, fraction_warnings
+from xrdfit.series.joint.fractions import fill_fractions, joint_fractions
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.summary import joint_summary
 from xrdfit.series.joint.unseen import tests_of_unseen
@@ -27,6 +28,7 @@ from xrdfit.series.scopes import settle_scopes
 from xrdfit.series.sequential.scanfit import ScanFitter
 from xrdfit.series.sequential.series import Progress, SequentialSeries
 from xrdfit.series.summary import ScanSummary, sequential_summary
+from xrdfit.series.words import count_of_scans
 
 if TYPE_CHECKING:
     from xrdfit.recipe import Job
@@ -73,7 +75,7 @@ def refine_series(
                 code="E140",
                 what="no scan to refine",
                 where="data.files",
-                found=f"found 0 of {len(job.stack)} scans against at least 1",
+                found=f"found 0 of {count_of_scans(len(job.stack))} against at least 1",
                 todo="check the files and --scans",
             )
         )
@@ -126,7 +128,7 @@ class _Finished:
 
     def nothing_fitted(self) -> NoResultError:
         reasons = sorted(set(self.messages.values()))
-        return NoResultError(f"not one of {len(self.rows)} scans could be fitted: {'; '.join(reasons[:5])}")
+        return NoResultError(f"not one of {count_of_scans(len(self.rows))} could be fitted: {'; '.join(reasons[:5])}")
 
 
 def _sequential(
@@ -162,15 +164,16 @@ def _refine_jointly(
             finished.add(index, joint_summary(model, series, index, {}))
         raise finished.nothing_fitted()
     unseen = tests_of_unseen(series)
-    for index in scans:
-        finished.add(index, joint_summary(model, series, index, unseen))
     in_time = series.in_time(scans)
     fractions = joint_fractions(series, in_time, unseen)
+    off = amounts_off(fractions, in_time)
+    for index in scans:
+        finished.add(index, joint_summary(model, series, index, unseen, off.get(index)))
     if fractions is not None:
         fill_fractions(finished.rows, series, in_time, fractions)
-    notes = [*joint_notes(series), *intensity_notes(series), *fraction_notes(fractions, series)]
+    notes = [*joint_notes(series), *intensity_notes(series), *fraction_notes(fractions, series, off)]
     notes += [*composition_notes(series, finished.rows.values()), *correlation_notes(series)]
-    return notes, warnings_of(series) + fraction_warnings(fractions)
+    return notes, warnings_of(series) + fraction_warnings(fractions, series, off)
 
 
 def _misfit(columns: Mapping[str, NDArray]) -> list[str]:

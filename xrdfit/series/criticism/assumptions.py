@@ -15,6 +15,7 @@ from xrdfit.series.criticism.unexplained import UnexplainedLine
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.spread import SpreadTest
 from xrdfit.series.state import Status
+from xrdfit.series.words import count_of_scans
 
 # Spread of intensities below which shared ones do no harm that anyone could see, however significant.
 _HARMLESS = 0.01
@@ -36,7 +37,7 @@ def warnings_of(series: JointSeries) -> list[str]:
     found = [*_misfit_warnings(series), *_aside_warnings(series), *_spread_warnings(series), *_scope_warnings(series)]
     critic = _critic(series)
     found += _sweep_warnings(series)
-    found += [_unexplained(line) for line in _unexplained_lines(series, critic)]
+    found += [_unexplained(line, series) for line in _unexplained_lines(series, critic)]
     return found + _between_warnings(series, critic)
 
 
@@ -198,15 +199,38 @@ def _unexplained_lines(series: JointSeries, critic: ResidualCritic) -> tuple[Une
     return tuple(line for line in found if not np.any(np.abs(edges - line.two_theta) < _TAIL * fwhm))
 
 
-def _unexplained(line: UnexplainedLine) -> str:
+def _unexplained(line: UnexplainedLine, series: JointSeries) -> str:
+    owner = _unproven_owner(line, series)
     return _message(
         "W403",
         "a line that nothing explains",
         f"{line.two_theta:.2f} deg, d = {line.d_spacing:.4f} Å",
-        f"found height {line.height:.3g} (z {line.z:.0f}) in {len(line.scans)} scans, {line.first} to {line.last}, "
-        "against none",
-        "add the phase it belongs to, or exclude it",
+        f"found height {line.height:.3g} (z {line.z:.0f}) in {_where(line)}, against none",
+        "add the phase it belongs to, or exclude it"
+        if owner is None
+        else f"{owner} stands there, a phase that was not established in any scan: check its cell, or count longer",
     )
+
+
+def _unproven_owner(line: UnexplainedLine, series: JointSeries) -> str | None:
+    """The line of a phase, taken as absent, that its cell at the start puts there; None if there is none."""
+    model, start = series.model, series.sequential.start
+    unproven = [number in series.sequential.unproven for number in range(len(model.phases))]
+    if not any(unproven):
+        return None
+    lines = model.choose_lines(start, series.chain.scans[0].prepared.points.two_theta, unproven)
+    apart = np.abs(model.place(start, lines).position[:, 0] - line.two_theta)
+    if not apart.size or apart.min() > _typical_fwhm(series):
+        return None
+    nearest = int(np.argmin(apart))
+    h, k, m = lines.hkl[nearest]
+    return f"({h} {k} {m}) of {model.phases[lines.phase[nearest]].name}"
+
+
+def _where(line: UnexplainedLine) -> str:
+    if len(line.scans) == 1:
+        return f"scan {line.first}"
+    return f"{count_of_scans(len(line.scans))}, {line.first} to {line.last}"
 
 
 def _between_warnings(series: JointSeries, critic: ResidualCritic) -> list[str]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xrdfit.series.fractions.balance import Balance, fitted_covariance, scan_weights, scatter
 from xrdfit.series.fractions.scale_covariance import ScaleCovariance
+from xrdfit.series.words import count_of_scans
 
 # A phase takes part if it stands out of its error by this much in at least one scan.
 _SEEN = 5.0
@@ -16,7 +17,7 @@ _SEEN = 5.0
 _LARGEST_ESD = 0.02
 # From this many scans on, medians of three keep single bad scans from looking like a return.
 _SMOOTHED = 9
-# Shares that stay within this range hardly vary.
+# Shares that stay within this range hardly vary: an amount that bends by 1 % shifts them by 0.007 and more.
 _LEAST_SPAN = 0.1
 # Part of a phase's range that must come back. Below a third, a curvature of the drift of only 2 % of the amount, which
 # the straight line cannot take up, shifts fractions by 0.01 and more; on a one-way record by 0.03, rests or not.
@@ -93,7 +94,7 @@ def too_few(usable: NDArray[np.bool_], seen: NDArray[np.bool_], names: Sequence[
         return f"{'only ' + names[int(np.argmax(seen))] if seen.any() else 'no active phase'} is seen in the series"
     needed = int(seen.sum()) + drifting + 2
     if usable.sum() < needed:
-        return f"{int(usable.sum())} scans with a fit are fewer than the {needed} that it needs"
+        return f"{count_of_scans(usable.sum())} with a fit, fewer than the {needed} that it needs"
     return None
 
 
@@ -113,6 +114,14 @@ def one_way(
         return "the fractions hardly vary"
     which = f"{' and '.join(stuck)} {'do' if len(stuck) > 1 else 'does'} not come back"
     return f"the conversion goes one way ({which}), and a drift of the amount looks just like it"
+
+
+def hardly_vary(fraction: NDArray[np.float64]) -> str | None:
+    """Whether fractions (m, P) stay within a range so small that a bend of the amount may pass for them."""
+    span = float(np.ptp(_smooth(fraction), axis=0).max())
+    if span >= _LEAST_SPAN:
+        return None
+    return f"the fractions hardly vary (by {span:.2g}), and an amount that bends a little looks just like it"
 
 
 def too_uncertain(
@@ -138,8 +147,14 @@ def _course(n: NDArray[np.float64], seen: NDArray[np.bool_], phase: int) -> tupl
     relative = n[:, seen] / n[:, seen].max(axis=0)
     total = relative.sum(axis=1)
     share = n[total > 0.0, phase] / n[:, phase].max() / total[total > 0.0]
-    if share.size >= _SMOOTHED:
-        share = np.median(np.lib.stride_tricks.sliding_window_view(share, 3), axis=1)
+    share = _smooth(share)
     fall = np.max(np.maximum.accumulate(share) - share)
     rise = np.max(share - np.minimum.accumulate(share))
     return float(min(fall, rise)), float(np.ptp(share))
+
+
+def _smooth(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Medians of three scans that follow each other, if there are enough."""
+    if len(share) < _SMOOTHED:
+        return share
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(share, 3, axis=0), axis=-1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,7 @@ class SeriesModel:
     prepared : the scans by index into the stack. times : of the stack, None if not known.
     middle : (n_stack,) mid-times. span : first and last of those over which drifts go.
     tied : parameters that the recipe's expressions tie to others, None if there are none.
+    amount : of scans in which everything is more or less than in the others, by index: how many times as much.
     """
 
     model: PatternModel
@@ -78,6 +79,7 @@ class SeriesModel:
     middle: NDArray[np.float64]
     span: tuple[float, float]
     tied: TiedParameters | None = None
+    amount: Mapping[int, float] = field(default_factory=dict)
 
     def chain(self, indices: Sequence[int], *, deviations: bool = False, linked: bool = True) -> Chain:
         """These scans in a row.
@@ -102,17 +104,23 @@ class SeriesModel:
         swept = linked and self.model.instrument.detector == "point"
         scans: list[JointScan] = []
         for position, index in enumerate(indices):
-            clock = self._clock(index, middle, position) if swept else None
+            clock = self._clock(indices, middle, position) if swept else None
             scans.append(JointScan(layout, position, self.prepared[index], clock, like=scans[-1] if scans else None))
         return Chain(indices=tuple(indices), times=middle, layout=layout, scans=scans)
 
-    def _clock(self, index: int, middle: NDArray[np.float64], position: int) -> ScanClock:
+    def _clock(self, indices: Sequence[int], middle: NDArray[np.float64], position: int) -> ScanClock:
+        index, last = indices[position], len(indices) - 1
+        before = indices[position - 1] if position else None
+        after = indices[position + 1] if position < last else None
+        own = self.amount.get(index, 1.0)
         # Without times, scans are taken to follow each other without a pause.
         return ScanClock(
             start=index - 0.5 if self.times is None else float(self.times.start_s[index]),
             end=index + 0.5 if self.times is None else float(self.times.end_s[index]),
-            before=float(middle[position - 1]) if position else None,
-            after=float(middle[position + 1]) if position + 1 < middle.size else None,
+            before=None if before is None else float(middle[position - 1]),
+            after=None if after is None else float(middle[position + 1]),
+            against_before=1.0 if before is None else own / self.amount.get(before, 1.0),
+            against_after=1.0 if after is None else own / self.amount.get(after, 1.0),
         )
 
 

@@ -11,8 +11,11 @@ from xrdfit.series.sequential.complaints import consequence, held_in_unknown_pla
 from xrdfit.series.state import Status
 
 
-def joint_complaints(series: JointSeries, fit: JointScanFit) -> list[str]:
-    """Everything that a reader of the scan's numbers must know."""
+def joint_complaints(series: JointSeries, fit: JointScanFit, amount_off: float | None = None) -> list[str]:
+    """Everything that a reader of the scan's numbers must know.
+
+    amount_off : part by which its amount is outlying, if it is.
+    """
     messages = []
     if not fit.solution.converged:
         messages.append("not converged")
@@ -26,6 +29,8 @@ def joint_complaints(series: JointSeries, fit: JointScanFit) -> list[str]:
         messages.append("its lines are not where the series has them: no cells are given")
     if all(state == Status.ABSENT for state in fit.status):
         messages.append("no phase found")
+    if amount_off is not None:
+        messages.append(f"amount {abs(amount_off):.0%} {'below' if amount_off < 0.0 else 'above'} the series")
     record = series.sequential.records[fit.chain.indices[fit.position]]
     for phase, state in enumerate(fit.status):
         strong = record.usable and record.status[phase] == Status.REFINED and is_strong(record, phase)

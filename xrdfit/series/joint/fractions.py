@@ -22,10 +22,6 @@ from xrdfit.series.state import Status
 # where the current is switched on or off in the middle of a scan, simulated cycles show 0.1 and a little more.
 _OF_BEND = 0.1
 
-# Standard deviations by which a fraction cannot leave 0 to 1, and the part of the scans that may by accident.
-_IMPOSSIBLE = 3.0
-_ACCIDENTS = 0.02
-
 Rows = dict[int, dict[str, float | str]]
 
 
@@ -81,6 +77,7 @@ def joint_fractions(series: JointSeries, scans: Sequence[int], unseen: UnseenTes
         amount=settings.amount,
         alpha=_from_structures(series, active),
         anchors={names.index(name): row_of[scan] for name, scan in settings.anchors.items() if scan in row_of},
+        scans=scans,
     )
 
 
@@ -89,16 +86,20 @@ def _add_bends(
 ) -> None:
     """Widen the variance of scales (n, P) where their course bends: between mid-times it is taken to be straight."""
     times, rows = series.chain.times, [row_of[index] for index in series.chain.indices]
-    variance = np.diagonal(local, axis1=1, axis2=2).copy()
+    amount = np.ones((len(scale), 1))
+    for index, row in row_of.items():
+        amount[row] = series.amounts.get(index, 1.0)
+    steady, variance = scale / amount, np.diagonal(local, axis1=1, axis2=2) / amount**2
     for before, here, after, (t0, t1, t2) in zip(
         rows[:-2], rows[1:-1], rows[2:], zip(times[:-2], times[1:-1], times[2:], strict=True), strict=True
     ):
         if not t2 > t0:
             continue
         part = (t1 - t0) / (t2 - t0)
-        bend = scale[here] - (1.0 - part) * scale[before] - part * scale[after]
+        bend = steady[here] - (1.0 - part) * steady[before] - part * steady[after]
         noise = variance[here] + (1.0 - part) ** 2 * variance[before] + part**2 * variance[after]
-        local[here][np.diag_indices(len(bend))] += _OF_BEND**2 * np.maximum(bend**2 - noise, 0.0)
+        beyond = amount[here] ** 2 * np.maximum(bend**2 - noise, 0.0)
+        local[here][np.diag_indices(len(bend))] += _OF_BEND**2 * beyond
 
 
 def _volume(slots: NDArray[np.float64], phase: int) -> float:
@@ -145,34 +146,3 @@ def fill_fractions(rows: Rows, series: JointSeries, scans: Sequence[int], found:
             line[f"{phase.name}_fraction_upper95"] = upper if np.isfinite(found.upper95[row, column]) else np.nan
         rows[index]["amount"] = float(found.amount[row])
         rows[index]["amount_esd"] = float(found.amount_esd[row])
-
-
-def fraction_warnings(found: PhaseFractions | None) -> list[str]:
-    """Fractions that no mixture has: an anchor that was not pure, intensities or structures that do not fit."""
-    if found is None or not found.determined:
-        return []
-    beyond = np.maximum(-found.fraction, found.fraction - 1.0) > _IMPOSSIBLE * found.esd
-    count = int(beyond.any(axis=1).sum())
-    if count <= _ACCIDENTS * len(found.fraction):
-        return []
-    return [
-        f"W408 fractions below 0 or above 1 · {count} scans · found by {found.method}, beyond {_IMPOSSIBLE:g} esds, "
-        "against 0 to 1 · mistrust all fractions: check anchors, structures and intensities"
-    ]
-
-
-def fraction_notes(found: PhaseFractions | None, series: JointSeries) -> list[str]:
-    """Where the fractions come from, or why there are none."""
-    if all(phase.role != "active" for phase in series.model.phases):
-        return ["fractions: not determined, no phase is active"]
-    if found is None:
-        return ["fractions: not determined, line intensities are free in every scan; apparent_share is no fraction"]
-    if not found.determined or found.method == "single phase":
-        return [f"fractions: {note}" for note in found.notes]
-    notes = [f"fractions: mole fractions of the active phases by {found.method}"]
-    if np.isfinite(found.amount_drift):
-        notes.append(
-            f"irradiated amount: changes by {found.amount_drift:+.3f} ({found.amount_drift_esd:.3f}) of its mean from "
-            f"the first scan to the last; conservation holds to {found.residual_rms:.4f}"
-        )
-    return notes + [f"fractions: {note}" for note in found.notes]

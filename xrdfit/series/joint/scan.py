@@ -25,12 +25,15 @@ class ScanClock:
     """When the points of a scan were measured against its neighbours in the chain.
 
     before, middle, after : mid-times in s; None where there is no neighbour. start, end : of the scan.
+    against_before, against_after : irradiated amount, which may jump, against that of the neighbour.
     """
 
     start: float
     end: float
     before: float | None
     after: float | None
+    against_before: float = 1.0
+    against_after: float = 1.0
 
     @property
     def middle(self) -> float:
@@ -41,7 +44,8 @@ def sweep_share(clock: ScanClock, used: NDArray[np.bool_]) -> NDArray[np.float64
     """(3, n) how far each used point belongs to the scan before, the scan itself and the scan after.
 
     Points follow each other from low to high angle; a scale at a point is interpolated linearly between mid-times. At
-    either end of the series it stays what it is, and so it does beyond the middle of a neighbour that overlaps.
+    either end of the series it stays what it is, and so it does beyond the middle of a neighbour that overlaps. A
+    neighbour with another amount counts with the scale it would have with that of the scan.
     """
     time = clock.start + (clock.end - clock.start) * (np.flatnonzero(used) + 0.5) / used.size
     share = np.zeros((3, time.size))
@@ -52,6 +56,8 @@ def sweep_share(clock: ScanClock, used: NDArray[np.bool_]) -> NDArray[np.float64
     if clock.after is not None and clock.after > clock.middle:
         share[AFTER, ~early] = np.minimum((time[~early] - clock.middle) / (clock.after - clock.middle), 1.0)
     share[OWN] = 1.0 - share[BEFORE] - share[AFTER]
+    share[BEFORE] *= clock.against_before
+    share[AFTER] *= clock.against_after
     return share
 
 

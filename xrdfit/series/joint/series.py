@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -75,6 +75,12 @@ class JointSeries:
     def _fitted(self) -> tuple[Chain, JointProblem, JointSolution, JointErrors]:
         assert self._main is not None
         return self._main
+
+    @property
+    def amounts(self) -> Mapping[int, float]:
+        """How many times as much there is in the scans, by index, that the fit took to have another amount."""
+        assert self._model is not None
+        return self._model.amount
 
     @property
     def usual_quality(self) -> tuple[float, float]:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from xrdfit.data import Outcome, RefineSettings
 from xrdfit.fit import PreparedScan, TiedParameters
 from xrdfit.model import LineChoice
+from xrdfit.series.fractions.balance import scaled_time
+from xrdfit.series.fractions.outlying import outlying_amounts
 from xrdfit.series.joint.chain import SeriesModel, list_lines, mid_times
 from xrdfit.series.joint.drift import fitting_drift
 from xrdfit.series.joint.intensities import ExtractedIntensities, IntensityModel, StructureIntensities
@@ -18,6 +20,8 @@ from xrdfit.series.scopes import settle_joint_scopes
 from xrdfit.series.sequential.series import SequentialSeries
 from xrdfit.series.state import Status
 
+# Least error of the sum of a phase's lines, as a part of it, while intensities are still those of single scans.
+_OF_AREA = 0.01
 # Distance from the ends of the range, in FWHM, from which on a line is whole.
 _WHOLE = 2.0
 
@@ -91,7 +95,27 @@ def series_model(
         middle=middle,
         span=(float(middle[series.scans[0]]), float(middle[series.scans[-1]])),
         tied=TiedParameters.of(model.table, settings.overrides, scopes.moving(len(model.table))),
+        amount=_amounts(series, sorted(usable, key=lambda i: middle[i]), middle),
     )
+
+
+def _amounts(series: SequentialSeries, scans: Sequence[int], middle: NDArray[np.float64]) -> dict[int, float]:
+    """How many times as much there is in scans in which everything is more or less than in the others."""
+    active = [number for number, phase in enumerate(series.fitter.model.phases) if phase.role == "active"]
+    areas = np.array([[sum(series.records[i].areas[number].values()) for number in active] for i in scans])
+    areas = areas[:, (areas > 0.0).any(axis=0)]
+    every, times = np.ones(len(scans), dtype=np.bool_), middle[list(scans)]
+    if not areas.size:
+        return {}
+    off = outlying_amounts(
+        areas,
+        np.einsum("sp,pq->spq", (_OF_AREA * areas) ** 2, np.eye(areas.shape[1])),
+        scaled_time(times, every),
+        every,
+        ~every,
+        drifting=True,
+    )
+    return {i: 1.0 + float(by) for i, by in zip(scans, off, strict=True) if np.isfinite(by)}
 
 
 def _first_intensities(

@@ -17,8 +17,16 @@ from xrdfit.series.state import Status
 from xrdfit.series.summary import ScanSummary, cells_of, nothing_fitted, on_full_grid
 
 
-def joint_summary(model: PatternModel, series: JointSeries, index: int, unseen: UnseenTests) -> ScanSummary:
-    """A scan of a jointly refined series; `unseen` as `xrdfit.series.joint.unseen.tests_of_unseen` gives it."""
+def joint_summary(
+    model: PatternModel, series: JointSeries, index: int, unseen: UnseenTests, amount_off: float | None = None
+) -> ScanSummary:
+    """A scan of a jointly refined series.
+
+    Parameters
+    ----------
+    unseen : as `xrdfit.series.joint.unseen.tests_of_unseen` gives it.
+    amount_off : part by which the scan's amount is outlying, if it is.
+    """
     n_phases = len(model.phases)
     if index not in series.fits:
         record = series.sequential.records[index]
@@ -26,7 +34,7 @@ def joint_summary(model: PatternModel, series: JointSeries, index: int, unseen: 
         return nothing_fitted(outcome, record.message, n_phases)
     fit = series.fits[index]
     covariance = fit.parameter_covariance
-    messages = joint_complaints(series, fit)
+    messages = joint_complaints(series, fit, amount_off)
     outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
     status = with_known_places(series, fit)
     scales, esd = fit.totals() if series.regime.free else fit.scale_with_esd()

@@ -44,6 +44,12 @@ def test_scale_at_a_point_is_interpolated_between_the_middles_of_the_scans() -> 
     np.testing.assert_allclose(scales @ sweep_share(clock, used), expected, rtol=1e-12)
 
 
+def test_a_scan_with_half_of_everything_sees_half_of_its_neighbours_scales() -> None:
+    scales = np.array([120.0, 300.0, 20.0])
+    dipped = sweep_share(replace(CLOCK, against_before=0.5, against_after=0.5), ALL)
+    np.testing.assert_allclose(scales * [1.0, 0.5, 1.0] @ dipped, 0.5 * scales @ sweep_share(CLOCK, ALL), rtol=1e-12)
+
+
 def test_a_pause_between_scans_leaves_more_to_the_scan_itself() -> None:
     near = sweep_share(CLOCK, ALL)
     far = sweep_share(replace(CLOCK, before=5.0 * HOUR, after=17.0 * HOUR), ALL)

@@ -17,6 +17,7 @@ from xrdfit.data.settings import (
     Weights,
 )
 from xrdfit.data.stack import MemoryStack, ScanStack, ScanTimes
+from xrdfit.data.zone import zone_or_none
 
 __all__ = [
     "Amount",
@@ -42,4 +43,5 @@ __all__ = [
     "ScopeName",
     "SeriesResult",
     "Weights",
+    "zone_or_none",
 ]

@@ -1,11 +1,12 @@
 """The cycler's side: records, charge, states of charge of scans, and GITT."""
 
-from xrdfit.echem.align import CyclerSettings, ScanElectrochemistry, align_scans
+from xrdfit.echem.align import ScanElectrochemistry, align_scans
 from xrdfit.echem.charge import ChargeCount, HalfCycle, SocScale, count_charge, soc_scale
 from xrdfit.echem.gitt import MOST_TAU, GittPulse, GittSettings, find_pulses
 from xrdfit.echem.quantities import ColumnNames
 from xrdfit.echem.read import cycler_files, join_records, read_cycler
 from xrdfit.echem.record import CyclerRecord
+from xrdfit.echem.settings import CyclerSettings
 from xrdfit.echem.tables import Reading
 
 __all__ = [

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import ScanTimes
 from xrdfit.echem.charge import ChargeCount, HalfCycle, SocScale, count_charge, soc_scale
+from xrdfit.echem.clocks import begin_on_scan_clock, disjoint, zone_warnings
 from xrdfit.echem.problems import Code, cycler_error
 from xrdfit.echem.record import CyclerRecord
-from xrdfit.errors import Problem
+from xrdfit.echem.settings import CyclerSettings
 
 UNITS: Mapping[str, str] = {
     "voltage_V": "V",
@@ -41,28 +40,6 @@ UNITS: Mapping[str, str] = {
 _MOST_MAH_G = 4000.0
 # Shares of the full capacity that one half cycle may pass, and below which a wrong unit is suspected.
 _MOST_OF_FULL, _LEAST_OF_FULL = 3.0, 0.02
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CyclerSettings:
-    """The table ``[cycler]`` of a recipe, but for the file.
-
-    Attributes
-    ----------
-    clock_offset_s : seconds to be added to the cycler's clock to get that of the scans; None if nothing was said.
-    time_zone : of a cycler that wrote local time, as ``Europe/Berlin`` or ``+02:00``.
-    active_mass_mg : of the active material; without it there are no specific capacities.
-    full_capacity_mAh : between state of charge 0 and 1.
-    theoretical_capacity_mAh_g : of the active material; with it the composition follows from the charge.
-    initial_x : composition at the first row of the record.
-    """
-
-    clock_offset_s: float | None = None
-    time_zone: str | None = None
-    active_mass_mg: float | None = None
-    full_capacity_mAh: float | None = None
-    theoretical_capacity_mAh_g: float | None = None
-    initial_x: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +72,12 @@ def align_scans(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings
     DataError
         If the clocks have nothing in common, no scan lies within the record, or the time zone is not known.
     """
-    begin, clock_note = _begin_on_scan_clock(record, times, settings)
+    begin, clock_note = begin_on_scan_clock(record, times, settings)
     time_s = record.time_s + begin
     middle = 0.5 * (times.start_s + times.end_s)
     inside = (middle >= time_s[0]) & (middle <= time_s[-1])
     if not inside.any():
-        raise _disjoint(record, times, settings, time_s)
+        raise disjoint(record, times, settings, time_s)
     count = count_charge(record)
     scale = soc_scale(count, full_capacity_mAh=settings.full_capacity_mAh)
     _refuse_implausible_scales(record, count, settings)
@@ -127,7 +104,7 @@ def align_scans(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings
         columns=columns,
         units={name: UNITS[name] for name in columns},
         notes=tuple(notes),
-        warnings=tuple(_zone_warnings(record, times, settings)),
+        warnings=tuple(zone_warnings(record, times, settings)),
     )
 
 
@@ -223,86 +200,3 @@ def _in_pause(
 ) -> NDArray[np.bool_]:
     before = np.clip(np.searchsorted(time_s, at, side="right") - 1, 0, pause_after.size - 1)
     return pause_after[before] & (at > time_s[before]) & (at < time_s[before + 1])
-
-
-def _begin_on_scan_clock(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings) -> tuple[float, str]:
-    """Where the record's zero lies on the scans' clock (s since the first scan began), and how that is known."""
-    offset = settings.clock_offset_s or 0.0
-    told = f"clock offset {offset:g} s"
-    origin = None if times.origin is None else datetime.fromisoformat(times.origin)
-    if origin is None or record.start is None:
-        if settings.clock_offset_s is None:
-            without = "cycler record" if origin is not None else "scans" if record.start is not None else "two"
-            raise cycler_error(
-                Code.CLOCKS,
-                "scans and cycler have no clock in common",
-                where="cycler.clock_offset_s",
-                found=f"no date in the {without} against dates in both",
-                todo="give the seconds from the first scan's start to the record's zero (0 if they began together)",
-            )
-        return offset, f"no dates; its zero lies {offset:g} s after the first scan's start, as given"
-    start = record.start
-    if start.tzinfo is None and settings.time_zone is not None:
-        start = start.replace(tzinfo=_zone(settings.time_zone))
-    if (start.tzinfo is None) != (origin.tzinfo is None):
-        told += ", local times of both taken as of one zone"
-        origin, start = origin.replace(tzinfo=None), start.replace(tzinfo=None)
-    return (start - origin).total_seconds() + offset, told
-
-
-def _zone_warnings(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings) -> Iterator[str]:
-    """Times of scans in UTC beside a cycler's local ones: the state of charge would be off by the zone."""
-    origin = None if times.origin is None else datetime.fromisoformat(times.origin)
-    if origin is None or origin.tzinfo is None or record.start is None or record.start.tzinfo is not None:
-        return
-    if settings.time_zone is None and origin.utcoffset() == timedelta(0):
-        yield str(
-            Problem(
-                code="W104",
-                what="scans in UTC, cycler in a local time that it does not name",
-                where="cycler.time_zone",
-                found=f"scans from {origin.isoformat()}, cycler from {record.start.isoformat()}, taken as of one zone",
-                todo='write time_zone = "Europe/Berlin" or such, or "+00:00" if the cycler counts in UTC, too',
-            )
-        )
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        instant = datetime.fromisoformat(f"2000-01-01T00:00:00{name}")
-        if instant.tzinfo is not None:
-            return instant.tzinfo
-    except ValueError:
-        pass
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise cycler_error(
-            Code.CLOCKS,
-            "the time zone is not known",
-            where="cycler.time_zone",
-            found=f"{name!r} against a name such as Europe/Berlin or an offset such as +02:00",
-            todo="correct it",
-        ) from None
-
-
-def _disjoint(
-    record: CyclerRecord, times: ScanTimes, settings: CyclerSettings, time_s: NDArray[np.float64]
-) -> Exception:
-    """Both ranges, and the offset with which the record would begin with the first scan."""
-    ranges = []
-    for first, last in ((times.start_s[0], times.end_s[-1]), (time_s[0], time_s[-1])):
-        if times.origin is None or record.start is None:
-            ranges.append(f"{first:.0f} to {last:.0f} s")
-        else:
-            origin = datetime.fromisoformat(times.origin)
-            ends = (origin + timedelta(seconds=float(end)) for end in (first, last))
-            ranges.append(" to ".join(end.isoformat(sep=" ", timespec="seconds") for end in ends))
-    needed = (settings.clock_offset_s or 0.0) + float(times.start_s[0] - time_s[0])
-    return cycler_error(
-        Code.CLOCKS,
-        "no scan lies within the cycler's record",
-        where=record.source,
-        found=f"scans {ranges[0]}, cycler {ranges[1]} on the scans' clock, against an overlap",
-        todo=f"check both clocks; clock_offset_s = {needed:.0f} would let the record begin with the first scan",
-    )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from xrdfit.data import zone_or_none
 from xrdfit.io.problems import Code, data_error
 
 # Bruker RAW and Rigaku RAS write the month first; where that is no month, the day.
@@ -40,22 +40,16 @@ def zone_named(name: str) -> tzinfo:
     DataError
         No such zone.
     """
-    try:
-        offset = datetime.fromisoformat(f"2000-01-01T00:00:00{name}").tzinfo
-    except ValueError:
-        offset = None
-    if offset is not None:
-        return offset
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    zone = zone_or_none(name)
+    if zone is None:
         raise data_error(
             Code.TIMES,
             "the time zone is not known",
             where="data.times.time_zone",
             found=f"{name!r} against a name like Europe/Berlin, or +02:00",
             todo="correct the name",
-        ) from None
+        )
+    return zone
 
 
 def in_zone(instant: datetime, zone: tzinfo | None) -> datetime:

@@ -6,7 +6,8 @@ from xrdfit.model.instrument import Instrument, InstrumentProfile
 from xrdfit.model.lorentz_polarization import lorentz_polarization
 from xrdfit.model.microstructure import CONVENTIONS, lorentz_strain_of, size_of, stephens_strain_of, strain_of
 from xrdfit.model.noise import NoiseModel, estimate_noise, noise_model
-from xrdfit.model.parameters import ParameterSpec, ParameterTable, cell_of, default_scope, parameter_table
+from xrdfit.model.parameter_rows import ParameterSpec
+from xrdfit.model.parameters import ParameterTable, cell_of, default_scope, parameter_table
 from xrdfit.model.pattern_model import LineChoice, PatternModel, Placement
 from xrdfit.model.points import Points, select_points
 

@@ -13,13 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, PhaseLabel
 from xrdfit.report.axis import SeriesAxis, series_axis
-from xrdfit.report.panels import horizontal, panel_grid, parameter_panel, place, row_heights, vertical_label
-from xrdfit.report.strips import esd_of, has_fractions, is_fraction_known, shown_parameters, strips_of
+from xrdfit.report.panels import fraction_panel, low_panel, panel_grid, parameter_panel, place, row_heights
+from xrdfit.report.strips import esd_of, has_fractions, shown_parameters, strips_of
 from xrdfit.report.style import STYLE, phase_colors, phase_markers
 
 _DOTTED = (0, (1, 2))
@@ -72,7 +71,14 @@ def curves_figure(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel], 
             draw = partial(_draw_phase, drawing)
             parameter_panel(figure, place(grid, index, count), columns, axis, name, groups, draw, drawing.colors)
         if fractions:
-            _fraction_panel(figure, place(grid, len(names), count), drawing, phases)
+            fraction_panel(
+                figure,
+                place(grid, len(names), count),
+                drawing.columns,
+                drawing.axis,
+                phases,
+                partial(_draw_phase, drawing),
+            )
         if voltage:
             _voltage_panel(figure, place(grid, count - 1, count), drawing)
         _legend(figure, drawing, phases)
@@ -147,28 +153,13 @@ def _marker(way: int, marker: str, color: str, size: float) -> dict[str, Any]:
     }
 
 
-def _fraction_panel(figure: Figure, at: SubplotSpec, drawing: _Drawing, phases: Sequence[PhaseLabel]) -> None:
-    panel = figure.add_subplot(at)
-    for phase in phases:
-        if is_fraction_known(drawing.columns, phase):
-            _draw_phase(drawing, panel, phase, "fraction")
-    panel.set_ylim(-0.06, 1.06)
-    panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
-    horizontal(panel, drawing.axis)
-    panel.set_xlabel(drawing.axis.label, labelpad=1.5)
-    vertical_label(figure, at, "mole fraction")
-
-
 def _voltage_panel(figure: Figure, at: SubplotSpec, drawing: _Drawing) -> None:
     panel = figure.add_subplot(at)
     _draw(drawing, panel, drawing.columns["voltage_V"], None, color=_VOLTAGE, marker="o")
     low, high = np.nanmin(drawing.columns["voltage_V"]), np.nanmax(drawing.columns["voltage_V"])
     margin = 0.1 * float(high - low) or 0.05
     panel.set_ylim(float(low) - margin, float(high) + margin)
-    panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
-    horizontal(panel, drawing.axis)
-    panel.set_xlabel(drawing.axis.label, labelpad=1.5)
-    vertical_label(figure, at, "$E$ (V)")
+    low_panel(figure, at, panel, drawing.axis, "$E$ (V)")
 
 
 def _legend(figure: Figure, drawing: _Drawing, phases: Sequence[PhaseLabel]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import PhaseLabel
 from xrdfit.report.axis import SeriesAxis
-from xrdfit.report.strips import strip_limits
+from xrdfit.report.strips import is_fraction_known, strip_limits
 from xrdfit.report.style import DOUBLE_COLUMN_MM, MM
 
 LABELS = {
@@ -149,3 +149,28 @@ def _break(panel: Axes, *, above: bool, below: bool) -> None:
                 markersize=5,
                 markeredgewidth=0.6,
             )
+
+
+def fraction_panel(
+    figure: Figure,
+    at: SubplotSpec,
+    columns: Mapping[str, NDArray],
+    axis: SeriesAxis,
+    phases: Sequence[PhaseLabel],
+    draw: Draw,
+) -> None:
+    """Mole fractions of the phases of which they are known, 0 to 1."""
+    panel = figure.add_subplot(at)
+    for phase in phases:
+        if is_fraction_known(columns, phase):
+            draw(panel, phase, "fraction")
+    panel.set_ylim(-0.06, 1.06)
+    low_panel(figure, at, panel, axis, "mole fraction")
+
+
+def low_panel(figure: Figure, at: SubplotSpec, panel: Axes, axis: SeriesAxis, label: str, *, most: int = 7) -> None:
+    """Axes of a panel without strips: few ticks, and its label in line with those of the others."""
+    panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    horizontal(panel, axis, most=most)
+    panel.set_xlabel(axis.label, labelpad=1.5)
+    vertical_label(figure, at, label)

@@ -12,13 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, PhaseLabel
 from xrdfit.report.axis import SeriesAxis, series_axis
-from xrdfit.report.panels import horizontal, panel_grid, parameter_panel, place, row_heights, vertical_label
-from xrdfit.report.strips import esd_of, has_fractions, is_fraction_known, shown_parameters, strips_of
+from xrdfit.report.panels import fraction_panel, low_panel, panel_grid, parameter_panel, place, row_heights
+from xrdfit.report.strips import esd_of, has_fractions, shown_parameters, strips_of
 from xrdfit.report.style import STYLE, phase_colors, phase_markers
 
 _DASHED = (0, (4, 3))
@@ -65,7 +64,9 @@ def trajectory_figure(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabe
             at = grid[index // 2, index % 2]
             parameter_panel(figure, at, columns, drawing.axis, name, groups, partial(_draw, drawing), drawing.colors)
         if fractions:
-            _fraction_panel(figure, place(grid, len(names), count), drawing, phases)
+            fraction_panel(
+                figure, place(grid, len(names), count), drawing.columns, drawing.axis, phases, partial(_draw, drawing)
+            )
         _r_wp_panel(figure, place(grid, count - 1, count), drawing, wide=count % 2 == 1)
         _legend(figure, drawing, phases)
     return figure
@@ -106,18 +107,6 @@ def _draw(drawing: _Drawing, panel: Axes, phase: PhaseLabel, name: str) -> None:
         panel.axhline(phase.reference[name], color=color, linestyle=_DASHED, linewidth=0.6, alpha=0.8, zorder=1)
 
 
-def _fraction_panel(figure: Figure, at: SubplotSpec, drawing: _Drawing, phases: Sequence[PhaseLabel]) -> None:
-    panel = figure.add_subplot(at)
-    for phase in phases:
-        if is_fraction_known(drawing.columns, phase):
-            _draw(drawing, panel, phase, "fraction")
-    panel.set_ylim(-0.06, 1.06)
-    panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
-    horizontal(panel, drawing.axis)
-    panel.set_xlabel(drawing.axis.label, labelpad=1.5)
-    vertical_label(figure, at, "mole fraction")
-
-
 def _r_wp_panel(figure: Figure, at: SubplotSpec, drawing: _Drawing, *, wide: bool) -> None:
     panel = figure.add_subplot(at)
     for name, label, style in (("r_wp", r"$R_\mathrm{wp}$", "-"), ("r_exp", r"$R_\mathrm{exp}$", ":")):
@@ -126,10 +115,7 @@ def _r_wp_panel(figure: Figure, at: SubplotSpec, drawing: _Drawing, *, wide: boo
         [drawing.columns["r_wp"], drawing.columns["r_exp"], np.full(len(drawing.columns["r_wp"]), 1e-4)]
     )
     panel.set_ylim(0.0, 115.0 * float(highest))
-    panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
-    horizontal(panel, drawing.axis, most=14 if wide else 7)
-    panel.set_xlabel(drawing.axis.label, labelpad=1.5)
-    vertical_label(figure, at, "$R$ (%)")
+    low_panel(figure, at, panel, drawing.axis, "$R$ (%)", most=14 if wide else 7)
     panel.legend(ncols=2, loc="lower right", borderaxespad=0.2)
 
 

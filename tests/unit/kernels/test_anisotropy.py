@@ -15,7 +15,7 @@ from xrdfit.kernels import problem as slot
 from xrdfit.kernels.least_squares import calculate, fill_jacobian
 from xrdfit.kernels.lines import stephens_width
 from xrdfit.model import LineChoice, PatternModel
-from xrdfit.model.parameters import stephens_isotropic
+from xrdfit.model.parameter_rows import stephens_isotropic
 
 SEED = st.integers(0, 2**32 - 1)
 QUICK = settings(max_examples=5, deadline=None)

@@ -11,7 +11,7 @@ import pytest
 from tests import scans
 from xrdfit.data import JointPrior, ParameterOverride, RefineSettings
 from xrdfit.model import Background, Instrument, PatternModel, size_of, strain_of
-from xrdfit.model.parameters import stephens_isotropic
+from xrdfit.model.parameter_rows import stephens_isotropic
 from xrdfit.series.microstructure import (
     Microstructure,
     Reading,

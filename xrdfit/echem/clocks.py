@@ -1,0 +1,92 @@
+"""The clocks of scans and cycler: where the one begins on the other, and what is suspect about that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import ScanTimes, zone_or_none
+from xrdfit.echem.problems import Code, cycler_error
+from xrdfit.echem.record import CyclerRecord
+from xrdfit.echem.settings import CyclerSettings
+from xrdfit.errors import Problem
+
+
+def begin_on_scan_clock(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings) -> tuple[float, str]:
+    """Where the record's zero lies on the scans' clock (s since the first scan began), and how that is known."""
+    offset = settings.clock_offset_s or 0.0
+    told = f"clock offset {offset:g} s"
+    origin = None if times.origin is None else datetime.fromisoformat(times.origin)
+    if origin is None or record.start is None:
+        if settings.clock_offset_s is None:
+            without = "cycler record" if origin is not None else "scans" if record.start is not None else "two"
+            raise cycler_error(
+                Code.CLOCKS,
+                "scans and cycler have no clock in common",
+                where="cycler.clock_offset_s",
+                found=f"no date in the {without} against dates in both",
+                todo="give the seconds from the first scan's start to the record's zero (0 if they began together)",
+            )
+        return offset, f"no dates; its zero lies {offset:g} s after the first scan's start, as given"
+    start = record.start
+    if start.tzinfo is None and settings.time_zone is not None:
+        start = start.replace(tzinfo=_zone(settings.time_zone))
+    if (start.tzinfo is None) != (origin.tzinfo is None):
+        told += ", local times of both taken as of one zone"
+        origin, start = origin.replace(tzinfo=None), start.replace(tzinfo=None)
+    return (start - origin).total_seconds() + offset, told
+
+
+def zone_warnings(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings) -> Iterator[str]:
+    """Times of scans in UTC beside a cycler's local ones: the state of charge would be off by the zone."""
+    origin = None if times.origin is None else datetime.fromisoformat(times.origin)
+    if origin is None or origin.tzinfo is None or record.start is None or record.start.tzinfo is not None:
+        return
+    if settings.time_zone is None and origin.utcoffset() == timedelta(0):
+        yield str(
+            Problem(
+                code="W104",
+                what="scans in UTC, cycler in a local time that it does not name",
+                where="cycler.time_zone",
+                found=f"scans from {origin.isoformat()}, cycler from {record.start.isoformat()}, taken as of one zone",
+                todo='write time_zone = "Europe/Berlin" or such, or "+00:00" if the cycler counts in UTC, too',
+            )
+        )
+
+
+def _zone(name: str) -> tzinfo:
+    zone = zone_or_none(name)
+    if zone is None:
+        raise cycler_error(
+            Code.CLOCKS,
+            "the time zone is not known",
+            where="cycler.time_zone",
+            found=f"{name!r} against a name such as Europe/Berlin or an offset such as +02:00",
+            todo="correct it",
+        )
+    return zone
+
+
+def disjoint(
+    record: CyclerRecord, times: ScanTimes, settings: CyclerSettings, time_s: NDArray[np.float64]
+) -> Exception:
+    """Both ranges, and the offset with which the record would begin with the first scan."""
+    ranges = []
+    for first, last in ((times.start_s[0], times.end_s[-1]), (time_s[0], time_s[-1])):
+        if times.origin is None or record.start is None:
+            ranges.append(f"{first:.0f} to {last:.0f} s")
+        else:
+            origin = datetime.fromisoformat(times.origin)
+            ends = (origin + timedelta(seconds=float(end)) for end in (first, last))
+            ranges.append(" to ".join(end.isoformat(sep=" ", timespec="seconds") for end in ends))
+    needed = (settings.clock_offset_s or 0.0) + float(times.start_s[0] - time_s[0])
+    return cycler_error(
+        Code.CLOCKS,
+        "no scan lies within the cycler's record",
+        where=record.source,
+        found=f"scans {ranges[0]}, cycler {ranges[1]} on the scans' clock, against an overlap",
+        todo=f"check both clocks; clock_offset_s = {needed:.0f} would let the record begin with the first scan",
+    )

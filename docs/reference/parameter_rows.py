@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xrdfit.crystal import Phase, SpaceGroup, UnitCell
 from xrdfit.model import Background, Contaminant, Hump, Instrument, InstrumentProfile, default_scope, parameter_table
-from xrdfit.model.parameters import (
+from xrdfit.model.parameter_rows import (
     CELL_ANGLE_REACH,
     CELL_LENGTH_REACH,
     FIRST_STEPHENS_STRAIN,

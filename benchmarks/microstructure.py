@@ -21,7 +21,7 @@ import numpy as np
 import truth
 
 from xrdfit.model import lorentz_strain_of, size_of
-from xrdfit.model.parameters import stephens_isotropic
+from xrdfit.model.parameter_rows import stephens_isotropic
 from xrdfit.simulate import WELL_BEHAVED, Scenario, SimulatedStack, simulate_stack
 from xrdfit.simulate.crystals import lfp_and_fp
 from xrdfit.simulate.scenario import LAB_INSTRUMENT

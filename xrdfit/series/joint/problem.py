@@ -68,14 +68,6 @@ class JointProblem:
     priors: Priors
 
 
-def merit_of(problem: JointProblem, state: SeriesState) -> tuple[NDArray[np.float64], float]:
-    """Quasi-deviance of every scan, its priors included, and what the shared variables' priors add."""
-    merit = np.array([scan.pattern(state) for scan in problem.scans])
-    merit += [scan.bind(state, None) for scan in problem.scans]
-    merit += ((state.local - problem.priors.local) ** 2) @ problem.priors.local_weight
-    return merit, _merit_shared(problem, state)
-
-
 def assemble(problem: JointProblem, state: SeriesState) -> Blocks:
     """The normal equations at `state`, scan after scan."""
     layout, scans = problem.layout, problem.scans
@@ -128,14 +120,8 @@ def assemble(problem: JointProblem, state: SeriesState) -> Blocks:
         right=right,
         right_corner=right_corner,
         merit=merit,
-        merit_shared=_merit_shared(problem, state),
+        merit_shared=float(apart**2 @ priors.shared_weight + apart @ priors.coupling @ apart),
     )
-
-
-def _merit_shared(problem: JointProblem, state: SeriesState) -> float:
-    priors = problem.priors
-    apart = state.shared - priors.shared
-    return float(apart**2 @ priors.shared_weight + apart @ priors.coupling @ apart)
 
 
 def _add_gauge(

@@ -11,7 +11,7 @@ from xrdfit.series.joint import solver
 from xrdfit.series.joint.chain import Chain
 from xrdfit.series.joint.errors import JointErrors, joint_errors
 from xrdfit.series.joint.layout import Layout, SeriesState
-from xrdfit.series.joint.problem import assemble, merit_of
+from xrdfit.series.joint.problem import assemble
 from xrdfit.series.joint.solver import JointSolution, minimise_joint
 
 PRIORS: RefineSettings = replace(
@@ -137,9 +137,6 @@ def test_merit_is_the_deviance_of_the_patterns_and_the_distance_from_the_priors(
     np.testing.assert_allclose(blocks.merit, deviance, rtol=1e-9)
     assert blocks.merit_shared == pytest.approx(shared, rel=1e-12)
     assert blocks.total == pytest.approx(deviance.sum() + shared, rel=1e-9)
-    merit, also_shared = merit_of(problem, state)
-    np.testing.assert_allclose(merit, blocks.merit, rtol=1e-12)
-    assert also_shared == blocks.merit_shared
 
 
 def far_start(known: stacks.KnownStack, seed: int) -> SeriesState:

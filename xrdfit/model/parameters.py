@@ -116,12 +116,13 @@ def parameter_table(instrument: Instrument, phases: tuple[Phase, ...], backgroun
 
 
 def default_scope(spec: ParameterSpec, mode: Mode) -> ScopeName:
-    """Where a parameter lives unless the recipe says otherwise: the joint fit shares sizes, the displacement drifts."""
-    if mode == "series" and spec.name == "sample_displacement":
-        return "drift"
-    if mode == "series" and spec.name.endswith("_displacement"):
-        return "series"
-    return "series" if mode == "series" and spec.kind == "width" else spec.scope
+    """Where a parameter lives unless the recipe says otherwise.
+
+    The joint fit shares sizes and the places of windows; the sample's displacement drifts.
+    """
+    if mode == "sequential" or spec.scope != "scan" or spec.kind not in ("width", "position"):
+        return spec.scope
+    return "drift" if spec.name == "sample_displacement" else "series"
 
 
 def cell_of(phase: Phase, values: Mapping[str, float]) -> NDArray[np.float64]:

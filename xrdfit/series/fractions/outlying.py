@@ -121,15 +121,23 @@ def _fitted(scans: _Scans, part: NDArray[np.float64], start: NDArray[np.float64]
     line = _line(scans, start)
     for _ in range(_MAX_ITERATIONS):
         # No scan counts for more than the usual ones, or an amount that is far too large would.
-        sigma = np.maximum(line.log_error, np.median(line.log_error))
+        usual = float(np.median(line.log_error))
+        sigma = np.maximum(line.log_error, usual)
         misfit = np.abs(line.log) / sigma
         weight = part / sigma**2 / np.maximum(misfit, max(0.1 * float(np.median(misfit)), 1e-6))
         weighted = weight[:, None] * line.design
-        step = np.linalg.pinv(weighted.T @ line.design, rcond=1e-9, hermitian=True) @ (line.log @ weighted)
+        step = _least_step(weighted.T @ line.design, line.log @ weighted)
         line = _line(scans, line.theta - np.clip(step, -2.0, 2.0))
-        if np.abs(step).max() < 0.01 * float(np.median(line.log_error)):
+        if np.abs(step).max() < 0.01 * usual:
             break
     return line
+
+
+def _least_step(matrix: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The shortest solution of normal equations: nothing moves along what they do not determine."""
+    strength, direction = np.linalg.eigh(matrix)
+    seen = direction[:, strength > 1e-9 * strength[-1]]
+    return np.asarray(seen @ ((right @ seen) / strength[strength > 1e-9 * strength[-1]]))
 
 
 def _line(scans: _Scans, theta: NDArray[np.float64]) -> _Line:

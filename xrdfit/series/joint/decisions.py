@@ -79,10 +79,10 @@ def with_status(fit: JointScanFit, decided: tuple[Status, ...]) -> JointScanFit:
     return replace(fit, status=known)
 
 
-def same_cells(one: Statuses, other: Statuses) -> bool:
-    """Whether the same cells are refined: which of the held phases are there makes no difference to a fit."""
-    return _refined(one) == _refined(other)
-
-
-def _refined(status: Statuses) -> dict[int, tuple[bool, ...]]:
-    return {index: tuple(state == Status.REFINED for state in states) for index, states in status.items()}
+def changed_cells(one: Statuses, other: Statuses) -> list[int]:
+    """Scans in which other cells are refined: which of the held phases are there makes no difference to a fit."""
+    return [
+        index
+        for index, states in one.items()
+        if [state == Status.REFINED for state in states] != [state == Status.REFINED for state in other[index]]
+    ]

@@ -134,12 +134,11 @@ class JointScan:
         where they are: their cells come from other scans, and must not say where this one's zero or sample is.
         """
         layout = self.layout
-        values = state.values(layout, self.position)
-        if np.isfinite(values).all():
-            self.geometry = geometry_factor(layout.model, layout.lines, values)
+        self.take_geometry(state)
         self.pinned[:] = np.nan
         if held is not None and held.any():
             lines = held[layout.lines.phase]
+            values = state.values(layout, self.position)
             self.pinned[lines] = layout.model.place(values, layout.lines).position[lines]
         self.deviates = deviates
         scales = self._scales(state)
@@ -153,6 +152,12 @@ class JointScan:
             sigma = spread[layout.lines.phase] * expected
             held = deviates[layout.lines.phase] & np.isfinite(sigma) & (sigma > 0.0)
             self.weight[held] = 1.0 / sigma[held] ** 2
+
+    def take_geometry(self, state: SeriesState) -> None:
+        """Take the geometry factors of the lines at these cells."""
+        values = state.values(self.layout, self.position)
+        if np.isfinite(values).all():
+            self.geometry = geometry_factor(self.layout.model, self.layout.lines, values)
 
     def pattern(self, state: SeriesState) -> float:
         """Fill the workspace with the scan's pattern; returns its quasi-deviance, infinite without a finite pattern."""

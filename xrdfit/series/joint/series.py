@@ -11,7 +11,7 @@ from xrdfit.data import RefineSettings
 from xrdfit.model import PatternModel
 from xrdfit.series.criticism.scope_test import positions_hold
 from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, make_problem, mid_times
-from xrdfit.series.joint.decisions import Decisions, Regime, Statuses, same_cells, with_status
+from xrdfit.series.joint.decisions import Decisions, Regime, Statuses, changed_cells, with_status
 from xrdfit.series.joint.errors import JointErrors, joint_errors
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.neighbours import between_neighbours
@@ -29,6 +29,8 @@ _MAX_ROUNDS = 8
 _ROUGH = 0.1
 # Share of the scans that may still move then.
 _LEFT_OVER = 0.02
+# Share of the scans whose cells may come or go without all scans being fitted for it.
+_FEW = 0.1
 _MAX_SPREAD_ROUNDS = 12
 # The spread has settled when it changes by less than this part.
 _SETTLED = 0.02
@@ -130,22 +132,39 @@ class JointSeries:
                 self._fit_alone(index)
             still_poor = self._poor(aside)
             back = [i for i in aside if i not in still_poor]
-            settled = same_cells(decided, status) and not poor and not back
+            before = status
+            settled = not changed_cells(decided, before) and not poor and not back
             if tolerance == TOLERANCE and (settled or round_ == _MAX_ROUNDS - 1):
                 self._name(decided)
                 break
-            tolerance = TOLERANCE if settled else _ROUGH
             status = decided | {i: self._decided(i) for i in back}
             aside = sorted((set(aside) | set(poor)) - set(back))
             usable = self.in_time((set(usable) - set(poor)) | set(back))
             if poor or back:
                 # What was vague beside other scans need not be so now.
                 self._decisions = Decisions()
+            elif not settled:
+                settled = self._settle_few(changed_cells(decided, before), status)
+            tolerance = TOLERANCE if settled else _ROUGH
             status = {i: status[i] for i in usable}
             start = self._state_of(usable)
             self._take_back(start, usable, status)
         for index in aside:
             self._fit_alone(index)
+
+    def _settle_few(self, changed: Sequence[int], status: Statuses) -> bool:
+        """Scans whose cells have come or gone go on by themselves, and decide again, if they are few: then true.
+
+        In a long series there are always some, and to fit all the others again for them would take as many rounds as
+        the most undecided needs. `status` is changed in place.
+        """
+        if len(changed) > _FEW * len(status):
+            return False
+        for index in changed:
+            start = self._state_of([index])
+            self._take_back(start, [index], {index: status[index]})
+            status[index] = self._alone_from(index, start, status[index]).status
+        return True
 
     def _state_of(self, indices: Sequence[int]) -> SeriesState:
         """The state of these scans as they were last fitted."""
@@ -259,7 +278,7 @@ class JointSeries:
             errors = joint_errors(chain, solution, self.settings, self.errors)
             self._keep(chain, solution, errors, {index: status}, alone=True)
             decided = self._decided(index)
-            if same_cells({index: decided}, {index: status}):
+            if not changed_cells({index: decided}, {index: status}):
                 break
             status, state = decided, solution.state
         self._name({index: decided})

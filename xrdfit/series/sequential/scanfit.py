@@ -201,11 +201,19 @@ class ScanFitter:
         """
         others = [Status.ABSENT if number == phase else state for number, state in enumerate(status)]
         free = self.fit(prepared, values, others)
-        before = self.model.place(values, free.objective.lines)
-        moved = np.abs(free.objective.work.position - before.position) / (before.gauss + before.lorentz)
-        if free.objective.lines.phase.size and moved.max() > _OUT_OF_PLACE:
+        if self._moved(free, values).max(initial=0.0) > _OUT_OF_PLACE:
             return self.fit(prepared, values, others, kinds=("background",))
         return free
+
+    def strayed(self, found: ScanFit, home: NDArray[np.float64], phase: int) -> bool:
+        """Whether a line of a phase has left the place that the values `home` give it by more than its FWHM."""
+        return bool(self._moved(found, home)[found.objective.lines.phase == phase].max(initial=0.0) > 1.0)
+
+    def _moved(self, found: ScanFit, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(m, n_lines) how far lines are from where `values` put them, in the FWHM that they have there."""
+        found.objective.calculate(found.values)
+        there = self.model.place(values, found.objective.lines)
+        return np.abs(found.objective.work.position - there.position) / (there.gauss + there.lorentz)
 
     def _outscores_decoys(self, fitted: Fitted, phase: int) -> bool:
         null = self.without(fitted.fit.prepared, fitted.fit.values, fitted.status, phase)

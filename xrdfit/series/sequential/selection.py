@@ -123,11 +123,7 @@ def gain_of_adding(
     for factor in factors:
         moved = scaled_cell(model, values, phase, factor)
         lines = model.choose_lines(moved, prepared.points.two_theta, alone)
-        if lines.phase.size:
-            profiles = np.vstack([known.work.profiles, _profiles(model, prepared, moved, lines)])
-            gain = _fall(profiles, weight, net) - _fall_of(known)
-        else:
-            gain = 0.0
+        gain = _gain(known, _profiles(model, prepared, moved, lines), weight, net) if lines.phase.size else 0.0
         found.append((gain, float(factor), lines.phase.size))
     return sorted(found, reverse=True)
 
@@ -144,19 +140,22 @@ def _profiles(
     return profiles
 
 
-def _fall(profiles: NDArray[np.float64], weight: NDArray[np.float64], net: NDArray[np.float64]) -> float:
-    """By how much lines lower chi^2 below that of the background; net (n,) is what the background leaves, weighted."""
-    gram = (profiles * weight) @ profiles.T
-    right = profiles @ net
+def _gain(
+    known: ScanObjective, profiles: NDArray[np.float64], weight: NDArray[np.float64], net: NDArray[np.float64]
+) -> float:
+    """Fall in chi^2 that lines of these profiles (m, n) bring beside the objective's; net (n,) is weighted."""
+    work, n_known = known.work, known.work.area.size
+    weighted = profiles * weight
+    gram = np.empty((n_known + len(profiles),) * 2)
+    gram[:n_known, :n_known] = work.gram
+    gram[n_known:, :n_known] = weighted @ known.at_points(work.profiles).T
+    gram[:n_known, n_known:] = gram[n_known:, :n_known].T
+    gram[n_known:, n_known:] = weighted @ profiles.T
+    right = np.concatenate([work.right, profiles @ net])
     area = np.zeros(right.size)
     nonnegative_solve(gram, right, area, np.ones(right.size, dtype=np.bool_))
-    return float(2.0 * right @ area - area @ gram @ area)
-
-
-def _fall_of(objective: ScanObjective) -> float:
-    """The same of an objective's present lines."""
-    work = objective.work
-    return float(2.0 * work.right @ work.area - work.area @ work.gram @ work.area)
+    before = 2.0 * work.right @ work.area - work.area @ work.gram @ work.area
+    return float(2.0 * right @ area - area @ gram @ area - before)
 
 
 def scale_grid(

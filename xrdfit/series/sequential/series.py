@@ -116,7 +116,7 @@ class SequentialSeries:
         assert self.seen is not None
         gof, r_wp = _median_quality(self.seen.records.values())
         for index, fitted in self.seen.fits.items():
-            if _good(fitted) and not is_poor(fitted.fit.agreement, gof, r_wp):
+            if _good(fitted) and not is_poor(fitted.fit.agreement, gof, r_wp) and not self._strayed(fitted):
                 self.records[index] = self._record(fitted)
 
     def _say(self, step: int, total: int, index: int) -> None:
@@ -236,9 +236,9 @@ class SequentialSeries:
             for before, after in zip(status, best.status, strict=True)
         ]
         poor = neighbour is not None and is_poor(best.fit.agreement, neighbour.gof, neighbour.r_wp)
-        if _good(best) and not poor and not any(lost):
-            return best
         assert self.seen is not None
+        if _good(best) and not poor and not any(lost):
+            return self._or_from_home(scan, best)
         reach = [WIDE if gone else NARROW for gone in lost]
         staged = self.fitter.staged(scan, start, status)
         candidates = [
@@ -250,6 +250,33 @@ class SequentialSeries:
         usable = [candidate for candidate in candidates if np.isfinite(candidate.fit.agreement.chi2)]
         converged = [candidate for candidate in usable if _good(candidate)] or usable
         return min(converged, key=lambda candidate: candidate.fit.agreement.gof) if converged else None
+
+    def _or_from_home(self, scan: PreparedScan, best: Fitted) -> Fitted:
+        """The fit, or a better one with those phases that have strayed begun from where the survey saw them best.
+
+        A weak phase may settle on what is not its own, and as it grows its neighbours would follow it there.
+        """
+        assert self.seen is not None
+        strayed = self._strayed(best)
+        if not strayed:
+            return best
+        values = best.fit.values.copy()
+        for phase in strayed:
+            own = self.fitter.model.of_phase(phase)
+            values[own] = self.seen.start[own]
+        other = self.fitter.settle(scan, values, best.status)
+        return other if _good(other) and other.fit.agreement.gof < best.fit.agreement.gof else best
+
+    def _strayed(self, fitted: Fitted) -> list[int]:
+        """Phases with a line that is not where the survey saw the phase best."""
+        assert self.seen is not None
+        return [
+            phase
+            for phase, state in enumerate(fitted.status)
+            if state == Status.REFINED
+            and self.seen.found[phase]
+            and self.fitter.strayed(fitted.fit, self.seen.start, phase)
+        ]
 
     def _is_established(self, phase: int) -> bool:
         """Whether a phase, in the scan where it stands best, shows more than a line or two of something else."""

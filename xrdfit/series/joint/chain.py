@@ -31,6 +31,21 @@ class Chain:
     layout: Layout
     scans: list[JointScan]
 
+    def with_geometry_of(self, state: SeriesState) -> SeriesState:
+        """Take the geometry factors of the lines at the cells of `state`; the state with scales that make up for it."""
+        layout = self.layout
+        relative = layout.intensities.relative(state.shared[layout.intensity])
+        renewed = state.copy()
+        for position, scan in enumerate(self.scans):
+            before = scan.geometry * relative
+            scan.take_geometry(state)
+            after = scan.geometry * relative
+            for phase in range(layout.n_phases):
+                own = layout.lines.phase == phase
+                if after[own].sum() > 0.0:
+                    renewed.local[position, layout.scale.start + phase] *= before[own].sum() / after[own].sum()
+        return renewed
+
 
 def mid_times(times: ScanTimes | None, n_scans: int) -> NDArray[np.float64]:
     """(n_scans,) of all scans of a stack; without times, the scans' numbers."""

@@ -112,6 +112,18 @@ class Layout:
         columns = np.eye(values.size) if self.tied is None else self.tied.derivative(values)
         return columns[:, self.rows] * self.factors(scan)
 
+    def run_derivative(self, values: NDArray[np.float64], run: slice) -> NDArray[np.float64]:
+        """(R, n_parameters, n_rows) the same of a run of scans, whose parameters are `values` (R, n_parameters)."""
+        if self.tied is not None:
+            return np.array([self.derivative(own, run.start + i) for i, own in enumerate(values)])
+        columns = np.eye(values.shape[1])[:, self.rows]
+        factors = np.ones((len(values), self.rows.size))
+        first = self.local.size + self.series.size
+        for _, basis in self.drifts:
+            factors[:, first : first + basis.shape[1]] = basis[run]
+            first += basis.shape[1]
+        return columns * factors[:, None, :]
+
     def feeding(self, phase: int) -> NDArray[np.bool_]:
         """(n_local,) variables of a scan on which parameters of a phase depend through expressions."""
         feeding = np.zeros(self.n_local, dtype=np.bool_)
@@ -181,3 +193,12 @@ class SeriesState:
         for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
             values[row] = float(basis[scan] @ self.shared[where])
         return values if layout.tied is None else layout.tied.values(values)
+
+    def run_values(self, layout: Layout, run: slice) -> NDArray[np.float64]:
+        """(R, n_parameters) of a run of scans."""
+        values = self.fixed[run].copy()
+        values[:, layout.local] = self.local[run, : layout.local.size]
+        values[:, layout.series] = self.shared[: layout.series.size]
+        for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
+            values[:, row] = basis[run] @ self.shared[where]
+        return values if layout.tied is None else np.array([layout.tied.values(own) for own in values])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.series.joint.layout import Layout, SeriesState
+from xrdfit.series.joint.run import fill_run, runs
 from xrdfit.series.joint.scan import JointScan
 
 # How much firmer than the data the conventions hold that the intensities of a phase sum to 1.
@@ -82,27 +83,31 @@ def assemble(problem: JointProblem, state: SeriesState) -> Blocks:
     right_corner = np.zeros(shared)
     merit = np.zeros(n)
     edge = size + (2 * n_phases if swept else 0)
-    for s, scan in enumerate(scans):
-        merit[s] = scan.block(state)
-        gram, gradient = scan.work.gram, scan.work.right
-        diagonal[s] += gram[:size, :size]
-        border[s] += gram[:size, edge:]
-        corner += gram[edge:, edge:]
-        right[s] += gradient[:size]
-        right_corner += gradient[edge:]
-        merit[s] += scan.bind(state, (diagonal[s], border[s], corner, right[s], right_corner))
+    for run in runs(scans):
+        gram, gradient, merit[run] = fill_run(layout, scans, state, run)
+        diagonal[run] += gram[:, :size, :size]
+        border[run] += gram[:, :size, edge:]
+        corner += gram[:, edge:, edge:].sum(axis=0)
+        right[run] += gradient[:, :size]
+        right_corner += gradient[:, edge:].sum(axis=0)
         if swept:
-            for neighbour, first in ((s - 1, size), (s + 1, size + n_phases)):
-                if not 0 <= neighbour < n:
-                    continue
+            # What a scan says of the scales of the scan before it, and of the scan after it.
+            for step, first in ((-1, size), (1, size + n_phases)):
+                own = slice(max(run.start, -step), min(run.stop, n - step))
+                near, part = (
+                    slice(own.start + step, own.stop + step),
+                    slice(own.start - run.start, own.stop - run.start),
+                )
                 there = slice(first, first + n_phases)
-                diagonal[neighbour, scale, scale] += gram[there, there]
-                border[neighbour, scale] += gram[there, edge:]
-                right[neighbour, scale] += gradient[there]
-                if neighbour < s:
-                    below[neighbour][:, scale] += gram[:size, there]
+                diagonal[near, scale, scale] += gram[part, there, there]
+                border[near, scale] += gram[part, there, edge:]
+                right[near, scale] += gradient[part, there]
+                if step < 0:
+                    below[near, :, scale] += gram[part, :size, there]
                 else:
-                    below[s][scale, :] += gram[there, :size]
+                    below[own, scale, :] += gram[part, there, :size]
+    for s, scan in enumerate(scans):
+        merit[s] += scan.bind(state, (diagonal[s], border[s], corner, right[s], right_corner))
     priors = problem.priors
     index = np.arange(size)
     diagonal[:, index, index] += priors.local_weight

@@ -248,6 +248,10 @@ class JointSeries:
         problem = self._problem(chain, start, status, shared=True)
         left_over = _LEFT_OVER if tolerance == _ROUGH else 0.0
         solution = minimise_joint(problem, start, tolerance=tolerance, left_over=left_over)
+        if not left_over:
+            # The cells have moved from where the geometry factors of their lines were taken.
+            again = minimise_joint(problem, chain.with_geometry_of(solution.state))
+            solution = replace(again, iterations=solution.iterations + again.iterations)
         errors = joint_errors(chain, solution, self.settings)
         self._main = (chain, problem, solution, errors)
         self._keep(chain, solution, errors, status, alone=False)

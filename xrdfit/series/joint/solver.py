@@ -24,11 +24,6 @@ _LARGEST_DAMPING = 1e6
 # A scan that could still gain this much is restless where most of them still gain a little; so many are few.
 _RESTLESS = 1e-4
 _FEW = 0.2
-# Close to the end the geometry factors of lines are brought up to date while a step promises, of any one scan or of
-# what they share, a fall in the merit between these two, but not more often than this.
-_THERE = 1e-4
-_NEAR = 0.1
-_MAX_RENEWED = 6
 # Part of the fall that a step promises below which the next is damped more.
 _LEAST_KEPT = 0.25
 # Times that a step is solved again because variables stop at their limits.
@@ -64,8 +59,6 @@ def minimise_joint(
     blocks = assemble(problem, state)
     damping = np.full(len(problem.scans), _FIRST_DAMPING)
     converged = refused = False
-    # How often geometry factors may still be brought up to date, and what steps have promised since they were.
-    to_renew, gone = 0 if left_over else _MAX_RENEWED, 0.0
     iteration = 0
     n_blind = 0
     free, free_shared = _movable(problem, state, blocks)
@@ -77,20 +70,13 @@ def minimise_joint(
             # A damped step promises little anywhere: only a free one tells.
             *whole, n_blind = _bounded_step(problem, state, blocks, free, free_shared, np.zeros(damping.size))
             if still(_promised(blocks, *whole)):
-                if to_renew and gone > _THERE:
-                    to_renew, gone = to_renew - 1, 0.0
-                    blocks = _with_geometry_of(problem, state)
-                    continue
                 converged = True
                 break
         trial = _moved(problem, state, step, step_shared)
         for position in _restless(promised[:-1], tolerance):
             settle_scan(problem, trial, int(position), tolerance)
-        going = float(np.abs(promised).max())
-        renewed = to_renew > 0 and _THERE < going < _NEAR
-        tried = _with_geometry_of(problem, trial) if renewed else assemble(problem, trial)
-        to_renew, gone = (to_renew - 1, 0.0) if renewed else (to_renew, gone + going)
-        if np.isfinite(tried.total) and (renewed or tried.total < blocks.total + 1e-13 * abs(blocks.total)):
+        tried = assemble(problem, trial)
+        if np.isfinite(tried.total) and tried.total < blocks.total + 1e-13 * abs(blocks.total):
             worse = tried.merit > blocks.merit + np.maximum(1.0, 0.1 * np.abs(blocks.merit - tried.merit))
             # Steps that keep little of what they promise overshoot, forth and back across a valley.
             worse |= blocks.total - tried.total < _LEAST_KEPT * promised.sum() and promised.sum() > tolerance
@@ -114,13 +100,6 @@ def minimise_joint(
         iterations=iteration,
         n_blind=n_blind,
     )
-
-
-def _with_geometry_of(problem: JointProblem, state: SeriesState) -> Blocks:
-    """The normal equations at `state`, with the geometry factors of the lines as they are there."""
-    for scan in problem.scans:
-        scan.take_geometry(state)
-    return assemble(problem, state)
 
 
 def _stands_still(promised: NDArray[np.float64], *, tolerance: float, left_over: float) -> bool:

@@ -1,0 +1,89 @@
+"""The normal equations of a run of scans on one grid, scan after scan, without a step of Python in between."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.kernels.jit import kernel
+from xrdfit.kernels.problem import Problem
+from xrdfit.kernels.series_block import BlockWork, series_block
+
+
+@kernel
+def series_blocks(
+    like: Problem,
+    intensity: NDArray[np.float64],
+    variance_constant: NDArray[np.float64],
+    variance_slope: NDArray[np.float64],
+    variance_floor: NDArray[np.float64],
+    slots: NDArray[np.float64],
+    pinned: NDArray[np.float64],
+    row_of_slot: NDArray[np.int64],
+    mapping: NDArray[np.float64],
+    relative: NDArray[np.float64],
+    geometry: NDArray[np.float64],
+    by_intensity: NDArray[np.float64],
+    scales: NDArray[np.float64],
+    share: NDArray[np.float64],
+    deviates: NDArray[np.bool_],
+    course: NDArray[np.float64],
+    by_deviation: NDArray[np.float64],
+    n_local: int,
+    work: BlockWork,
+    gram: NDArray[np.float64],
+    right: NDArray[np.float64],
+    merit: NDArray[np.float64],
+) -> None:
+    """Fill `gram` (R, n_rows, n_rows), `right` (R, n_rows) and `merit` (R,) of R scans.
+
+    Arguments are those of `xrdfit.kernels.series_block.series_block` with a first axis over the scans, but for `like`,
+    which is the problem of any of them, `by_intensity` (m, n_intensity), which is that of all before the geometry
+    factors (R, m), and `course`, of which one without rows will do where nothing deviates. A scan with slots that are
+    not finite has merit infinity and no say.
+    """
+    for s in range(merit.size):
+        if not np.isfinite(slots[s]).all() or not np.isfinite(mapping[s]).all():
+            gram[s], right[s], merit[s] = 0.0, 0.0, np.inf
+            continue
+        problem = Problem(
+            like.two_theta,
+            intensity[s],
+            variance_constant[s],
+            variance_slope[s],
+            variance_floor[s],
+            like.chebyshev,
+            like.n_humps,
+            like.wavelength,
+            like.weight,
+            like.natural_width,
+            like.weight_slot,
+            like.geometry,
+            like.radius,
+            like.hkl,
+            like.phase,
+            like.n_phases,
+            like.ties,
+            like.anisotropy,
+        )
+        by = np.zeros(by_intensity.shape)
+        for line in range(by.shape[0]):
+            if not deviates[s, problem.phase[line]]:
+                by[line] = by_intensity[line] * geometry[s, line]
+        merit[s] = series_block(
+            problem,
+            slots[s],
+            pinned[s],
+            row_of_slot,
+            mapping[s],
+            relative[s],
+            by,
+            scales[s],
+            share[s],
+            deviates[s],
+            course[s],
+            by_deviation[s],
+            n_local,
+            work,
+        )
+        gram[s], right[s] = work.gram, work.right

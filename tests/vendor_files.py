@@ -85,7 +85,7 @@ def brml(*, factor: float = 1.0, n_scans: int = 1) -> bytes:
     return zipped({"experimentCollection.xml": "<a/>", **members})
 
 
-def raw3(*, n_ranges: int = 1, record: int = 4, extra: int = 16, scan_type: int = 0) -> bytes:
+def raw3(*, n_ranges: int = 1, record: int = 4, extra: int = 16, scan_type: int = 0, duration: float = 0.0) -> bytes:
     head = bytearray(712)
     head[:7] = b"RAW1.01"
     struct.pack_into("<II", head, 8, 1, n_ranges)
@@ -93,6 +93,7 @@ def raw3(*, n_ranges: int = 1, record: int = 4, extra: int = 16, scan_type: int 
     struct.pack_into("<f", head, 564, 217.5)
     head[608:610] = b"Cu"
     struct.pack_into("<5d", head, 616, 1.5418, *LINES, 1.3922, 0.5)
+    struct.pack_into("<f", head, 664, duration)
     ranges = bytearray()
     for _ in range(n_ranges):
         block = bytearray(304)
@@ -108,10 +109,11 @@ def raw3(*, n_ranges: int = 1, record: int = 4, extra: int = 16, scan_type: int 
     return bytes(head + ranges)
 
 
-def raw4(*, n_ranges: int = 1, record: int = 4, drive_at: float = START) -> bytes:
+def raw4(*, n_ranges: int = 1, record: int = 4, drive_at: float = START, duration: float = 0.0) -> bytes:
     head = bytearray(61)
     head[:7] = b"RAW4.00"
     head[12:22], head[24:32] = b"05/02/2026", b"08:00:00"
+    struct.pack_into("<f", head, 48, duration)
     note = struct.pack("<III24s", 10, 40, 0, b"SAMPLEID") + b"LFP\0"
     source = bytearray(136)
     struct.pack_into("<II", source, 0, 30, 136)

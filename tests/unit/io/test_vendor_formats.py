@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -43,6 +44,19 @@ def test_one_scan_in_every_format_is_one_pattern_whatever_the_suffix(tmp_path: P
         here = header.start_time.astimezone() if header.start_time.tzinfo is None else header.start_time
         assert here.replace(tzinfo=None, microsecond=0).minute == 0 and header.start_time.day == 2
     assert header.wavelengths == (files.LINES if written.has_lines else ())
+
+
+@pytest.mark.parametrize("write", [files.raw3, files.raw4])
+def test_the_end_of_a_bruker_raw_is_its_start_and_the_duration_in_its_head(
+    tmp_path: Path, write: Callable[..., bytes]
+) -> None:
+    header = read_pattern(put(tmp_path, write(duration=782.5))).header
+    assert header is not None and header.start_time is not None and header.end_time is not None
+    assert (header.end_time - header.start_time).total_seconds() == 782.5
+    # Points times time of a point would be 164 times too long with a detector of strips: better no end than that one.
+    for raw in (write(), write(duration=-1.0), write(duration=float("nan")), write(duration=782.5, n_ranges=2)):
+        header = read_patterns(put(tmp_path, raw))[0].header
+        assert header is not None and header.start_time is not None and header.end_time is None
 
 
 @pytest.mark.parametrize("name", ["xrdml", "brml", "ras", "rasx"])

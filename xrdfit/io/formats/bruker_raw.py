@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 import numpy as np
@@ -26,6 +26,8 @@ _V3_FILE_HEADER = 712
 _V3_SMALLEST_RANGE_HEADER = 260
 _V4_FILE_HEADER = 61
 _V4_RANGE_HEADER = 160
+_V4_DURATION = 48
+_LONGEST_S = 366.0 * 86400.0
 # Scan types of version 3 that leave 2theta alone.
 _V3_OTHER_SCANS = {3: "theta", 4: "chi", 5: "phi", 6: "x", 7: "y", 8: "z"}
 # Records of a RAW4.00 file.
@@ -87,7 +89,7 @@ class _Bytes:
 
 
 def read_bruker_3(content: Content) -> tuple[Pattern, ...]:
-    """All ranges of a RAW1.01 file. Its one date is that of the first range."""
+    """All ranges of a RAW1.01 file. Its one date is that of the first range, its duration that of all of them."""
     file = _Bytes(content.raw, content.source)
     n_ranges = file.integer(12)
     if not 0 < n_ranges <= _MAXIMUM_RANGES:
@@ -100,6 +102,7 @@ def read_bruker_3(content: Content) -> tuple[Pattern, ...]:
         goniometer_radius_mm=_positive(file.single(564)),
     )
     started = american_instant_or_none(f"{file.text(16, 10)} {file.text(26, 10)}")
+    ended = _end(started, file.single(664), n_ranges)
     scans: list[MeasuredScan] = []
     at = _V3_FILE_HEADER
     for number in range(n_ranges):
@@ -114,14 +117,15 @@ def read_bruker_3(content: Content) -> tuple[Pattern, ...]:
         two_theta = regular_grid(file.double(at + 16), file.double(at + 176), n_points)
         if file.integer(at + 248) & 1 and record >= 12:
             two_theta = file.column(data, n_points, record, kind="<f8", within=4)
-        header = replace(common, start_time=None if number else started, step_time_s=_positive(file.single(at + 192)))
+        times = (None, None) if number else (started, ended)
+        header = replace(common, start_time=times[0], end_time=times[1], step_time_s=_positive(file.single(at + 192)))
         scans.append(MeasuredScan(two_theta=two_theta, detected=detected, header=header))
         at = data + n_points * record
     return patterns_of(scans, source=content.source)
 
 
 def read_bruker_4(content: Content) -> tuple[Pattern, ...]:
-    """All ranges of a RAW4.00 file. Its one date is that of the first range."""
+    """All ranges of a RAW4.00 file. Its one date is that of the first range, its duration that of all of them."""
     file = _Bytes(content.raw, content.source)
     started = american_instant_or_none(f"{file.text(12, 12)} {file.text(24, 10)}")
     common = PatternHeader(format=NAME_4)
@@ -139,7 +143,20 @@ def read_bruker_4(content: Content) -> tuple[Pattern, ...]:
             file.damaged(f"a record of {length} bytes at byte {at}")
         file.need(at, length)
         at += length
+    if scans:
+        ended = _end(started, file.single(_V4_DURATION), len(scans))
+        scans[0] = replace(scans[0], header=replace(scans[0].header, end_time=ended))
     return patterns_of(scans, source=content.source)
+
+
+def _end(started: datetime | None, duration_s: float, n_ranges: int) -> datetime | None:
+    """When a file of one range was measured, by the duration that stands in its head; None where it does not.
+
+    Points times time of a point is no duration: of a detector with strips the time of a point is the sum over them.
+    """
+    if started is None or n_ranges != 1 or not 0.0 < duration_s < _LONGEST_S:
+        return None
+    return started + timedelta(seconds=duration_s)
 
 
 def _source_4(file: _Bytes, at: int) -> PatternHeader:

@@ -119,3 +119,24 @@ def test_scans_of_two_tubes_make_no_series(tmp_path: Path, xrdfit: Xrdfit) -> No
 def test_refine_says_where_the_recipe_disagrees_with_the_file_too(tmp_path: Path, xrdfit: Xrdfit) -> None:
     (tmp_path / "a.xrdml").write_bytes(files.xrdml())
     assert "W102" in xrdfit("refine", recipe(tmp_path, 'radiation = "Cu"'), "-o", tmp_path / "results").stderr
+
+
+def test_import_takes_columns_and_dates_as_a_recipe_does(
+    tmp_path: Path, xrdfit: Xrdfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in (1, 2):
+        rows = (f"{x:.3f} {y:.0f} {y + 1:.0f} 80" for x, y in zip(files.TWO_THETA, files.COUNTS, strict=True))
+        (tmp_path / f"{number}.dat").write_text("\n".join(rows) + "\n")
+    (tmp_path / "t.csv").write_text("start_time\n02/05/2026 09:14\n02/06/2026 09:14\n")
+    words = ("import", "1.dat", "2.dat", "-o", "s.h5", "--times", "t.csv")
+    assert "--dates" in xrdfit(*words).stderr
+    words += ("--dates", "day-first")
+    assert "--columns" in xrdfit(*words).stderr
+    for wrong in ("two_theta,intensty", "two_theta,sigma", "intensity"):
+        ended = xrdfit(*words, "--columns", wrong)
+        assert ended.exit_code == 2 and "--columns" in ended.stderr
+    assert xrdfit(*words, "--columns", "two_theta,intensity").exit_code == 0
+    stack = Hdf5Stack(tmp_path / "s.h5")
+    assert stack.times is not None and stack.times.start_s[1] == 31 * 86400.0
+    np.testing.assert_array_equal(stack.read(1).intensity, files.COUNTS)

@@ -42,7 +42,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty file": (lambda cell: (cell / "scans" / "scan_2.xy").write_text(""), "scan_2.xy"),
     "words": (lambda cell: (cell / "scans" / "scan_2.xy").write_text("one two\nthree four\n"), "scan_2.xy"),
     "one column": (lambda cell: _scan(cell, lambda table: table[:, :1]), "scan_2.xy"),
-    "descending": (lambda cell: _scan(cell, lambda table: table[::-1]), "scan_2.xy"),
+    "two halves": (lambda cell: _scan(cell, lambda table: np.roll(table, 50, axis=0)), "scan_2.xy"),
     "duplicated angle": (lambda cell: _scan(cell, lambda table: table.repeat(2, axis=0)), "scan_2.xy"),
     "NaN angle": (lambda cell: _scan(cell, _with_nan), "scan_2.xy"),
     "no line in range": (lambda cell: _replace(cell, '"scans/*.xy"', '"scans/*.xy"\nrange = [21.2, 22.0]'), "LFP"),

@@ -136,6 +136,12 @@ def import_(
     fresh: Fresh = False,
     times: Annotated[str, typer.Option(help="header, none, file-modification, or a CSV file.")] = "header",
     time_zone: Annotated[str | None, typer.Option(help="Of times that state none, such as Europe/Berlin.")] = None,
+    dates: Annotated[
+        str | None, typer.Option(help="day-first or month-first, where dates in a CSV do not tell.")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Of text files, such as two_theta,intensity,-: what to take, from left to right.")
+    ] = None,
     wavelength: Annotated[float | None, typer.Option(help="In Å; makes 2theta of patterns over Q.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Path of the data in an HDF5 file.")] = None,
 ) -> None:
@@ -144,7 +150,15 @@ def import_(
 
     _do(
         lambda: run_import(
-            files, output, fresh=fresh, times=times, time_zone=time_zone, wavelength=wavelength, dataset=dataset
+            files,
+            output,
+            fresh=fresh,
+            times=times,
+            time_zone=time_zone,
+            dates=dates,
+            columns=columns,
+            wavelength=wavelength,
+            dataset=dataset,
         )
     )
 

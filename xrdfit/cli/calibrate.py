@@ -16,9 +16,9 @@ from xrdfit.calibration.outcome import POOR_GOF, Axial, Position
 from xrdfit.cli.import_files import refuse_existing
 from xrdfit.cli.instrument_check import instrument_warnings
 from xrdfit.cli.problems import input_error
+from xrdfit.cli.words import one_of
 from xrdfit.io import atomic_write, read_pattern
 from xrdfit.model import HOELZER_ELEMENTS, K_ALPHA, Contaminant, Instrument
-from xrdfit.recipe.mistakes import nearest
 from xrdfit.report import fit_figure, save_figure
 
 AXIAL = ("soller", "fcj", "none")
@@ -77,10 +77,10 @@ def _instrument(options: CalibrateOptions, header_radius: float | None) -> tuple
     """The radiation as a recipe gives it, and the instrument as far as it is known."""
     radiation = options.radiation or ("Cu" if options.wavelength is None else None)
     geometry = options.geometry or ("debye-scherrer" if radiation is None else "bragg-brentano")
-    _choice("--geometry", geometry, GEOMETRY)
-    _choice("--emission", options.emission, EMISSION)
+    one_of("--geometry", geometry, GEOMETRY)
+    one_of("--emission", options.emission, EMISSION)
     for name in options.contaminants:
-        _choice("--contaminant", name, CONTAMINANTS)
+        one_of("--contaminant", name, CONTAMINANTS)
     if options.radius is not None and not 0.0 < options.radius < math.inf:
         found = f"{options.radius:g} against > 0"
         raise input_error("E198", "no such size", where="--radius", found=found, todo="give it in mm")
@@ -119,9 +119,9 @@ def _instrument(options: CalibrateOptions, header_radius: float | None) -> tuple
         return {"wavelength": options.wavelength}, Instrument(lines=((cast(float, options.wavelength), 1.0),), **rest)
     if options.wavelength is not None:
         raise _conflict("--wavelength", "radiation and wavelength exclude each other")
-    _choice("--radiation", radiation, tuple(K_ALPHA))
+    one_of("--radiation", radiation, tuple(K_ALPHA))
     if options.emission == "hoelzer":
-        _choice("--radiation", radiation, HOELZER_ELEMENTS)
+        one_of("--radiation", radiation, HOELZER_ELEMENTS)
     others = tuple(Contaminant.of(name, radiation) for name in options.contaminants)  # type: ignore[arg-type]
     instrument = Instrument.k_alpha(radiation, emission=options.emission, contaminants=others, **rest)  # type: ignore[arg-type]
     return {"radiation": radiation, "emission": options.emission}, instrument
@@ -129,8 +129,8 @@ def _instrument(options: CalibrateOptions, header_radius: float | None) -> tuple
 
 def _settings(options: CalibrateOptions, cell: tuple[float, ...], instrument: Instrument) -> CalibrationSettings:
     axial = options.axial or ("soller" if instrument.geometry == "bragg-brentano" else "fcj")
-    _choice("--axial", axial, AXIAL)
-    _choice("--position", options.position, POSITION)
+    one_of("--axial", axial, AXIAL)
+    one_of("--position", options.position, POSITION)
     if options.cell is not None:
         cell = _numbers("--cell", options.cell, ",")
     span = None if options.two_theta_range is None else _numbers("--range", options.two_theta_range, ":")
@@ -162,17 +162,6 @@ def _not_numbers(option: str, text: str, expected: str) -> Exception:
 
 def _conflict(option: str, what: str) -> Exception:
     return input_error("E198", what, where=option, found="both against one", todo="leave one of them out")
-
-
-def _choice(option: str, word: str, choices: tuple[str, ...]) -> None:
-    if word not in choices:
-        raise input_error(
-            "E198",
-            "not one of the choices",
-            where=option,
-            found=f"found {word!r} against {', '.join(choices)}",
-            todo=nearest(word, choices),
-        )
 
 
 def _print(found: Calibration) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import cast, get_args
 
 from xrdfit.cli.problems import input_error
-from xrdfit.io import check_files, expand_files, open_stack, write_stack
+from xrdfit.cli.words import one_of
+from xrdfit.errors import InputError
+from xrdfit.io import ColumnName, DateOrder, check_files, expand_files, open_stack, write_stack
+from xrdfit.recipe.measurement import column_problems
 
 
 def refuse_existing(path: Path, *, fresh: bool) -> None:
@@ -35,6 +40,8 @@ def run_import(
     fresh: bool,
     times: str = "header",
     time_zone: str | None = None,
+    dates: str | None = None,
+    columns: str | None = None,
     wavelength: float | None = None,
     dataset: str | None = None,
 ) -> int:
@@ -48,7 +55,18 @@ def run_import(
             found=f"found {wavelength:g} against 0.05 to 3 Å",
             todo="give it in Å (12.398 / energy in keV)",
         )
-    stack = open_stack(files, base=Path.cwd(), times=times, time_zone=time_zone, wavelength=wavelength, dataset=dataset)
+    if dates is not None:
+        one_of("--dates", dates, get_args(DateOrder))
+    stack = open_stack(
+        files,
+        base=Path.cwd(),
+        times=times,
+        time_zone=time_zone,
+        dates=cast(DateOrder | None, dates),
+        wavelength=wavelength,
+        columns=_columns(columns),
+        dataset=dataset,
+    )
     if output.resolve() in {path.resolve() for path in expand_files(files, base=Path.cwd())}:
         raise input_error(
             "E180",
@@ -62,3 +80,15 @@ def run_import(
     known = "with times" if stack.times is not None else "without times: not all of the files tell them"
     print(f"{output}: {len(stack)} scans {known}")
     return 0
+
+
+def _columns(text: str | None) -> tuple[ColumnName, ...] | None:
+    """``two_theta,intensity,-`` as names of columns."""
+    if text is None:
+        return None
+    words = tuple(word.strip() for word in text.split(","))
+    for word in words:
+        one_of("--columns", word, get_args(ColumnName))
+    if problems := list(column_problems(words)):
+        raise InputError(*(replace(problem, where="--columns") for problem in problems))
+    return cast(tuple[ColumnName, ...], words)

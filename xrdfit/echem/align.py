@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import ScanTimes
 from xrdfit.echem.charge import ChargeCount, HalfCycle, SocScale, count_charge, soc_scale
-from xrdfit.echem.clocks import begin_on_scan_clock, disjoint, zone_warnings
+from xrdfit.echem.clocks import begin_on_scan_clock, disjoint, duration_warnings, zone_warnings
 from xrdfit.echem.problems import Code, cycler_error
 from xrdfit.echem.record import CyclerRecord
 from xrdfit.echem.settings import CyclerSettings
@@ -104,7 +104,7 @@ def align_scans(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings
         columns=columns,
         units={name: UNITS[name] for name in columns},
         notes=tuple(notes),
-        warnings=tuple(zone_warnings(record, times, settings)),
+        warnings=(*zone_warnings(record, times, settings), *duration_warnings(record, times)),
     )
 
 

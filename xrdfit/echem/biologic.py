@@ -78,7 +78,7 @@ def _technique(text: str, source: str, reading: Reading) -> CyclerRecord | None:
     names = [name.strip() for name in lines[heading].split("\t")]
     if not {"voltage", "time"} <= find_names(names) or "freq/Hz" in names:
         return None
-    table = _filled_rows(read_rows(lines, heading=heading, source=source, keep=partial(is_known, said=reading.columns)))
+    table = _filled_rows(read_rows(text, heading=heading, source=source, keep=partial(is_known, said=reading.columns)))
     columns = find_columns(table.names, said=reading.columns, source=source)
     first = next(iter(table.texts(columns["time"].index)), "")
     absolute = parse_instant(first)

@@ -14,6 +14,9 @@ from xrdfit.echem.record import CyclerRecord
 from xrdfit.echem.settings import CyclerSettings
 from xrdfit.errors import Problem
 
+# A record this part of the series, or this many times as long, is rarely meant.
+_LEAST_SHARE, _MOST_SHARE = 1.0 / 30.0, 500.0
+
 
 def begin_on_scan_clock(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings) -> tuple[float, str]:
     """Where the record's zero lies on the scans' clock (s since the first scan began), and how that is known."""
@@ -53,6 +56,24 @@ def zone_warnings(record: CyclerRecord, times: ScanTimes, settings: CyclerSettin
                 where="cycler.time_zone",
                 found=f"scans from {origin.isoformat()}, cycler from {record.start.isoformat()}, taken as of one zone",
                 todo='write time_zone = "Europe/Berlin" or such, or "+00:00" if the cycler counts in UTC, too',
+            )
+        )
+
+
+def duration_warnings(record: CyclerRecord, times: ScanTimes) -> Iterator[str]:
+    """A record much shorter, or very much longer, than the series: its time may be in another unit."""
+    scans_s = float(times.end_s[-1] - times.start_s[0])
+    if scans_s <= 0.0 or record.duration_s <= 0.0 or len(times.start_s) < 2:
+        return
+    share = record.duration_s / scans_s
+    if not _LEAST_SHARE <= share <= _MOST_SHARE:
+        yield str(
+            Problem(
+                code="W107",
+                what="scans and cycler are of very different lengths",
+                where=record.source,
+                found=f"{record.duration_s / 3600.0:.3g} h of record against {scans_s / 3600.0:.3g} h of scans",
+                todo="check the unit of the record's time: [cycler.units] time, and the times of the scans",
             )
         )
 

@@ -9,6 +9,11 @@ from xrdfit.echem.problems import Code, cycler_error
 
 MOST_VOLTS = 60.0
 MOST_AMPERES = 1000.0
+# Between what one cell has; a median above is that of a stack, or of another unit.
+LEAST_CELL_V, MOST_CELL_V = 0.5, 6.0
+# Factors between what is counted and what is told, by the units that are confused.
+_CONFUSED = {3600.0: "hours", 60.0: "minutes", 1000.0: ""}
+_NEAR = 0.03
 _LONGEST_S = 20.0 * 365.0 * 86400.0
 # Rows may step back in time by so much: the last digits of a clock.
 _CLOCK_NOISE_S = 1e-3
@@ -55,8 +60,12 @@ def settled_time(time_s: NDArray[np.float64], *, source: str) -> NDArray[np.floa
     return np.maximum.accumulate(time_s)
 
 
-def check_values(voltage_V: NDArray[np.float64], current_A: NDArray[np.float64], *, source: str) -> None:
+def check_values(
+    voltage_V: NDArray[np.float64], current_A: NDArray[np.float64], *, source: str, trusted: bool = False
+) -> None:
     """Refuse voltages and currents that no cell has: mostly a decimal mark or a unit read wrongly.
+
+    ``trusted`` says that the user gave the unit of the voltage: then it may be that of a stack or a symmetric cell.
 
     Raises
     ------
@@ -76,6 +85,64 @@ def check_values(voltage_V: NDArray[np.float64], current_A: NDArray[np.float64],
                 found=f"{values[row]:.10g} {unit} in row {row + 1} against at most {most:g} {unit}",
                 todo="check decimal marks, separators of thousands and the unit",
             )
+
+    if trusted:
+        return
+    highest, usual = float(np.abs(voltage_V).max()), float(np.median(np.abs(voltage_V)))
+    if highest < LEAST_CELL_V or usual > MOST_CELL_V:
+        low = highest < LEAST_CELL_V
+        found = f"at most {highest:.4g}" if low else f"a median of {usual:.4g}"
+        raise cycler_error(
+            Code.IMPLAUSIBLE,
+            "implausible voltage of a cell",
+            where=source,
+            found=f"{found} V against {LEAST_CELL_V:g} to {MOST_CELL_V:g} V",
+            todo="if the values are in another unit than their heading says, write "
+            f'voltage = "{"V" if low else "mV"}" under [cycler.units]; what stands there is believed',
+        )
+
+
+def check_time_unit(
+    time_s: NDArray[np.float64],
+    current_A: NDArray[np.float64],
+    *,
+    clock_s: NDArray[np.float64] | None,
+    own_charge_mAh: NDArray[np.float64] | None,
+    source: str,
+) -> None:
+    """Refuse times that the dates of the record, or its charge, contradict by the factor of a unit.
+
+    clock_s : (n,) seconds by the dates of the rows. own_charge_mAh : (n,) by the cycler's own counter.
+
+    Raises
+    ------
+    DataError
+        Naming the unit that would be right.
+    """
+    said = float(time_s[-1] - time_s[0])
+    if clock_s is not None and said > 0.0:
+        _refuse_factor(float(clock_s[-1] - clock_s[0]) / said, "the dates of its rows", source)
+    if own_charge_mAh is not None:
+        counted = float(np.sum(0.5 * np.abs(current_A[1:] + current_A[:-1]) * np.diff(time_s))) / 3.6
+        told = float(np.abs(np.diff(own_charge_mAh)).sum())
+        if counted > 0.0:
+            _refuse_factor(told / counted, "the cycler's own charge", source)
+
+
+def _refuse_factor(ratio: float, witness: str, source: str) -> None:
+    for factor, unit in _CONFUSED.items():
+        for known, word in ((factor, unit), (1.0 / factor, "seconds" if unit else "")):
+            if abs(ratio / known - 1.0) < _NEAR:
+                units = "time" if word else "current and charge (mA, A), or of time (ms)"
+                key = {"hours": 'time = "h"', "minutes": 'time = "min"', "seconds": 'time = "s"'}.get(word)
+                right = f", as of {word}" if word else ""
+                raise cycler_error(
+                    Code.IMPLAUSIBLE,
+                    f"the unit of {units} is another than the heading says",
+                    where=source,
+                    found=f"{witness}: {ratio:.4g} times what the times give{right}, against 1",
+                    todo=f"write {key or 'the units'} under [cycler.units]",
+                )
 
 
 def check_sign(voltage_V: NDArray[np.float64], current_A: NDArray[np.float64], *, source: str) -> None:

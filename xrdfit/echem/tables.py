@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.echem.instants import parse_instant, utc
-from xrdfit.echem.plausible import check_sign, check_values, settled_time
+from xrdfit.echem.plausible import check_sign, check_time_unit, check_values, settled_time
 from xrdfit.echem.problems import Code, cycler_error
 from xrdfit.echem.quantities import NAMES, Column, ColumnNames, find_columns, is_known, split_unit
 from xrdfit.echem.record import CyclerRecord, long_intervals
@@ -58,7 +58,7 @@ def read_maccor(text: str, source: str, reading: Reading) -> CyclerRecord:
     """Maccor's text: unsigned currents with a state, the date in the first line, the time of day in ``DPt Time``."""
     lines = text.splitlines()
     heading = next(i for i, line in enumerate(lines) if _MACCOR_HEAD.match(line))
-    table = read_rows(lines, heading=heading, source=source, keep=partial(is_known, said=reading.columns))
+    table = read_rows(text, heading=heading, source=source, keep=partial(is_known, said=reading.columns))
     return record_of(table, reading, kind="Maccor", start=_maccor_start(lines[:heading], table))
 
 
@@ -88,7 +88,7 @@ def _table_record(text: str, source: str, reading: Reading, *, kind: str) -> Cyc
             found=f"{(lines[0] if lines else '')[:60]!r} and what follows, against names such as time/s, voltage/V",
             todo="name the columns in the recipe under [cycler.columns]",
         )
-    table = read_rows(lines, heading=heading, source=source, keep=partial(is_known, said=reading.columns))
+    table = read_rows(text, heading=heading, source=source, keep=partial(is_known, said=reading.columns))
     return record_of(table, reading, kind=kind)
 
 
@@ -152,7 +152,11 @@ def record_of(
     else:
         assert own is not None
         current_A = current_from_charge(time_s, own)
-    check_values(of["voltage"], current_A, source=source)
+    check_values(of["voltage"], current_A, source=source, trusted="voltage" in reading.columns.units)
+    if "time" in of:
+        clock = of.get("unix_time", _time({}, instants) if instants else None)
+        charge = None if derived else own
+        check_time_unit(time_s, current_A, clock_s=clock, own_charge_mAh=charge, source=source)
     check_sign(of["voltage"], current_A, source=source)
     notes = table.notes
     if derived:

@@ -60,22 +60,23 @@ def fields_of(line: str, separator: str) -> tuple[str, ...]:
     return tuple(field.strip() for field in fields)
 
 
-def read_rows(
-    lines: Sequence[str], *, heading: int, source: str, keep: Callable[[str], bool] = lambda name: True
-) -> TextTable:
+def read_rows(text: str, *, heading: int, source: str, keep: Callable[[str], bool] = lambda name: True) -> TextTable:
     """The columns to keep, by their names, of the table under the line ``heading`` (from 0) of a file.
 
-    A last row with fields missing is what a writer that was interrupted leaves, and is left out.
+    A last row with fields missing is what a writer that was interrupted leaves, and is left out. So is one without an
+    end of line whose last field may have been longer: others of its column are.
 
     Raises
     ------
     DataError
         Rows that have not as many fields as there are names, or no row at all.
     """
+    lines = text.splitlines()
     separator = separator_of(lines[heading])
     names = _without_empty_end(fields_of(lines[heading], separator))
     kept = [column for column, name in enumerate(names) if keep(name)]
     rows: list[tuple[str, ...]] = []
+    longest = 0
     notes: tuple[str, ...] = ()
     content = [(number, line) for number, line in enumerate(lines[heading + 1 :], heading + 2) if line.strip()]
     for number, line in content:
@@ -91,8 +92,11 @@ def read_rows(
                 found=f"{len(row)} fields against {len(names)} names",
                 todo="a decimal comma needs another separator than the comma; else export the file again",
             )
+        elif number == content[-1][0] and text[-1] not in "\r\n" and len(row[len(names) - 1].lstrip("+-")) < longest:
+            notes = ("the last row may be cut off in mid-number and was left out",)
         else:
             rows.append(tuple(row[column] for column in kept))
+            longest = max(longest, len(row[len(names) - 1].lstrip("+-")))
     if not rows:
         raise cycler_error(
             Code.COLUMNS,

@@ -1,7 +1,9 @@
 """Files in, files out: patterns, stacks, times, and the results of a series."""
 
 from xrdfit.io.atomic import atomic_path, atomic_write
+from xrdfit.io.content import ColumnName
 from xrdfit.io.hdf5_stack import Hdf5Stack
+from xrdfit.io.instants import DateOrder, instant_or_none
 from xrdfit.io.paths import expand_files, natural_key
 from xrdfit.io.pattern import read_pattern, read_patterns
 from xrdfit.io.results import StoredResults, read_results
@@ -15,6 +17,8 @@ from xrdfit.io.write_stack import Truth, read_truth, write_stack
 __all__ = [
     "SERIES_FILE",
     "TIMES_WORDS",
+    "ColumnName",
+    "DateOrder",
     "FileStack",
     "Hdf5Stack",
     "RegularTimes",
@@ -26,6 +30,7 @@ __all__ = [
     "check_files",
     "expand_files",
     "header_lines",
+    "instant_or_none",
     "natural_key",
     "open_stack",
     "read_pattern",

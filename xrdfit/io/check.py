@@ -11,6 +11,12 @@ from xrdfit.io.problems import Code, data_error
 MINIMUM_POINTS = 10
 
 
+def rising(two_theta: NDArray[np.float64]) -> slice:
+    """The order in which angles ascend: back to front where they descend throughout."""
+    falls = two_theta.size > 1 and bool(np.all(np.diff(two_theta) < 0.0))
+    return slice(None, None, -1) if falls else slice(None)
+
+
 def check_two_theta(two_theta: NDArray[np.float64], *, source: str) -> None:
     """Refuse a grid that is too short, not finite, not strictly ascending or beyond 180 deg.
 
@@ -39,9 +45,7 @@ def check_two_theta(two_theta: NDArray[np.float64], *, source: str) -> None:
     step = np.diff(two_theta)
     if np.any(step <= 0.0):
         first = int(np.argmax(step <= 0.0))
-        if np.all(step < 0.0):
-            what, todo = "2theta descends", "sort the rows by ascending 2theta"
-        elif step[first] == 0.0:
+        if step[first] == 0.0:
             what, todo = "2theta is repeated", "merge or remove the repeated points"
         else:
             what, todo = "2theta steps back", "keep one scan a file, with ascending 2theta"
@@ -79,16 +83,21 @@ def checked_pattern(
     *,
     source: str,
     header: PatternHeader | None = None,
+    cut: bool = False,
 ) -> Pattern:
     """A pattern from the columns of a file, which a person can correct or export again: so every doubt is an error.
 
-    NaN intensities and zero sigmas are masked as long as `MINIMUM_POINTS` remain.
+    NaN intensities and zero sigmas are masked as long as `MINIMUM_POINTS` remain. Angles that descend throughout are
+    turned round, and all else with them. ``cut`` says that the last row may have lost its end: it is masked.
 
     Raises
     ------
     DataError
         Naming what is wrong and at which point.
     """
+    order = rising(two_theta)
+    two_theta, intensity = two_theta[order], intensity[order]
+    sigma = None if sigma is None else sigma[order]
     check_two_theta(two_theta, source=source)
     if sigma is not None and np.any(sigma < 0.0):
         first = int(np.argmax(sigma < 0.0))
@@ -97,7 +106,8 @@ def checked_pattern(
             "sigma is negative",
             where=source,
             found=f"{sigma[first]:g} at point {first + 1} against a value >= 0",
-            todo="check that the third column is the standard deviation",
+            todo='check that the third column is the standard deviation; if not, write columns = ["two_theta", '
+            '"intensity"] under [data] (import: --columns)',
         )
     mask = usable(two_theta, intensity, sigma)
     if int(mask.sum()) < MINIMUM_POINTS:
@@ -108,6 +118,8 @@ def checked_pattern(
             found=f"{int(mask.sum())} of {mask.size} points are usable against at least {MINIMUM_POINTS}",
             todo="export the pattern again, or leave the file out",
         )
+    if cut:
+        mask[0 if order.step else -1] = False
     # Contiguous, because compiled code is specialised on the memory layout of what it is given.
     return Pattern(
         two_theta=np.ascontiguousarray(two_theta),

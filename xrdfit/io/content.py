@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.table import text_lines
@@ -13,6 +14,7 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 # A pattern of a million points is 20 MB as text; nothing that is one comes near this.
 MAXIMUM_BYTES = 512 * 1024**2
 HEAD_BYTES = 65536
+ColumnName = Literal["two_theta", "intensity", "sigma", "-"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +26,14 @@ class Content:
     raw : the bytes of the file, or its first `HEAD_BYTES` where it is only to be recognised.
     source : the file, for messages.
     wavelength : angstrom, for patterns over Q; None if it is not known.
+    columns : what the columns of a text without a format of its own are, as the user says it; None leaves it to the
+        names above them and to their number.
     """
 
     raw: bytes
     source: str
     wavelength: float | None = None
+    columns: tuple[ColumnName, ...] | None = None
 
     @cached_property
     def lines(self) -> list[str]:
@@ -41,12 +46,23 @@ class Content:
         return self.raw[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
 
     @property
+    def ends_with_a_line(self) -> bool:
+        """Whether the last line has an end; a file that was cut short mostly has not."""
+        return self.raw.rstrip(b"\0").endswith((b"\n", b"\r"))
+
+    @property
     def suffix(self) -> str:
         """Suffix of the file in small letters, with its point."""
         return Path(self.source).suffix.lower()
 
 
-def read_content(path: Path, *, wavelength: float | None = None, only_head: bool = False) -> Content:
+def read_content(
+    path: Path,
+    *,
+    wavelength: float | None = None,
+    columns: tuple[ColumnName, ...] | None = None,
+    only_head: bool = False,
+) -> Content:
     """Read a file, or the beginning that tells its format.
 
     Raises
@@ -78,7 +94,7 @@ def read_content(path: Path, *, wavelength: float | None = None, only_head: bool
             found=f"{len(raw)} bytes against a pattern",
             todo="measure or export it again, or leave it out",
         )
-    return Content(raw=raw, source=str(path), wavelength=wavelength)
+    return Content(raw=raw, source=str(path), wavelength=wavelength, columns=columns)
 
 
 def _missing(path: Path, found: str) -> Exception:

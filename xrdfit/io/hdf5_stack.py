@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import Pattern, ScanTimes
-from xrdfit.io.check import check_two_theta, usable
+from xrdfit.io.check import check_two_theta, rising, usable
 from xrdfit.io.hdf5_access import Access, damage_told, open_hdf5, text_attribute
 from xrdfit.io.hdf5_header import read_header
 from xrdfit.io.nxdata import StackNames, find_stack, read_axis
@@ -30,7 +30,8 @@ class Hdf5Stack:
     One row is read at a time and nothing but a common 2theta grid is kept. The file is opened by the first reader of
     each process, so a stack may be pickled and sent to workers.
 
-    NaN intensities and errors that are not positive are masked; a row of nothing but NaN is a scan without data.
+    Angles that descend are turned round. NaN intensities and errors that are not positive are masked; a row of nothing
+    but NaN is a scan without data.
 
     Parameters
     ----------
@@ -78,10 +79,11 @@ class Hdf5Stack:
                     found=f"shape {signal.shape} against (n_scans, n_points)",
                     todo="measure or export it again",
                 )
-            self._two_theta: NDArray[np.float64] | None = None
-            if file[self._names.axis].ndim == 1:
-                self._two_theta = read_axis(file, self._names, 0, self._wavelength)
-            check_two_theta(read_axis(file, self._names, 0, self._wavelength), source=f"{path}{self._names.axis}")
+            first = read_axis(file, self._names, 0, self._wavelength)
+            self._order = rising(first)
+            first = np.ascontiguousarray(first[self._order])
+            check_two_theta(first, source=f"{path}{self._names.axis}")
+            self._two_theta: NDArray[np.float64] | None = first if file[self._names.axis].ndim == 1 else None
             self._times = _read_times(file[self._names.group], self._n_scans, access, zone)
 
     @property
@@ -122,14 +124,16 @@ class Hdf5Stack:
         source = f"{self.path.name}[{index}]"
         file = self._file()
         with damage_told(source):
-            two_theta = self._two_theta
+            two_theta, order = self._two_theta, self._order
             if two_theta is None:
                 two_theta = read_axis(file, self._names, index, self._wavelength)
+                order = rising(two_theta)
+                two_theta = np.ascontiguousarray(two_theta[order])
                 check_two_theta(two_theta, source=source)
-            intensity = self._row(file, self._names.signal, index, two_theta.size)
+            intensity = self._row(file, self._names.signal, index, two_theta.size, order)
             sigma = None
             if self._names.errors is not None:
-                sigma = self._row(file, self._names.errors, index, two_theta.size)
+                sigma = self._row(file, self._names.errors, index, two_theta.size, order)
         start_s, end_s = (None, None)
         if self._times is not None:
             start_s, end_s = float(self._times.start_s[index]), float(self._times.end_s[index])
@@ -144,9 +148,11 @@ class Hdf5Stack:
             header=self._header,
         )
 
-    def _row(self, file: h5py.File, name: str, index: int, n_points: int) -> NDArray[np.float64]:
+    def _row(self, file: h5py.File, name: str, index: int, n_points: int, order: slice) -> NDArray[np.float64]:
         values = file[name]
-        return np.asarray(values[()] if values.ndim == 1 else values[index, :n_points], dtype=np.float64)
+        row = np.asarray(values[()] if values.ndim == 1 else values[index, :n_points], dtype=np.float64)
+        # Contiguous, because compiled code is specialised on the memory layout of what it is given.
+        return np.ascontiguousarray(row[order])
 
     def _file(self) -> h5py.File:
         """The open file; an HDF5 handle must not cross a fork."""

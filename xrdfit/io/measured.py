@@ -83,11 +83,10 @@ def _pattern(scan: MeasuredScan, source: str) -> Pattern:
             # No counts at all say that there are few, not that there is no error.
             sigma = np.sqrt(np.maximum(detected, 1.0))
         sigma = None if sigma is None else sigma * scan.factor
-    order = slice(None, None, -1) if np.all(np.diff(scan.two_theta) < 0.0) else slice(None)
     return checked_pattern(
-        scan.two_theta[order],
-        intensity[order],
-        None if sigma is None else sigma[order],
+        scan.two_theta,
+        intensity,
+        sigma,
         source=source,
         header=replace(scan.header, remarks=tuple(remarks)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from xrdfit.data import Pattern
-from xrdfit.io.content import HDF5_MAGIC, read_content
+from xrdfit.io.content import HDF5_MAGIC, ColumnName, read_content
 from xrdfit.io.formats import read_patterns_of
 from xrdfit.io.problems import Code, data_error
 
@@ -16,7 +16,9 @@ def is_hdf5(path: Path) -> bool:
         return file.read(len(HDF5_MAGIC)) == HDF5_MAGIC
 
 
-def read_patterns(path: str | Path, *, wavelength: float | None = None) -> tuple[Pattern, ...]:
+def read_patterns(
+    path: str | Path, *, wavelength: float | None = None, columns: tuple[ColumnName, ...] | None = None
+) -> tuple[Pattern, ...]:
     """Read all powder patterns of a file, in its order.
 
     The content decides on the format, not the suffix: Bruker ``.brml`` and ``.raw`` (versions 3 and 4), PANalytical
@@ -26,6 +28,7 @@ def read_patterns(path: str | Path, *, wavelength: float | None = None) -> tuple
     Parameters
     ----------
     wavelength : angstrom; columns over Q become 2theta with it.
+    columns : what the columns of a text are, where their names do not tell; ``"-"`` for one that is not wanted.
 
     Returns
     -------
@@ -36,7 +39,7 @@ def read_patterns(path: str | Path, *, wavelength: float | None = None) -> tuple
     DataError
         Missing, empty or damaged file, a format that is not read, wrong columns, values or order.
     """
-    return read_patterns_of(read_content(Path(path), wavelength=wavelength))
+    return read_patterns_of(read_content(Path(path), wavelength=wavelength, columns=columns))
 
 
 def read_pattern(path: str | Path, *, wavelength: float | None = None) -> Pattern:

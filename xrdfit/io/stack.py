@@ -10,10 +10,10 @@ from pathlib import Path
 
 from xrdfit.data import Pattern, PatternHeader, ScanStack, ScanTimes
 from xrdfit.errors import DataError, Problem
-from xrdfit.io.content import read_content
+from xrdfit.io.content import ColumnName, read_content
 from xrdfit.io.formats import instrument_format
 from xrdfit.io.hdf5_stack import Hdf5Stack
-from xrdfit.io.instants import zone_named
+from xrdfit.io.instants import DateOrder, zone_named
 from xrdfit.io.paths import expand_files
 from xrdfit.io.pattern import is_hdf5, read_patterns
 from xrdfit.io.problems import Code, data_error
@@ -39,13 +39,14 @@ class FileStack:
     ----------
     paths : the file of every scan.
     places : which pattern of its file every scan is; None where each file holds one.
-    wavelength : angstrom, for columns over Q.
+    wavelength : angstrom, for columns over Q. columns : what columns without names are; see `read_patterns`.
     """
 
     paths: tuple[Path, ...]
     times: ScanTimes | None = None
     places: tuple[int, ...] | None = None
     wavelength: float | None = None
+    columns: tuple[ColumnName, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -70,7 +71,7 @@ class FileStack:
         """
         path = self.paths[index]
         if self.places is None:
-            (pattern,) = read_patterns(path, wavelength=self.wavelength)
+            (pattern,) = read_patterns(path, wavelength=self.wavelength, columns=self.columns)
             source = path.name
         else:
             pattern = _cached_patterns(path, path.stat().st_mtime_ns, self.wavelength)[self.places[index]]
@@ -94,7 +95,9 @@ def open_stack(
     dataset: str | None = None,
     times: str | RegularTimes = "header",
     time_zone: str | None = None,
+    dates: DateOrder | None = None,
     wavelength: float | None = None,
+    columns: tuple[ColumnName, ...] | None = None,
     allow: Collection[str] = (),
 ) -> ScanStack:
     """Open pattern files, or one HDF5 stack, as a lazy stack of scans.
@@ -106,7 +109,9 @@ def open_stack(
     times : ``"header"`` (from the files themselves, where they tell), ``"none"``, ``"file-modification"``, a CSV
         relative to ``base``, or a regular clock.
     time_zone : of times that state none, as ``Europe/Berlin`` or ``+02:00``; None leaves them local.
+    dates : what comes first in dates with slashes of a table of times: ``"day-first"`` or ``"month-first"``.
     wavelength : angstrom, for patterns over Q.
+    columns : what the columns of text files are, where their names do not tell; see `xrdfit.io.read_patterns`.
     allow : see `xrdfit.io.Hdf5Stack`.
 
     Raises
@@ -127,18 +132,21 @@ def open_stack(
         )
     if are_hdf5[0]:
         stack = Hdf5Stack(paths[0], dataset, zone=zone, wavelength=wavelength, allow=allow)
-        return stack if times == "header" else stack.with_times(_given_times(times, stack.sources, base, zone))
+        return stack if times == "header" else stack.with_times(_given_times(times, stack.sources, base, zone, dates))
     scans = [scan for path in paths for scan in _scans_of(path, wavelength)]
     places = tuple(scan.place for scan in scans)
     files_stack = FileStack(
-        tuple(scan.path for scan in scans), places=places if any(places) else None, wavelength=wavelength
+        tuple(scan.path for scan in scans),
+        places=places if any(places) else None,
+        wavelength=wavelength,
+        columns=columns,
     )
     if times == "header":
         found = _header_times(scans, zone)
     elif times == "file-modification":
         found = times_of_modification(files_stack.paths)
     else:
-        found = _given_times(times, files_stack.sources, base, zone)
+        found = _given_times(times, files_stack.sources, base, zone, dates)
     return replace(files_stack, times=found)
 
 
@@ -223,7 +231,7 @@ def _header_times(scans: Sequence[_Scan], zone: tzinfo | None) -> ScanTimes | No
 
 
 def _given_times(
-    times: str | RegularTimes, sources: tuple[str, ...], base: Path, zone: tzinfo | None
+    times: str | RegularTimes, sources: tuple[str, ...], base: Path, zone: tzinfo | None, dates: DateOrder | None
 ) -> ScanTimes | None:
     if isinstance(times, RegularTimes):
         return times.scan_times(len(sources), zone=zone)
@@ -237,4 +245,4 @@ def _given_times(
             found=f"{times!r} against the times of single scans",
             todo="give a CSV, or start and interval_s",
         )
-    return times_from_csv(base / times, sources, zone=zone)
+    return times_from_csv(base / times, sources, zone=zone, dates=dates)

@@ -13,11 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from xrdfit.data import PatternHeader, ScanTimes
-from xrdfit.io.instants import in_zone, instant_or_none
+from xrdfit.io.instants import DateOrder, in_zone, instant_or_none, is_ambiguous, order_of_dates
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.table import header_lines, text_lines
 
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?")
+_DATE = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?"
+    r"|\d{1,2}\.\d{1,2}\.\d{4}[T ,]+\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?"
+)
 _KEY_NAMES = ("source", "file", "filename", "file_name", "scan", "scan_number", "name")
 _START_NAMES = ("start_time", "start", "start_s", "time", "time_s", "begin")
 _END_NAMES = ("end_time", "end", "end_s", "stop")
@@ -43,12 +46,14 @@ def scan_times(
     *,
     source: str,
     zone: tzinfo | None = None,
+    dates: DateOrder | None = None,
 ) -> ScanTimes:
-    """Times given as seconds or ISO 8601; without ends a span reaches to the next start, the last takes the median.
+    """Times given as seconds or as dates; without ends a span reaches to the next start, the last takes the median.
 
     Parameters
     ----------
     zone : what instants without a time zone are meant in.
+    dates : what comes first in dates with slashes; None leaves it to those that tell it.
 
     Raises
     ------
@@ -56,8 +61,10 @@ def scan_times(
         Something that is not a time, a scan that ends before it starts, scans out of the order of their times, or times
         of which only some have a zone.
     """
-    first = _parse(starts[0], source, zone)
-    start_s = np.array([_seconds_since(first, start, source, zone) for start in starts])
+    dates = dates or order_of_dates([*starts, *(ends or ())])
+    reading = _Reading(source=source, zone=zone, dates=dates)
+    first = reading.parse(starts[0])
+    start_s = np.array([reading.seconds_since(first, start) for start in starts])
     if np.any(np.diff(start_s) <= 0.0):
         scan = int(np.argmax(np.diff(start_s) <= 0.0))
         raise data_error(
@@ -71,7 +78,7 @@ def scan_times(
         spans = np.diff(start_s)
         end_s = np.append(start_s[1:], start_s[-1] + (np.median(spans) if spans.size else 0.0))
     else:
-        end_s = np.array([_seconds_since(first, end, source, zone) for end in ends])
+        end_s = np.array([reading.seconds_since(first, end) for end in ends])
     if np.any(end_s < start_s):
         scan = int(np.argmax(end_s < start_s))
         raise data_error(
@@ -117,12 +124,14 @@ def times_of_modification(paths: Sequence[Path]) -> ScanTimes:
 
 
 def date_in_header(path: Path) -> datetime | None:
-    """The first date (ISO 8601) before the numbers of a text file."""
-    found = (match[0] for line in header_lines(path) if (match := _ISO.search(line)))
+    """The first date (ISO 8601, or the day first with dots) before the numbers of a text file."""
+    found = (match[0] for line in header_lines(path) if (match := _DATE.search(line)))
     return instant_or_none(next(found, None))
 
 
-def times_from_csv(path: Path, sources: Sequence[str], *, zone: tzinfo | None = None) -> ScanTimes:
+def times_from_csv(
+    path: Path, sources: Sequence[str], *, zone: tzinfo | None = None, dates: DateOrder | None = None
+) -> ScanTimes:
     """Times from a table with a column ``start_time`` (or ``time``) and perhaps ``end_time``.
 
     A column ``file`` or ``scan_number`` assigns rows to scans by what their file names begin with; without one the
@@ -167,7 +176,7 @@ def times_from_csv(path: Path, sources: Sequence[str], *, zone: tzinfo | None = 
             todo="give one row a scan, or a column file that assigns them",
         )
     ends = None if end is None else [row[end] for row in rows]
-    return scan_times([row[start] for row in rows], ends, source=str(path), zone=zone)
+    return scan_times([row[start] for row in rows], ends, source=str(path), zone=zone, dates=dates)
 
 
 def _row_of(source: str, rows: list[dict[str, str]], key: str, path: Path) -> dict[str, str]:
@@ -186,19 +195,61 @@ def _row_of(source: str, rows: list[dict[str, str]], key: str, path: Path) -> di
     return fits[0]
 
 
-def _parse(value: str | float | datetime, source: str, zone: tzinfo | None) -> float | datetime:
-    if isinstance(value, datetime):
-        return in_zone(value, zone)
-    if isinstance(value, str):
-        try:
-            return _finite_float(value.strip())
-        except ValueError:
-            instant = instant_or_none(value)
-            if instant is not None:
-                return in_zone(instant, zone)
-    elif math.isfinite(value):
-        return float(value)
-    raise _bad_time(value, source)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """How the times of one source are read: the zone and the order of dates that they do not tell themselves."""
+
+    source: str
+    zone: tzinfo | None
+    dates: DateOrder | None
+
+    def parse(self, value: str | float | datetime) -> float | datetime:
+        if isinstance(value, datetime):
+            return in_zone(value, self.zone)
+        if isinstance(value, str):
+            try:
+                return _finite_float(value.strip())
+            except ValueError:
+                instant = instant_or_none(value, self.dates)
+                if instant is not None:
+                    return in_zone(instant, self.zone)
+        elif math.isfinite(value):
+            return float(value)
+        raise self._bad_time(value)
+
+    def seconds_since(self, first: float | datetime, value: str | float | datetime) -> float:
+        instant = self.parse(value)
+        if isinstance(first, datetime) and isinstance(instant, datetime):
+            if (first.tzinfo is None) == (instant.tzinfo is None):
+                return (instant - first).total_seconds()
+            raise data_error(
+                Code.TIMES,
+                "only some of the times have a time zone",
+                where=self.source,
+                found=f"{first} and {instant} against all of one kind",
+                todo='say what the others are meant in, for instance times = { time_zone = "Europe/Berlin" }',
+            )
+        if isinstance(first, float) and isinstance(instant, float):
+            return instant - first
+        raise self._bad_time(value)
+
+    def _bad_time(self, value: str | float | datetime) -> Exception:
+        if is_ambiguous(value):
+            return data_error(
+                Code.TIMES,
+                "day and month cannot be told apart",
+                where=self.source,
+                found=f"{str(value)!r} against a date that can be read in one way only",
+                todo=f'write times = {{ source = "{Path(self.source).name}", dates = "day-first" }}, or "month-first"'
+                " (import: --dates)",
+            )
+        return data_error(
+            Code.TIMES,
+            "a time cannot be read",
+            where=self.source,
+            found=f"{str(value)!r} against seconds or a date and time, all of one kind",
+            todo="write like 2026-05-02T09:14:00+02:00",
+        )
 
 
 def _finite_float(text: str) -> float:
@@ -206,30 +257,3 @@ def _finite_float(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(text)
     return number
-
-
-def _seconds_since(first: float | datetime, value: str | float | datetime, source: str, zone: tzinfo | None) -> float:
-    instant = _parse(value, source, zone)
-    if isinstance(first, datetime) and isinstance(instant, datetime):
-        if (first.tzinfo is None) == (instant.tzinfo is None):
-            return (instant - first).total_seconds()
-        raise data_error(
-            Code.TIMES,
-            "only some of the times have a time zone",
-            where=source,
-            found=f"{first} and {instant} against all of one kind",
-            todo='say what the others are meant in, for instance times = { time_zone = "Europe/Berlin" }',
-        )
-    if isinstance(first, float) and isinstance(instant, float):
-        return instant - first
-    raise _bad_time(value, source)
-
-
-def _bad_time(value: str | float | datetime, source: str) -> Exception:
-    return data_error(
-        Code.TIMES,
-        "a time cannot be read",
-        where=source,
-        found=f"{str(value)!r} against seconds or ISO 8601, all of one kind",
-        todo="write like 2026-05-02T09:14:00+02:00",
-    )

@@ -106,6 +106,8 @@ def _stack(data: DataTable, instrument: Instrument | None, base: Path) -> ScanSt
         dataset=data.dataset,
         times=times,
         time_zone=said.time_zone,
+        dates=said.dates,
+        columns=data.columns,
         wavelength=None if instrument is None else instrument.lines[0][0],
         allow=data.allow,
     )

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from xrdfit.data import Weights
 from xrdfit.errors import Problem
+from xrdfit.io import ColumnName, DateOrder, instant_or_none
 from xrdfit.model import HOELZER_ELEMENTS, K_ALPHA
 from xrdfit.model.emission import ContaminantName, Emission
 from xrdfit.model.instrument import Detector, Geometry
@@ -22,10 +23,13 @@ Radiation = Literal["Cu", "Mo", "Co", "Ag", "Cr", "Fe"]
 class TimesTable(Table):
     """``times = { start = ..., interval_s = ... }``, or ``{ source = "header", time_zone = "Europe/Berlin" }``."""
 
-    start: datetime | None = None
+    start: (
+        Annotated[datetime, BeforeValidator(lambda v: instant_or_none(v) or v if isinstance(v, str) else v)] | None
+    ) = None
     interval_s: Annotated[Number, Field(gt=0)] | None = None
     source: Text | None = None
     time_zone: Text | None = None
+    dates: DateOrder | None = None
 
     @model_validator(mode="after")
     def _a_clock_or_a_source(self) -> Self:
@@ -61,6 +65,7 @@ class DataTable(Table):
 
     files: Annotated[list[Text], Field(min_length=1), BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]
     dataset: Text | None = None
+    columns: Annotated[tuple[ColumnName, ...], Field(min_length=2)] | None = None
     range: Span | None = None
     exclude: tuple[Span, ...] = ()
     weights: Weights = "auto"
@@ -70,11 +75,26 @@ class DataTable(Table):
     allow: tuple[Literal["external-links", "hdf5-plugins"], ...] = ()
 
     @model_validator(mode="after")
-    def _spans_make_sense(self) -> Self:
+    def _columns_and_spans_make_sense(self) -> Self:
+        refuse(column_problems(self.columns))
         spans = [("range", self.range)] if self.range else []
         spans += [(f"exclude[{i}]", span) for i, span in enumerate(self.exclude)]
         refuse(problem for where, span in spans for problem in _span_problems(where, span, self.range))
         return self
+
+
+def column_problems(columns: tuple[str, ...] | None) -> Iterator[Problem]:
+    """Columns of a text file that make no pattern."""
+    for name in ("two_theta", "intensity", "sigma"):
+        count = 1 if columns is None else columns.count(name)
+        if count > 1 or (count == 0 and name != "sigma"):
+            yield mistake(
+                Code.MISSING_KEY if count == 0 else Code.CONFLICT,
+                f"{name} is missing" if count == 0 else f"two columns are {name}",
+                where="columns",
+                found=f"found {', '.join(columns or ())} against two_theta, intensity and perhaps sigma, each once",
+                todo='name the columns from left to right, with "-" for one that is not wanted',
+            )
 
 
 def _span_problems(where: str, span: Span, limits: Span | None) -> Iterator[Problem]:

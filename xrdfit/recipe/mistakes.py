@@ -106,6 +106,7 @@ _NAMED_AT_WILL = ("refine.scope.", "refine.parameters.")
 _LEAST_LIKENESS = 0.6
 _ALMOST, _CLEARLY = 0.9, 0.15
 _RANGE_KINDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "too_short", "too_long")
+_DATE = "a date and time such as 2026-05-02T09:14:00+02:00"
 _EXPECTED = {
     "greater_than": "> {gt}",
     "greater_than_equal": ">= {ge}",
@@ -123,6 +124,9 @@ _EXPECTED = {
     "tuple_type": "a list of two numbers",
     "model_type": "a table",
     "dict_type": "a table",
+    "datetime_type": _DATE,
+    "datetime_parsing": _DATE,
+    "datetime_from_date_parsing": _DATE,
 }
 
 

@@ -132,3 +132,9 @@ def test_scans_in_utc_beside_a_clock_on_the_wall_are_warned_of() -> None:
     assert warning.startswith("W104") and "time_zone" in warning
     assert not aligned(utc, time_zone="+00:00").warnings
     assert not aligned(TIMES).warnings
+
+
+def test_a_record_of_seconds_beside_a_series_of_hours_is_wondered_at() -> None:
+    short = replace(RECORD, time_s=RECORD.time_s / 3600.0, start=datetime(2026, 5, 2, 9, 15, 0))
+    (warning,) = align_scans(short, TIMES, CyclerSettings()).warnings
+    assert warning.startswith("W107") and "0.00153 h of record against 5.5 h of scans" in warning

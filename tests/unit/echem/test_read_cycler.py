@@ -99,7 +99,7 @@ def test_numbers_written_in_any_locale_are_right_or_refused(data: st.DataObject)
         f"{local(t)};{local(v * factor)};{local(i)}"
         for t, v, i in zip(CELL.time[picked], CELL.voltage[picked], CELL.current[picked], strict=True)
     ]
-    text = "\n".join([f"time/s;Ewe/{unit};I/mA", *rows])
+    text = "\n".join([f"time/s;Ewe/{unit};I/mA", *rows, ""])
     try:
         record = TEXT_FORMATS[-1].read(text, "cell.csv", Options())
     except DataError:
@@ -307,3 +307,58 @@ def test_an_archive_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(t
 def test_an_archive_under_another_suffix_is_told_its_own(tmp_path: Path) -> None:
     pytest.importorskip("fastnda", reason="fastnda is an optional extra")
     assert "rename the file to cell.ndax" in refused(archive(tmp_path / "cell.zip", data_ndc=bytes(2000)))
+
+
+@pytest.mark.parametrize("missing", [1, 2, 5])
+def test_a_last_row_that_may_be_cut_in_mid_number_is_left_out(tmp_path: Path, missing: int) -> None:
+    whole = mpt(CELL)
+    record = read_cycler(written(tmp_path, whole[: -1 - missing]))
+    assert len(record) == CELL.time.size - 1
+    assert "the last row may be cut off in mid-number and was left out" in record.notes
+    for ended in (whole, whole[:-1]):  # a line's end, or a number as long as all others, speaks for a whole row
+        assert len(read_cycler(written(tmp_path, ended))) == CELL.time.size
+
+
+def test_volts_under_a_heading_of_millivolts_are_refused_until_the_recipe_says_so(tmp_path: Path) -> None:
+    path = written(tmp_path, mpt(CELL).replace("Ewe/V", "Ewe/mV"))
+    message = refused(path)
+    assert message.startswith("E147 implausible voltage of a cell") and "at most 0.0035 V" in message
+    assert 'voltage = "V" under [cycler.units]' in message
+    same_as_cell(read_cycler(path, reading=Reading(columns=ColumnNames(units={"voltage": "V"}))))
+    symmetric = read_cycler(path, reading=Reading(columns=ColumnNames(units={"voltage": "mV"})))
+    np.testing.assert_allclose(symmetric.voltage_V, 1e-3 * CELL.voltage)
+
+
+def test_a_stack_of_cells_is_refused_until_the_recipe_gives_the_unit(tmp_path: Path) -> None:
+    path = written(tmp_path, table(NAMES, [CELL.time, 4.0 * CELL.voltage, 1e-3 * CELL.current], separator=","), "a.csv")
+    assert "a median of 12." in refused(path)
+    assert read_cycler(path, reading=Reading(columns=ColumnNames(units={"voltage": "V"}))).voltage_V.max() > 12.0
+
+
+@pytest.mark.parametrize(
+    ("heading", "factor", "right"), [("time/s", 3600.0, "h"), ("time/s", 60.0, "min"), ("time/h", 1.0 / 3600.0, "s")]
+)
+def test_times_in_another_unit_than_their_heading_are_told_by_the_charge(
+    tmp_path: Path, heading: str, factor: float, right: str
+) -> None:
+    names = [heading, "Ewe/V", "I/mA", "(Q-Qo)/mA.h"]
+    wrong = CELL.time / factor if heading == "time/s" else CELL.time
+    path = written(tmp_path, table(names, [wrong, CELL.voltage, CELL.current, CELL.charge], separator=";"), "a.csv")
+    message = refused(path)
+    assert message.startswith("E147 the unit of time") and f'time = "{right}"' in message
+    record = read_cycler(path, reading=Reading(columns=ColumnNames(units={"time": right})))
+    np.testing.assert_allclose(record.time_s, CELL.time, rtol=1e-6)
+
+
+def test_times_in_another_unit_are_told_by_the_dates_of_the_rows(tmp_path: Path) -> None:
+    dates = [datetime.fromtimestamp(1.7e9 + t, UTC).strftime("%Y-%m-%d %H:%M:%S.%f") for t in CELL.time]
+    rows = [
+        f"{t / 3600.0:.7f};{d};{v};{i}" for t, d, v, i in zip(CELL.time, dates, CELL.voltage, CELL.current, strict=True)
+    ]
+    message = refused(written(tmp_path, "\n".join(["time/s;date;Ewe/V;I/mA", *rows, ""]), "a.csv"))
+    assert "the dates of its rows: 3600 times" in message and 'time = "h"' in message
+
+
+def test_a_current_in_another_unit_is_told_by_the_charge(tmp_path: Path) -> None:
+    message = refused(written(tmp_path, mpt(CELL).replace("I/mA", "I/A").replace("P/W", "x")))
+    assert "the unit of current and charge" in message

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from xrdfit.errors import DataError
-from xrdfit.io import read_pattern
+from xrdfit.io import read_pattern, read_patterns
 
 ROWS = [(20.0 + 0.02 * i, 100.0 + i, 10.0 + 0.1 * i) for i in range(20)]
 
@@ -131,7 +131,7 @@ def replaced(row: int, column: int, value: float) -> str:
         ("\n".join("1 2 3 4 5" for _ in range(12)), "E105", "5 columns"),
         (table().replace("105.0000", "1O5"), "E106", "'1O5' against a number"),
         ("to be or not to be\n" * 20, "E106", "no rows of numbers"),
-        (table(rows=ROWS[::-1]), "E107", "descends"),
+        (table(rows=[*ROWS[:9][::-1], *ROWS[9:]]), "E107", "steps back"),
         (table(rows=[*ROWS[:9], ROWS[8], *ROWS[9:]]), "E107", "repeated"),
         (table(rows=ROWS + ROWS), "E107", "steps back"),
         (replaced(4, 0, np.nan), "E106", "point 5"),
@@ -154,6 +154,12 @@ def test_a_mistake_is_named_with_code_and_place(tmp_path: Path, text: str, code:
     found, message = code_of(write(tmp_path, text))
     assert found == code
     assert says in message
+
+
+def test_rows_from_the_highest_angle_down_are_the_same_pattern(tmp_path: Path) -> None:
+    turned, straight = (read_pattern(write(tmp_path, table(rows=rows))) for rows in (ROWS[::-1], ROWS))
+    for name in ("two_theta", "intensity", "sigma", "mask"):
+        np.testing.assert_array_equal(getattr(turned, name), getattr(straight, name))
 
 
 def test_the_wrong_line_is_counted_as_an_editor_counts(tmp_path: Path) -> None:
@@ -179,3 +185,62 @@ def test_measured_files_of_four_instruments_are_read(real_data: Path, tmp_path: 
         neutron = read_pattern(archive.extract("all594842.dat", tmp_path))
     assert neutron.sigma is not None and neutron.sigma[0] == 31.828
     assert np.flatnonzero(~neutron.mask).tolist() == [1505, 1506]
+
+
+def _peaks() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Angles, counts with lines on a background, and what was expected."""
+    x = np.linspace(20.0, 38.0, 600)
+    expected = 80.0 + 4000.0 * np.exp(-(((x - 25.0) / 0.1) ** 2)) + 900.0 * np.exp(-(((x - 33.0) / 0.1) ** 2))
+    return x, np.random.default_rng(3).poisson(expected).astype(float), expected
+
+
+def _three(x: np.ndarray, y: np.ndarray, third: np.ndarray) -> str:
+    return "".join(f"{a:.4f} {b:.6g} {c:.6g}\n" for a, b, c in zip(x, y, third, strict=True))
+
+
+@pytest.mark.parametrize("third", ["calculated", "background"])
+def test_a_third_column_as_large_as_the_intensity_is_not_taken_for_its_error(tmp_path: Path, third: str) -> None:
+    x, y, expected = _peaks()
+    path = write(tmp_path, _three(x, y, expected if third == "calculated" else np.full(x.size, 80.0)))
+    found, message = code_of(path)
+    assert found == "E109" and 'columns = ["two_theta", "intensity"] under [data]' in message
+    (settled,) = read_patterns(path, columns=("two_theta", "intensity"))
+    assert settled.sigma is None and np.array_equal(settled.intensity, y)
+    (forced,) = read_patterns(path, columns=("two_theta", "intensity", "sigma"))
+    assert forced.sigma is not None
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.01, 1e-3])
+@pytest.mark.parametrize("faint", [False, True])
+def test_errors_of_counts_are_believed_however_few_and_whatever_their_unit(
+    tmp_path: Path, scale: float, faint: bool
+) -> None:
+    x, y, expected = _peaks()
+    counts = np.random.default_rng(4).poisson(expected / 80.0).astype(float) if faint else y
+    pattern = read_pattern(write(tmp_path, _three(x, scale * counts, scale * np.sqrt(counts))))
+    assert pattern.sigma is not None
+    background_gone = _three(x, counts - (1.0 if faint else 80.0), np.sqrt(counts + 1.0))
+    assert read_pattern(write(tmp_path, background_gone)).sigma is not None
+
+
+def test_four_columns_without_names_are_settled_by_the_recipe(tmp_path: Path) -> None:
+    x, y, expected = _peaks()
+    rows = "".join(f"{a:.4f} {b:g} {c:g} 80\n" for a, b, c in zip(x, y, expected, strict=True))
+    path = write(tmp_path, rows)
+    found, message = code_of(path)
+    assert found == "E105" and "under [data]" in message
+    (pattern,) = read_patterns(path, columns=("two_theta", "intensity", "-"))
+    assert pattern.sigma is None and np.array_equal(pattern.intensity, y)
+    with pytest.raises(DataError, match="E105 fewer columns than"):
+        read_patterns(path, columns=("-", "-", "-", "two_theta", "intensity"))
+
+
+def test_a_last_number_that_may_have_lost_its_end_is_masked(tmp_path: Path) -> None:
+    whole = table(columns=2).rstrip("\n")
+    turned = "\n".join(whole.split("\n")[::-1])
+    for text in (whole, whole + "\n", whole[:-3] + "\n", turned):
+        assert read_pattern(write(tmp_path, text)).mask.all()
+    for text, place in ((whole[:-3], -1), (turned[:-6], 0)):
+        pattern = read_pattern(write(tmp_path, text))
+        assert np.flatnonzero(~pattern.mask).tolist() == [place % len(ROWS)]
+        assert pattern.header is not None and "cut off" in pattern.header.remarks[-1]

@@ -265,8 +265,8 @@ def test_foreign_axes_in_radians_or_with_pyfai_names_are_read(
 def damage(path: Path, change: str) -> None:
     with h5py.File(path, "r+") as file:
         group = file["entry/data"]
-        if change == "descending":
-            group["two_theta"][...] = GRID[::-1]
+        if change == "folded":
+            group["two_theta"][...] = np.roll(GRID, 5)
         elif change == "q":
             group["two_theta"].attrs["units"] = "1/angstrom"
         elif change == "no axis":
@@ -281,12 +281,30 @@ def damage(path: Path, change: str) -> None:
 
 @pytest.mark.parametrize(
     ("change", "code"),
-    [("descending", "E107"), ("q", "E114"), ("no axis", "E112"), ("two stacks", "E112"), ("times", "E115")],
+    [("folded", "E107"), ("q", "E114"), ("no axis", "E112"), ("two stacks", "E112"), ("times", "E115")],
 )
 def test_a_stack_that_makes_no_sense_is_refused(tmp_path: Path, change: str, code: str) -> None:
     path = write_stack(tmp_path / "s.h5", [make_pattern(0), make_pattern(1)])
     damage(path, change)
     assert problem_of(open_stack, "s.h5", base=tmp_path).startswith(code)
+
+
+@pytest.mark.parametrize("own_grids", [False, True])
+def test_a_stack_over_descending_angles_is_turned_round(tmp_path: Path, own_grids: bool) -> None:
+    patterns = [make_pattern(0), make_pattern(1)]
+    path = write_stack(tmp_path / "s.h5", patterns)
+    with h5py.File(path, "r+") as file:
+        group = file["entry/data"]
+        for name in ("intensity", "intensity_errors"):
+            group[name][...] = group[name][()][:, ::-1]
+        axis = np.tile(GRID[::-1], (2, 1)) if own_grids else GRID[::-1]
+        del group["two_theta"]
+        group["two_theta"] = axis
+        group["two_theta"].attrs["units"] = "deg"
+    stack = open_stack("s.h5", base=tmp_path)
+    for index, pattern in enumerate(patterns):
+        for name in ("two_theta", "intensity", "sigma"):
+            np.testing.assert_array_equal(getattr(stack.read(index), name), getattr(pattern, name))
 
 
 def test_a_truncated_or_wrongly_addressed_file_is_one_problem(tmp_path: Path) -> None:
@@ -319,3 +337,38 @@ def test_the_measured_series_open_in_order_and_with_their_times(real_data: Path)
     assert olivine.times is not None
     assert olivine.times.end_s[0] == pytest.approx(56.553)
     assert olivine.times.origin == "2025-07-02T19:05:59.614000"
+
+
+@pytest.mark.parametrize(
+    ("dates", "hours"),
+    [
+        (["02.05.2026 09:14", "02.05.2026 11:14:30"], 2.0 + 30.0 / 3600.0),
+        (["29/04/2026 23:00", "01/05/2026 01:00"], 26.0),
+        (["04/29/2026 23:00", "05/01/2026 01:00"], 26.0),
+    ],
+)
+def test_dates_of_a_table_are_read_where_one_of_them_tells_which_is_the_day(
+    tmp_path: Path, dates: list[str], hours: float
+) -> None:
+    write_scans(tmp_path, ["scan1.xy", "scan2.xy"])
+    (tmp_path / "times.csv").write_text("\n".join(["start_time", *dates]))
+    times = open_stack("scan*.xy", base=tmp_path, times="times.csv").times
+    assert times is not None and times.start_s[1] == pytest.approx(3600.0 * hours)
+
+
+def test_dates_that_may_be_day_or_month_first_are_settled_by_a_key(tmp_path: Path) -> None:
+    write_scans(tmp_path, ["scan1.xy", "scan2.xy"])
+    (tmp_path / "times.csv").write_text("start_time\n02/05/2026 09:14\n02/06/2026 09:14\n")
+    message = problem_of(open_stack, "scan*.xy", base=tmp_path, times="times.csv")
+    assert message.startswith("E115 day and month") and 'dates = "day-first"' in message
+    for dates, days in (("day-first", 31.0), ("month-first", 1.0)):
+        times = open_stack("scan*.xy", base=tmp_path, times="times.csv", dates=dates).times
+        assert times is not None and times.start_s[1] == 86400.0 * days
+
+
+def test_a_dotted_date_in_the_header_of_a_text_is_a_time(tmp_path: Path) -> None:
+    for hour in (9, 11):
+        rows = "\n".join(f"{x:.3f} {100 + i}" for i, x in enumerate(GRID))
+        (tmp_path / f"scan{hour}.xy").write_text(f"# measured 02.05.2026 {hour:02}:14:00\n{rows}\n")
+    times = open_stack("scan*.xy", base=tmp_path).times
+    assert times is not None and times.start_s.tolist() == [0.0, 7200.0]

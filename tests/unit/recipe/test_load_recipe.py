@@ -369,3 +369,26 @@ def test_a_missing_recipe_suggests_the_one_that_is_there(tmp_path: Path) -> None
     recipe(tmp_path)
     (message,) = mistakes(tmp_path / "recepi.toml")
     assert message.startswith("E150") and "did you mean recipe.toml?" in message
+
+
+def test_a_start_may_be_written_with_dots_the_day_first(tmp_path: Path) -> None:
+    times = {"start": "02.05.2026 09:14", "interval_s": 7200}
+    said = load_recipe(recipe(tmp_path, {"data.times": times})).tables.data.times
+    assert not isinstance(said, str) and said.start is not None and said.start.isoformat() == "2026-05-02T09:14:00"
+    (ambiguous,) = mistakes(recipe(tmp_path, {"data.times": times | {"start": "02/05/2026 09:14"}}))
+    assert "data.times.start" in ambiguous and "2026-05-02T09:14:00" in ambiguous
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        (["two_theta", "sigma"], "intensity is missing"),
+        (["two_theta", "intensity", "intensity"], "two columns are intensity"),
+        (["two_theta", "intensty"], "did you mean intensity?"),
+        (["two_theta"], "at least 2"),
+    ],
+)
+def test_columns_that_make_no_pattern_are_mistakes(tmp_path: Path, columns: list[str], says: str) -> None:
+    assert any(
+        says in line and "data.columns" in line for line in mistakes(recipe(tmp_path, {"data.columns": columns}))
+    )

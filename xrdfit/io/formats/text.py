@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xrdfit.data import Pattern, PatternHeader
 from xrdfit.io.abscissa import Abscissa, two_theta_of
 from xrdfit.io.check import MINIMUM_POINTS, checked_pattern
-from xrdfit.io.content import Content
+from xrdfit.io.content import ColumnName, Content
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.table import COMMENT_MARKS, Table, read_table
 
@@ -22,6 +22,12 @@ _SIGMA_NAME = re.compile(r"sig|esd|err|std|unc", re.IGNORECASE)
 _Q_UNIT = re.compile(r"\bq[\s_(\[]*(?:1\s*/\s*|inverse\s+)?(nm|nano|å|a(?![a-z])|ang)", re.IGNORECASE)
 _WAVELENGTH = re.compile(r"wavelength\"?\s*(?:\([^)]*\))?\s*[:=]?\s*(\d+\.?\d*(?:e[+-]?\d+)?)", re.IGNORECASE)
 _OTHER_ABSCISSA = re.compile(r"q_(nm|a)\^-1|\bq\s*[\[(]|radial distance|d[- ]?spacing|\bradius\b", re.IGNORECASE)
+_SAY_COLUMNS = 'write columns = ["two_theta", "intensity"] under [data] (import: --columns)'
+# Relative difference up to which something is as large as something else, and squares of errors in proportion.
+_AS_LARGE, _IN_PROPORTION = 0.4, 0.02
+_STRONG = 0.98
+# Rows at the end of a file among which the last is looked at.
+_COMPARED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +42,21 @@ class TextFormat:
 def read_text_pattern(content: Content) -> tuple[str, Pattern]:
     """Name of the format and the pattern in the lines of a file, whichever text format they are in."""
     entry = next(entry for entry in FORMATS if entry.recognise(content.lines))
-    return entry.name, entry.read(content)
+    pattern = entry.read(content)
+    if _may_be_cut(content):
+        header = pattern.header or PatternHeader(format=entry.name)
+        said = "the last row may be cut off in mid-number and is not used"
+        pattern = replace(pattern, header=replace(header, remarks=(*header.remarks, said)))
+    return entry.name, pattern
+
+
+def _may_be_cut(content: Content) -> bool:
+    """Whether the last number of a text may have lost its end: no line end behind it, and others are longer."""
+    if content.ends_with_a_line:
+        return False
+    lines = [line for line in content.lines if line.strip()][-_COMPARED:]
+    length = [len(re.split(r"[\s;,]+", line.strip(" \t;,"))[-1].lstrip("+-")) for line in lines]
+    return length[-1] < max(length)
 
 
 def read_xydata(content: Content) -> Pattern:
@@ -54,7 +74,8 @@ def read_xydata(content: Content) -> Pattern:
                 factor_x, factor_y = factors[:2]
     columns = table.columns
     sigma = columns[:, 2] * factor_y if columns.shape[1] > 2 else None
-    return checked_pattern(columns[:, 0] * factor_x, columns[:, 1] * factor_y, sigma, source=source)
+    cut = _may_be_cut(content)
+    return checked_pattern(columns[:, 0] * factor_x, columns[:, 1] * factor_y, sigma, source=source, cut=cut)
 
 
 def read_chi(content: Content) -> Pattern:
@@ -76,7 +97,7 @@ def read_chi(content: Content) -> Pattern:
             todo="export the pattern again",
         )
     two_theta, header = _two_theta(columns[:, 0], over_q, "fit2d chi", lines[:4], content)
-    return checked_pattern(two_theta, columns[:, 1], None, source=source, header=header)
+    return checked_pattern(two_theta, columns[:, 1], None, source=source, header=header, cut=_may_be_cut(content))
 
 
 def read_instrm(content: Content) -> Pattern:
@@ -103,7 +124,8 @@ def read_instrm(content: Content) -> Pattern:
             found=f"{intensity.size} against {n_points} from {start:g} to {end:g} in steps of {step:g} deg",
             todo="export the pattern again",
         )
-    return checked_pattern(start + step * np.arange(n_points, dtype=np.float64), intensity, None, source=source)
+    two_theta = start + step * np.arange(n_points, dtype=np.float64)
+    return checked_pattern(two_theta, intensity, None, source=source, cut=_may_be_cut(content))
 
 
 def read_columns(content: Content) -> Pattern:
@@ -120,9 +142,9 @@ def read_columns(content: Content) -> Pattern:
         over_q = _q_in(heading)
         if over_q is None or len(names) > 3:
             raise _not_two_theta(heading.strip()[:60], source)
-    two_theta, intensity, sigma = _choose_columns(table, names, source)
+    two_theta, intensity, sigma = _choose_columns(table, names, content)
     two_theta, header = _two_theta(two_theta, over_q, "columns", table.header, content)
-    return checked_pattern(two_theta, intensity, sigma, source=source, header=header)
+    return checked_pattern(two_theta, intensity, sigma, source=source, header=header, cut=_may_be_cut(content))
 
 
 def _q_in(heading: str) -> Abscissa | None:
@@ -149,9 +171,11 @@ def _two_theta(
 
 
 def _choose_columns(
-    table: Table, names: list[str], source: str
+    table: Table, names: list[str], content: Content
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
     columns = table.columns
+    if content.columns is not None:
+        return _said_columns(columns, content.columns, content.source)
     sigma_at = _find(names, _SIGMA_NAME)
     two_theta_at, intensity_at = _find(names, _TWO_THETA_NAME), _find(names, _INTENSITY_NAME)
     if two_theta_at is None or intensity_at is None or two_theta_at == intensity_at:
@@ -159,13 +183,53 @@ def _choose_columns(
             raise data_error(
                 Code.COLUMNS,
                 "wrong number of columns",
-                where=source,
+                where=content.source,
                 found=f"{columns.shape[1]} columns without names against 2theta, intensity and perhaps sigma",
-                todo="keep two or three columns, or name them two_theta, intensity, sigma in a line above",
+                todo=f"{_SAY_COLUMNS}, or name them in a line above",
             )
         two_theta_at, intensity_at, sigma_at = 0, 1, 2 if columns.shape[1] == 3 else None
+        if columns.shape[1] == 3 and _is_like(columns[:, 2], columns[:, 1]):
+            raise data_error(
+                Code.SIGMA,
+                "the third column is hardly a standard deviation",
+                where=content.source,
+                found="as large as the intensity at most points, as a calculated pattern or a background is",
+                todo=f'{_SAY_COLUMNS}, with "sigma" as third if it is that',
+            )
     sigma = None if sigma_at is None else columns[:, sigma_at]
     return columns[:, two_theta_at], columns[:, intensity_at], sigma
+
+
+def _said_columns(
+    columns: NDArray[np.float64], said: Sequence[ColumnName], source: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
+    if len(said) > columns.shape[1]:
+        raise data_error(
+            Code.COLUMNS,
+            "fewer columns than the recipe names",
+            where=source,
+            found=f"{columns.shape[1]} columns against {', '.join(said)}",
+            todo="correct data.columns",
+        )
+    sigma = columns[:, said.index("sigma")] if "sigma" in said else None
+    return columns[:, said.index("two_theta")], columns[:, said.index("intensity")], sigma
+
+
+def _is_like(sigma: NDArray[np.float64], intensity: NDArray[np.float64]) -> bool:
+    """Whether errors are as large as what they belong to, and not because there are hardly any counts.
+
+    Errors of counts, whatever these were multiplied by, have squares in one proportion to them, strong lines included.
+    """
+    there = np.isfinite(sigma) & np.isfinite(intensity) & (sigma > 0.0) & (intensity > 0.0)
+    y, s = intensity[there], sigma[there]
+    if y.size < MINIMUM_POINTS or np.median(np.abs(y - s) / s) > _AS_LARGE:
+        return False
+    if np.median(np.abs(s / np.sqrt(np.maximum(y, 1.0)) - 1.0)) < _AS_LARGE:
+        return False
+    factor = s**2 / y
+    off = np.abs(factor / np.median(factor) - 1.0)
+    strong = y >= np.quantile(y, _STRONG)
+    return bool(max(np.median(off), np.median(off[strong])) > _IN_PROPORTION)
 
 
 def _column_names(table: Table) -> list[str]:

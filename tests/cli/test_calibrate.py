@@ -136,6 +136,18 @@ def test_existing_file_is_not_replaced_unless_asked(
     assert result.exit_code == 2 and "E180" in result.output
 
 
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_a_figure_that_is_there_is_not_replaced_unless_asked(
+    lab6: Path, tmp_path: Path, suffix: str, xrdfit: Callable[..., Result]
+) -> None:
+    mine = tmp_path / f"out_fit.{suffix}"
+    mine.write_text("mine")
+    words = ("calibrate", lab6, "--standard", "LaB6-660c", "-o", tmp_path / "out.toml")
+    result = xrdfit(*words)
+    assert result.exit_code == 2 and f"E180 the output is there already · {mine}" in result.output
+    assert mine.read_text() == "mine" and list(tmp_path.iterdir()) == [mine]
+
+
 def test_a_standard_that_is_not_described_ends_with_exit_code_1_and_says_so(
     lab6: Path, tmp_path: Path, xrdfit: Callable[..., Result]
 ) -> None:

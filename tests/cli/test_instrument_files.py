@@ -140,3 +140,31 @@ def test_import_takes_columns_and_dates_as_a_recipe_does(
     stack = Hdf5Stack(tmp_path / "s.h5")
     assert stack.times is not None and stack.times.start_s[1] == 31 * 86400.0
     np.testing.assert_array_equal(stack.read(1).intensity, files.COUNTS)
+
+
+def test_check_looks_at_all_scans_and_import_and_the_log_of_a_run_tell_it_too(tmp_path: Path, xrdfit: Xrdfit) -> None:
+    for number in range(3):
+        raw = files.xrdml().replace(b"2026-05-02", f"2026-0{5 + 2 * (number // 2)}-0{2 + number}".encode())
+        (tmp_path / f"a{number}.xrdml").write_bytes(raw.replace(b">240.0<", b">141.0<") if number == 2 else raw)
+    path = recipe(tmp_path, 'radiation = "Cu", goniometer_radius_mm = 240', name="a*.xrdml")
+    warnings = plan(xrdfit, path)["warnings"]
+    assert [warning[:4] for warning in warnings] == ["W102", "W106"]
+    assert "141 mm in 1 scan (a2.xrdml)" in warnings[0] and "after a1.xrdml: 62 days" in warnings[1]
+    imported = xrdfit("import", tmp_path / "a*.xrdml", "-o", tmp_path / "s.h5")
+    assert imported.exit_code == 0 and "W102 scans of several goniometer radii" in imported.stderr
+    assert "240 mm in 2 scans (a0.xrdml, a1.xrdml), 141 mm in 1 scan" in imported.stderr
+    assert xrdfit("refine", path, "-o", tmp_path / "results").exit_code in (0, 1)
+    assert all(warning in (tmp_path / "results" / "run.log").read_text(encoding="utf-8") for warning in warnings)
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0])
+def test_check_names_scans_without_intensity(tmp_path: Path, xrdfit: Xrdfit, value: float) -> None:
+    for number in range(3):
+        counts = np.full(files.N_POINTS, value) if number == 1 else files.COUNTS
+        rows = (f"{x:.3f} {y:.0f}" for x, y in zip(files.TWO_THETA, counts, strict=True))
+        (tmp_path / f"a{number}.xy").write_text("\n".join(rows) + "\n")
+    (warning,) = plan(xrdfit, recipe(tmp_path, 'radiation = "Cu"', name="a*.xy"))["warnings"]
+    assert warning.startswith("W108") and "1 scan (a1.xy)" in warning
+    assert xrdfit("import", tmp_path / "a*.xy", "-o", tmp_path / "s.h5").exit_code == 0
+    (warning,) = plan(xrdfit, recipe(tmp_path, 'radiation = "Cu"', name="s.h5"))["warnings"]
+    assert "1 scan (s.h5[1])" in warning

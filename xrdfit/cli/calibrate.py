@@ -14,12 +14,12 @@ from rich.table import Table
 from xrdfit.calibration import Calibration, CalibrationSettings, calibrate, find_standard, instrument_text
 from xrdfit.calibration.outcome import POOR_GOF, Axial, Position
 from xrdfit.cli.import_files import refuse_existing
-from xrdfit.cli.instrument_check import instrument_warnings
 from xrdfit.cli.problems import input_error
 from xrdfit.cli.words import one_of
 from xrdfit.io import atomic_write, read_pattern
 from xrdfit.model import HOELZER_ELEMENTS, K_ALPHA, Contaminant, Instrument
-from xrdfit.report import fit_figure, save_figure
+from xrdfit.recipe.instrument_check import instrument_warnings
+from xrdfit.report import figure_paths, fit_figure, save_figure
 
 AXIAL = ("soller", "fcj", "none")
 POSITION = ("auto", "offset", "zero", "both")
@@ -53,7 +53,9 @@ class CalibrateOptions:
 
 def run_calibrate(file: Path, output: Path, options: CalibrateOptions, *, fresh: bool) -> int:
     """Fit the standard, write the instrument file and the figure beside it; returns the exit code."""
-    refuse_existing(output, fresh=fresh)
+    stem = output.with_name(f"{output.stem}_fit")
+    for path in (output, *figure_paths(stem)):
+        refuse_existing(path, fresh=fresh)
     standard = find_standard(options.standard)
     if options.cell is not None:
         standard = replace(standard, source="given by --cell")
@@ -61,14 +63,14 @@ def run_calibrate(file: Path, output: Path, options: CalibrateOptions, *, fresh:
     header_radius = None if pattern.header is None else pattern.header.goniometer_radius_mm
     source, instrument = _instrument(options, header_radius)
     settings = _settings(options, standard.cell_at(options.temperature), instrument)
-    for problem in () if pattern.header is None else instrument_warnings(pattern.header, instrument):
+    for problem in () if pattern.header is None else instrument_warnings([(file.name, pattern.header)], instrument):
         print(problem, file=sys.stderr)
     found = calibrate(pattern, standard, instrument, settings)
     atomic_write(output, instrument_text(found, source=source, measured=file))
     title = f"{standard.name}, R$_\\mathrm{{wp}}$ = {100.0 * found.r_wp:.2f} %"
     figure = fit_figure(found.curves, [found.lines], title=title, colors={standard.name: "red"})
     _print(found)
-    for path in (output, *save_figure(figure, output.with_name(f"{output.stem}_fit"))):
+    for path in (output, *save_figure(figure, stem)):
         print(path)
     return 0 if found.converged and found.gof <= POOR_GOF else 1
 

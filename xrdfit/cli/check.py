@@ -11,7 +11,6 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from xrdfit.cli.instrument_check import instrument_warnings, said_by_file
 from xrdfit.data import Pattern, PatternHeader
 from xrdfit.echem import ScanElectrochemistry
 from xrdfit.errors import CrystalError, InputError, NoResultError
@@ -56,9 +55,9 @@ def make_plan(job: Job) -> dict[str, Any]:
         "points": int(first.points.two_theta.size),
         "two_theta": [float(first.points.two_theta[0]), float(first.points.two_theta[-1])],
         "weights": first.noise.regime,
-        "file": said_by_file(header),
+        "file": _said_by_file(header),
         "warnings": [
-            *(str(problem) for problem in instrument_warnings(header, job.instrument)),
+            *(str(problem) for problem in job.warnings),
             *(() if job.electrochemistry is None else job.electrochemistry.warnings),
         ],
         "mode": job.settings.mode,
@@ -79,6 +78,19 @@ def make_plan(job: Job) -> dict[str, Any]:
             }
             for spec, value in zip(model.table, values, strict=True)
         },
+    }
+
+
+def _said_by_file(header: PatternHeader) -> dict[str, Any]:
+    """What the first scan's file says of its measurement, as plain values."""
+    return {
+        "format": header.format,
+        "start_time": None if header.start_time is None else header.start_time.isoformat(),
+        "step_time_s": header.step_time_s,
+        "wavelengths": list(header.wavelengths),
+        "anode": header.anode,
+        "goniometer_radius_mm": header.goniometer_radius_mm,
+        "remarks": list(header.remarks),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import cast, get_args
@@ -11,6 +12,7 @@ from xrdfit.cli.words import one_of
 from xrdfit.errors import InputError
 from xrdfit.io import ColumnName, DateOrder, check_files, expand_files, open_stack, write_stack
 from xrdfit.recipe.measurement import column_problems
+from xrdfit.recipe.survey import Survey
 
 
 def refuse_existing(path: Path, *, fresh: bool) -> None:
@@ -75,7 +77,10 @@ def run_import(
             found="a measured file against another name",
             todo="give another name with -o",
         )
-    check_files(stack)
+    survey = Survey()
+    check_files(stack, look=survey.look)
+    for problem in survey.unlike(stack):
+        print(problem, file=sys.stderr)
     write_stack(output, (stack.read(scan) for scan in range(len(stack))), times=stack.times)
     known = "with times" if stack.times is not None else "without times: not all of the files tell them"
     print(f"{output}: {len(stack)} scans {known}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import lru_cache
@@ -29,6 +30,8 @@ from xrdfit.io.times import (
 TIMES_WORDS = ("header", "none", "file-modification")
 # Programs differ by 4e-6 in what they call K-alpha1, or give the mean of the doublet (8e-4).
 _ONE_WAVELENGTH = 2e-3
+# Rows of an HDF5 stack that are looked at before a run, evenly spaced.
+_MOST_ROWS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +153,11 @@ def open_stack(
     return replace(files_stack, times=found)
 
 
-def check_files(stack: ScanStack) -> None:
+def check_files(stack: ScanStack, *, look: Callable[[Pattern], None] = lambda pattern: None) -> None:
     """Read every file of a `FileStack` once, so that all mistakes are told before anything is computed.
 
-    The rows of an HDF5 stack need no such pass: a row without usable points is a scan without data.
+    The rows of an HDF5 stack need no such pass: a row without usable points is a scan without data. At most
+    `_MOST_ROWS` of them are shown to ``look``, and every file that can be read.
 
     Raises
     ------
@@ -169,9 +173,14 @@ def check_files(stack: ScanStack) -> None:
             except DataError as error:
                 problems += error.problems
                 continue
+            look(pattern)
             if pattern.header is not None and pattern.header.wavelengths:
                 stated.append((pattern.source, pattern.header.wavelengths[0]))
         problems += _of_another_wavelength(stated)
+    else:
+        for index in range(0, len(stack), 1 + (len(stack) - 1) // _MOST_ROWS):
+            with suppress(DataError):
+                look(stack.read(index))
     if problems:
         raise DataError(*problems)
 

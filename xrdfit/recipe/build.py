@@ -11,11 +11,11 @@ import numpy as np
 
 from xrdfit.crystal import Phase, SpaceGroup, cell_from_values, read_cif
 from xrdfit.data import Drift, ParameterOverride, RefineSettings, ScanStack
-from xrdfit.errors import InputError, RecipeError
+from xrdfit.errors import InputError, Problem, RecipeError
 from xrdfit.io import RegularTimes, check_files, open_stack, read_pattern
-from xrdfit.model import Background, Hump, Instrument, MeasuredBackground
+from xrdfit.model import Background, Hump, Instrument, MeasuredBackground, parameter_table
 from xrdfit.recipe.cycler import electrochemistry
-from xrdfit.recipe.fit_check import fit_problems
+from xrdfit.recipe.fit_check import fit_problems, unseen_inert_phases, without_parameters
 from xrdfit.recipe.fractions import FractionsTable
 from xrdfit.recipe.instrument import choose_instrument, with_prior
 from xrdfit.recipe.job import Job
@@ -25,6 +25,7 @@ from xrdfit.recipe.measurement import DataTable, TimesTable
 from xrdfit.recipe.mistakes import located
 from xrdfit.recipe.phase import PhaseTable
 from xrdfit.recipe.refinement import BackgroundTable, RefineTable, ScopeTable
+from xrdfit.recipe.survey import Survey
 
 # Colours that stay apart for colour-blind eyes (Okabe & Ito 2008), after the red and blue of LFP and FP.
 COLORS = ("red", "blue", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
@@ -46,7 +47,8 @@ def build_job(recipe: Recipe) -> Job:
     errors: list[InputError] = []
     choice = _attempt(errors, partial(choose_instrument, tables.instrument, base))
     instrument = None if choice is None else choice.instrument
-    stack = _attempt(errors, partial(_stack, tables.data, instrument, base))
+    survey = Survey()
+    stack = _attempt(errors, partial(_stack, tables.data, instrument, base, survey))
     attempts = [
         _attempt(errors, partial(_phase, table, index, color, base))
         for index, (table, color) in enumerate(zip(tables.phase, _colors(tables.phase), strict=True))
@@ -61,9 +63,17 @@ def build_job(recipe: Recipe) -> Job:
     settings = _settings(tables.data, tables.refine, tables.fractions)
     if choice is not None:
         settings = with_prior(settings, choice)
+    warnings: list[Problem] = []
     if stack is not None and instrument is not None and background is not None and not errors:
         problems = fit_problems(stack, instrument, phases, background, settings)
         errors += [RecipeError(*problems)] if problems else []
+        warnings += survey.warnings(stack, instrument, settings.two_theta_range)
+        unseen = unseen_inert_phases(stack, instrument, phases, settings)
+        warnings += unseen.values()
+        if unseen:
+            seen = tuple(phase for phase in phases if phase.name not in unseen)
+            of_all, of_seen = (set(parameter_table(instrument, some, background).names) for some in (phases, seen))
+            phases, settings = seen, without_parameters(settings, of_all - of_seen)
     if errors or stack is None or instrument is None or background is None:
         raise _as_one(errors)
     return Job(
@@ -76,6 +86,7 @@ def build_job(recipe: Recipe) -> Job:
         recipe_hash=recipe.hash,
         locked=locked_tables(recipe, stack, instrument, phases, background, settings),
         directory=base,
+        warnings=tuple(warnings),
         electrochemistry=cycler,
     )
 
@@ -95,7 +106,7 @@ def _as_one(errors: list[InputError]) -> InputError:
     return kind(*(problem for error in errors for problem in error.problems))
 
 
-def _stack(data: DataTable, instrument: Instrument | None, base: Path) -> ScanStack:
+def _stack(data: DataTable, instrument: Instrument | None, base: Path, survey: Survey) -> ScanStack:
     said = data.times if isinstance(data.times, TimesTable) else TimesTable(source=data.times)
     times: str | RegularTimes = said.source or "header"
     if said.start is not None and said.interval_s is not None:
@@ -111,7 +122,7 @@ def _stack(data: DataTable, instrument: Instrument | None, base: Path) -> ScanSt
         wavelength=None if instrument is None else instrument.lines[0][0],
         allow=data.allow,
     )
-    check_files(stack)
+    check_files(stack, look=survey.look)
     return stack
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from xrdfit.errors import CrystalError, Problem
 from xrdfit.model import Background, Instrument, MeasuredBackground, parameter_table, select_points
 from xrdfit.recipe.mistakes import Code, mistake
 from xrdfit.recipe.parameter_check import parameter_problems
+
+_T = TypeVar("_T")
 
 MINIMUM_POINTS = 10
 # FWHM, deg.
@@ -51,10 +54,44 @@ def fit_problems(
         problems += _cover_problems(background.measured, used)
     if used.size >= MINIMUM_POINTS:
         problems += _resolution_problems(instrument, used)
+        all_inert = all(phase.role == "inert" for phase in phases)
         problems += [
-            problem for index, phase in enumerate(phases) for problem in _line_problems(phase, index, instrument, used)
+            problem
+            for index, phase in enumerate(phases)
+            for problem in _line_problems(phase, index, instrument, used)
+            if all_inert or phase.role == "active" or problem.code != Code.NOTHING_IN_RANGE
         ]
     return problems
+
+
+def unseen_inert_phases(
+    stack: ScanStack, instrument: Instrument, phases: tuple[Phase, ...], settings: RefineSettings
+) -> dict[str, Problem]:
+    """Inert phases without a line in the range, by name, each with what is told of it: they can be left out."""
+    used = _grid(stack.read(0), settings)
+    if used.size < MINIMUM_POINTS:
+        return {}
+    return {
+        phase.name: replace(
+            problem,
+            code="W110",
+            what="an inert phase without a line in the range is left out",
+            todo="remove it from the recipe, or check its cell and the range",
+        )
+        for index, phase in enumerate(phases)
+        if phase.role == "inert"
+        for problem in _line_problems(phase, index, instrument, used)
+        if problem.code == Code.NOTHING_IN_RANGE
+    }
+
+
+def without_parameters(settings: RefineSettings, names: Collection[str]) -> RefineSettings:
+    """Settings that say nothing of these parameters."""
+
+    def kept(said: Mapping[str, _T]) -> dict[str, _T]:
+        return {name: value for name, value in said.items() if name not in names}
+
+    return replace(settings, scope=kept(settings.scope), drift=kept(settings.drift), overrides=kept(settings.overrides))
 
 
 def _grid(pattern: Pattern, settings: RefineSettings) -> NDArray[np.float64]:

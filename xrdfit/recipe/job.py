@@ -10,6 +10,7 @@ from typing import Any
 from xrdfit.crystal import Phase
 from xrdfit.data import RefineSettings, ScanStack
 from xrdfit.echem import ScanElectrochemistry
+from xrdfit.errors import Problem
 from xrdfit.model import Background, Instrument
 
 
@@ -22,6 +23,7 @@ class Job:
     recipe_text, recipe_hash : the recipe as read, and the SHA-256 of it.
     locked : every default spelled out, with versions and input hashes; see `xrdfit.recipe.lock_text`.
     directory : where the recipe lies.
+    warnings : what is suspect about the input, though it can be refined.
     electrochemistry : what the cycler says of every scan of the stack, if the recipe names its record.
     """
 
@@ -34,4 +36,5 @@ class Job:
     recipe_hash: str
     locked: Mapping[str, Any]
     directory: Path
+    warnings: tuple[Problem, ...] = ()
     electrochemistry: ScanElectrochemistry | None = None

@@ -49,6 +49,8 @@ def locked_tables(
     if instrument.profile is not None:
         names = instrument.profile.__slots__
         tables["instrument"]["profile"] = {name: getattr(instrument.profile, name) for name in names}
+    kept = {phase.name for phase in phases}
+    tables["phase"] = [table for table in tables["phase"] if table["name"] in kept]
     for table, phase in zip(tables["phase"], phases, strict=True):
         table |= {"space_group": phase.group.name, "cell": phase.cell.lengths_angles.tolist()}
         table |= {} if phase.color is None else {"color": phase.color}

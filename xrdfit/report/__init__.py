@@ -5,13 +5,14 @@ from xrdfit.report.curves import curves_figure
 from xrdfit.report.fit import fit_figure
 from xrdfit.report.gitt import gitt_figure
 from xrdfit.report.operando_map import map_figure
-from xrdfit.report.save import save_figure
+from xrdfit.report.save import figure_paths, save_figure
 from xrdfit.report.style import phase_colors
 from xrdfit.report.trajectory import trajectory_figure
 
 __all__ = [
     "AXES",
     "curves_figure",
+    "figure_paths",
     "fit_figure",
     "gitt_figure",
     "map_figure",

@@ -45,8 +45,9 @@ def curves_figure(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel], 
     """Cell parameters, volume, fractions and voltage against state of charge, capacity, voltage, time or scan.
 
     Charge has filled markers and full lines, discharge open markers and dashed lines, rests small markers without a
-    line. Vertical bars are one esd, horizontal ones what the cell went through during the scan. A phase that is absent
-    shows nothing, a flagged scan a cross in its marker; dotted lines are the reference cells of the recipe.
+    line. Vertical bars are one esd, horizontal ones what the cell went through during the scan, with a caret where one
+    goes on beyond the edge. A phase that is absent shows nothing, a flagged scan a cross in its marker. Dotted lines
+    are the reference cells of the recipe.
 
     Parameters
     ----------

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec, SubplotSpec
+from matplotlib.markers import CARETDOWN, CARETLEFT, CARETRIGHT, CARETUP
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -29,6 +31,8 @@ PANEL_MM = 40.0
 BELOW_PANEL_MM = 9.0
 TOP_MM = 10.0
 _LABEL_MM = 12.0
+# Marks of bars that go on beyond the edges of a panel: low and high, of bars along x and along y.
+_CARETS = ((CARETLEFT, CARETRIGHT), (CARETDOWN, CARETUP))
 
 Draw = Callable[[Axes, PhaseLabel, str], None]
 
@@ -89,6 +93,7 @@ def parameter_panel(
         panel.ticklabel_format(axis="y", useOffset=False)
         panel.tick_params(labelbottom=row == len(groups) - 1)
         _break(panel, above=row > 0, below=row < len(groups) - 1)
+        _mark_cut_bars(panel)
     panels[-1].set_xlabel(axis.label, labelpad=1.5)
     vertical_label(figure, at, LABELS[name])
 
@@ -129,6 +134,30 @@ def horizontal(panel: Axes, axis: SeriesAxis, *, most: int = 7) -> None:
     panel.set_xlim(*axis.limits)
     panel.xaxis.set_major_locator(MaxNLocator(nbins=most, integer=axis.integer, steps=[1, 2, 5, 10]))
     panel.tick_params(top=True, right=True)
+
+
+def _mark_cut_bars(panel: Axes) -> None:
+    """A caret at the edge where an error bar goes on beyond it, once the limits stand."""
+    ends = (panel.get_xlim(), panel.get_ylim())
+    bars = [bar for held in panel.containers if isinstance(held, ErrorbarContainer) for bar in held.lines[2]]
+    for bar in bars:
+        cut: dict[int, list[tuple[float, float]]] = {}
+        for segment in bar.get_segments():
+            if len(segment) < 2:  # a value without a bar
+                continue
+            along = int(segment[0][0] == segment[-1][0])
+            at, first, last = segment[0][1 - along], segment[0][along], segment[-1][along]
+            (low, high), (left, right) = ends[along], ends[1 - along]
+            if left <= at <= right and first < high and last > low:
+                for edge, caret, is_cut in zip((low, high), _CARETS[along], (first < low, last > high), strict=True):
+                    if is_cut:
+                        cut.setdefault(caret, []).append((at, edge) if along else (edge, at))
+        for caret, places in cut.items():
+            x, y = zip(*places, strict=True)
+            color = bar.get_colors()[0]
+            panel.plot(x, y, linestyle="none", marker=caret, color=color, markersize=2.6, markeredgewidth=0.0, zorder=4)
+    panel.set_xlim(ends[0])
+    panel.set_ylim(ends[1])
 
 
 def _break(panel: Axes, *, above: bool, below: bool) -> None:
@@ -172,5 +201,6 @@ def low_panel(figure: Figure, at: SubplotSpec, panel: Axes, axis: SeriesAxis, la
     """Axes of a panel without strips: few ticks, and its label in line with those of the others."""
     panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
     horizontal(panel, axis, most=most)
+    _mark_cut_bars(panel)
     panel.set_xlabel(axis.label, labelpad=1.5)
     vertical_label(figure, at, label)

@@ -12,6 +12,13 @@ from xrdfit.io import atomic_path
 from xrdfit.report.style import STYLE
 
 PNG_DPI = 300
+_KINDS: dict[str, dict[str, Any]] = {"png": {}, "svg": {"metadata": {"Date": None}}}
+
+
+def figure_paths(stem: Path) -> list[Path]:
+    """The files that `save_figure` writes."""
+    # Not `with_suffix`: a stem such as "fit_0.5" has a dot of its own.
+    return [stem.with_name(f"{stem.name}.{kind}") for kind in _KINDS]
 
 
 def save_figure(figure: Figure, stem: Path, *, dpi: int = PNG_DPI) -> list[Path]:
@@ -25,13 +32,9 @@ def save_figure(figure: Figure, stem: Path, *, dpi: int = PNG_DPI) -> list[Path]
         What was written. A missing directory is made.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
-    written = []
-    kinds: dict[str, dict[str, Any]] = {"png": {"dpi": dpi}, "svg": {"dpi": dpi, "metadata": {"Date": None}}}
+    paths = figure_paths(stem)
     with matplotlib.rc_context(STYLE):
-        for kind, options in kinds.items():
-            # Not `with_suffix`: a stem such as "fit_0.5" has a dot of its own.
-            path = stem.with_name(f"{stem.name}.{kind}")
+        for path, (kind, options) in zip(paths, _KINDS.items(), strict=True):
             with atomic_path(path) as partial:
-                figure.savefig(partial, format=kind, **options)
-            written.append(path)
-    return written
+                figure.savefig(partial, format=kind, dpi=dpi, **options)
+    return paths

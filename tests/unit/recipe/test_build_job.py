@@ -255,12 +255,30 @@ def test_the_mean_of_a_polynomial_has_a_prior_and_a_spline_has_none(tmp_path: Pa
         job_of(tmp_path, spline, 5)
 
 
-def test_a_phase_needs_a_line_in_the_range(tmp_path: Path) -> None:
+def test_an_active_phase_needs_a_line_in_the_range(tmp_path: Path) -> None:
+    active = RECIPE.replace('\nrole = "inert"', "")
     with pytest.raises(RecipeError, match=r"E160 no reflection in the range · phase\[2\] · no line of Al"):
-        job_of(tmp_path, RECIPE)
-    assert len(job_of(tmp_path, RECIPE.replace("38.0", "46.0")).phases) == 4
+        job_of(tmp_path, active)
+    assert len(job_of(tmp_path, active.replace("38.0", "46.0")).phases) == 4
     with pytest.raises(RecipeError, match="no line of Al"):
-        job_of(tmp_path, RECIPE.replace("38.0", "44.0").replace("[[30.0, 30.5]]", "[[37.0, 40.0]]"))
+        job_of(tmp_path, active.replace("38.0", "44.0").replace("[[30.0, 30.5]]", "[[37.0, 40.0]]"))
+
+
+def test_an_inert_phase_without_a_line_in_the_range_is_left_out_and_told(tmp_path: Path) -> None:
+    said = RECIPE.replace('zero_shift = "scan"', 'zero_shift = "scan"\nAl_a = "series"') + "Al_a = { min = 4.0 }\n"
+    twin = '[[phase]]\nname = "Al_foil"\nspace_group = "Im-3m"\ncell = [3.5]\nrole = "inert"\n\n[background]'
+    said = said.replace("[background]", twin) + "Al_foil_a = { min = 3.1 }\n"
+    job = job_of(tmp_path, said)
+    (warning,) = (problem for problem in job.warnings if problem.code == "W110")
+    assert str(warning).startswith("W110 ") and "phase[2]" in warning.where and "no line of Al " in warning.found
+    assert [phase.name for phase in job.phases] == ["LFP", "FP", "LATP", "Al_foil"]
+    assert "Al_a" not in job.settings.scope and set(job.settings.overrides) == {"LFP_a", "Al_foil_a"}
+    locked = tomllib.loads(lock_text(job))
+    assert [phase["name"] for phase in locked["phase"]] == ["LFP", "FP", "LATP", "Al_foil"]
+    alone = RECIPE[: RECIPE.index("[[phase]]")] + RECIPE[RECIPE.index('[[phase]]\nname = "Al"') :]
+    alone = alone.replace('[[phase]]\nname = "LATP"\nspace_group = "R-3c"\ncell = [8.5004, 20.8156]\n', "")
+    with pytest.raises(RecipeError, match=r"E160 .* no line of Al"):
+        job_of(tmp_path, alone.replace("LFP_a = { min = 10.1 }", ""))
 
 
 def test_mistakes_in_files_and_in_structures_are_told_together(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.markers import CARETDOWN, CARETLEFT, CARETRIGHT, CARETUP
 
 from tests.unit.report.test_figures import FP, LFP, N_SCANS, columns
 from xrdfit.errors import InputError
@@ -16,7 +17,7 @@ SOC = np.concatenate([np.linspace(0.0, 1.0, 6), np.linspace(1.0, 0.0, 6)])
 
 def cycled(*, absent: dict[str, slice] | None = None) -> dict[str, np.ndarray]:
     table = columns(CELLS, absent=absent)
-    table |= {"soc": SOC, "soc_low": SOC - 0.05, "soc_high": SOC + 0.05, "voltage_V": 3.4 + 0.1 * SOC}
+    table |= {"soc": SOC.copy(), "soc_low": SOC - 0.05, "soc_high": SOC + 0.05, "voltage_V": 3.4 + 0.1 * SOC}
     table |= {"half_cycle": np.repeat([1.0, 2.0], 6), "direction": np.repeat([1.0, -1.0], 6)}
     table["direction"][0] = 0.0
     return table
@@ -79,3 +80,25 @@ def test_without_a_record_there_is_no_charge_to_tell_from_discharge() -> None:
     assert legend(curves_figure(table, [LFP, FP], x="scan")) == ["LFP", "FP", "reference: Andersson 2000"]
     with pytest.raises(InputError, match=r"E191 no state of charge .* found no cycler's record"):
         curves_figure(table, [LFP, FP], x="soc")
+
+
+def test_a_bar_that_goes_on_beyond_its_panel_has_a_caret_at_the_edge() -> None:
+    def carets(table: dict[str, np.ndarray]) -> list[tuple[str, float, float]]:
+        names = {CARETLEFT: "left", CARETRIGHT: "right", CARETDOWN: "down", CARETUP: "up"}
+        return [
+            (names[line.get_marker()], float(x), float(y))
+            for panel in curves_figure(table, [LFP, FP], x="soc").axes
+            for line in panel.get_lines()
+            if isinstance(line.get_marker(), int)
+            for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+        ]
+
+    table = cycled()
+    assert carets(table) == []
+    table["soc_high"][5] = 3.0
+    table["LFP_a_esd"][7] *= 30.0
+    found = carets(table)
+    assert {side for side, *_ in found} == {"right", "up", "down"}
+    # To the right in every panel that has the scan; up and down in one only.
+    assert all(x > SOC.max() for side, x, _ in found if side == "right")
+    assert [x for side, x, _ in found if side in ("up", "down")] == [SOC[7], SOC[7]]

@@ -1,0 +1,97 @@
+"""What is suspect about a stack before anything is fitted: scans that are not like the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from xrdfit.data import Pattern, PatternHeader, ScanStack, ScanTimes
+from xrdfit.errors import Problem
+from xrdfit.model import Instrument
+from xrdfit.recipe.instrument_check import instrument_warnings, named, unlike_warnings
+
+_DAY_S = 86400.0
+# A pause of so many days is told if it is so many times the usual step, and one of a month always.
+_LONG_S, _UNUSUAL, _MONTH_S = 5.0 * _DAY_S, 20.0, 30.0 * _DAY_S
+# Part of the usual span by which a scan that ends early is short.
+_SHORT = 0.02
+
+
+class Survey:
+    """Looks at scans one after the other and remembers what is to be told of them together."""
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[str, PatternHeader]] = []
+        self._dead: list[str] = []
+        self._ends: list[tuple[str, float, float]] = []
+
+    def look(self, pattern: Pattern) -> None:
+        """Take the next scan."""
+        if pattern.header is not None:
+            self.headers.append((pattern.source, pattern.header))
+        values = pattern.intensity[pattern.mask]
+        if not values.size or values.min() == values.max():
+            self._dead.append(pattern.source)
+        self._ends.append((pattern.source, float(pattern.two_theta[0]), float(pattern.two_theta[-1])))
+
+    def warnings(
+        self, stack: ScanStack, instrument: Instrument, two_theta_range: tuple[float, float] | None
+    ) -> Iterator[Problem]:
+        """Instrument, pauses, empty scans, scans that are cut short: one problem a kind."""
+        yield from instrument_warnings(self.headers, instrument)
+        yield from self._of_scans(stack, two_theta_range)
+
+    def unlike(self, stack: ScanStack) -> Iterator[Problem]:
+        """What is told without a recipe: scans that are not like the others."""
+        yield from unlike_warnings(self.headers)
+        yield from self._of_scans(stack, None)
+
+    def _of_scans(self, stack: ScanStack, two_theta_range: tuple[float, float] | None) -> Iterator[Problem]:
+        if stack.times is not None:
+            yield from _pause_warnings(stack.times, stack.sources)
+        if self._dead:
+            yield Problem(
+                code="W108",
+                what="scans without intensity",
+                where="data.files",
+                found=f"found one value at all points, or none, in {named(self._dead)}",
+                todo="they get no results; measure or export them again, or leave them out",
+            )
+        yield from self._short_scans(two_theta_range)
+
+    def _short_scans(self, two_theta_range: tuple[float, float] | None) -> Iterator[Problem]:
+        low, high = two_theta_range or (-np.inf, np.inf)
+        starts = np.array([max(start, low) for _, start, _ in self._ends])
+        ends = np.array([min(end, high) for _, _, end in self._ends])
+        usual = float(np.median(starts)), float(np.median(ends))
+        slack = _SHORT * (usual[1] - usual[0])
+        short = np.flatnonzero((starts > usual[0] + slack) | (ends < usual[1] - slack))
+        if short.size:
+            first = short[0]
+            yield Problem(
+                code="W109",
+                what="scans that are shorter than the others",
+                where="data.files",
+                found=f"found {named([self._ends[i][0] for i in short])}, the first from {starts[first]:g} to "
+                f"{ends[first]:g} deg, against {usual[0]:g} to {usual[1]:g} deg of most",
+                todo="look whether the files are whole",
+            )
+
+
+def _pause_warnings(times: ScanTimes, sources: tuple[str, ...]) -> Iterator[Problem]:
+    """Steps from start to start that are out of all proportion."""
+    steps = np.diff(times.start_s)
+    if not steps.size:
+        return
+    long = np.flatnonzero(((steps > _LONG_S) & (steps > _UNUSUAL * np.median(steps))) | (steps > _MONTH_S))
+    if long.size:
+        after = [f"{sources[i]}: {steps[i] / _DAY_S:.0f} days" for i in long]
+        yield Problem(
+            code="W106",
+            what="long pauses between scans",
+            where="data.times",
+            found=f"found {long.size}, after {', '.join(after[:3])}{', …' if long.size > 3 else ''}, against "
+            f"{np.median(steps) / 3600.0:.3g} h from scan to scan",
+            todo="check that the scans belong to one series, and their dates; intensities and widths are shared by all",
+        )

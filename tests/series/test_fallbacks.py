@@ -440,6 +440,10 @@ def test_an_empty_cell_under_the_patterns_is_found_in_the_amount_that_is_there(
     assert_sane(result, simulated, range(N_SCANS))
     amount, esd = np.array(found).T
     assert (np.abs(amount - 0.6) < 4.0 * esd).all() and esd.max() < 0.02
+    assert sorted(result.columns["background_measured"]) == sorted(amount)
+    assert sorted(result.columns["background_measured_esd"]) == sorted(esd)
+    (note,) = notes(result, "background_measured: ")
+    assert f"{amount.min():.4g} (esd " in note and "median 0." in note and "(1: as measured)" in note
 
 
 def test_an_empty_cell_measured_over_too_short_a_range_is_refused(simulated: SimulatedStack, tmp_path: Path) -> None:

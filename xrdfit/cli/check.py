@@ -117,7 +117,7 @@ def _first_scan(job: Job) -> tuple[Pattern, PreparedScan]:
         pattern = job.stack.read(scan)
         points = select_points(pattern, two_theta_range=job.settings.two_theta_range, exclude=job.settings.exclude)
         if points.two_theta.size:
-            return pattern, prepare_scan(pattern, job.settings)
+            return pattern, prepare_scan(pattern, job.settings, job.background)
     raise NoResultError(f"no valid point in any of {len(job.stack)} scans")
 
 

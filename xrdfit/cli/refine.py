@@ -19,6 +19,7 @@ from xrdfit.cli.check import make_plan
 from xrdfit.cli.figures import results_figures
 from xrdfit.cli.problems import input_error
 from xrdfit.data import SeriesResult
+from xrdfit.errors import Problem
 from xrdfit.io import (
     SERIES_FILE,
     SeriesFile,
@@ -57,7 +58,7 @@ def run_refine(
     for warning in plan["warnings"]:
         print(warning, file=sys.stderr)
     if result is None:
-        result = refine_into(job, target, scans=chosen, quiet=as_json, warnings=plan["warnings"])
+        result = refine_into(job, target, scans=chosen, quiet=as_json)
     counts = Counter(str(outcome) for outcome in result.columns["outcome"])
     flagged = sum(count for outcome, count in counts.items() if outcome != "converged")
     if as_json:
@@ -154,13 +155,8 @@ def _stored_inputs(target: Path) -> dict[str, str] | None:
         return None
 
 
-def refine_into(
-    job: Job, target: Path, *, scans: list[int] | None = None, quiet: bool = False, warnings: Sequence[str] = ()
-) -> SeriesResult:
-    """Refine a job and publish its results directory, replacing the results that are there.
-
-    warnings : what was suspect about the input, for the log.
-    """
+def refine_into(job: Job, target: Path, *, scans: list[int] | None = None, quiet: bool = False) -> SeriesResult:
+    """Refine a job and publish its results directory, replacing the results that are there."""
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -185,7 +181,7 @@ def refine_into(
         write_origin_csv(work / ORIGIN, result)
         atomic_write(work / LOCK, lock_text(job))
         results_figures(read_results(work), work / "figures")
-        atomic_write(work / LOG, _log(result, time.monotonic() - began, warnings))
+        atomic_write(work / LOG, _log(result, time.monotonic() - began, job.warnings))
         work.chmod(0o755)
         _publish(work, target)
     except BaseException:
@@ -228,9 +224,9 @@ def _progress(quiet: bool) -> Progress:
     )
 
 
-def _log(result: SeriesResult, seconds: float, warnings: Sequence[str]) -> str:
+def _log(result: SeriesResult, seconds: float, of_input: Sequence[Problem]) -> str:
     lines = [f"refined {len(result.columns['scan'])} scans in {seconds:.1f} s"]
-    lines += [*result.notes, *warnings, *result.warnings, *result.messages]
+    lines += [*result.notes, *map(str, of_input), *result.warnings, *result.messages]
     return "\n".join(lines) + "\n"
 
 

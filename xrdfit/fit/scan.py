@@ -21,7 +21,15 @@ from xrdfit.fit.parameters import FreeParameters, lmfit_parameters
 from xrdfit.fit.solution import Minimum, marginal_area_covariance, minimum_of
 from xrdfit.fit.statistics import Agreement, agreement, esd_factor
 from xrdfit.fit.ties import Expected
-from xrdfit.model import NoiseModel, PatternModel, Points, noise_model, select_points
+from xrdfit.model import (
+    Background,
+    NoiseModel,
+    PatternModel,
+    Points,
+    background_curves,
+    noise_model,
+    select_points,
+)
 
 # Times the list of lines may change during a fit before it is taken as it is.
 _MAX_RELISTED = 4
@@ -72,15 +80,31 @@ class ScanFit:
         return self.minimum.result()
 
 
-def prepare_scan(pattern: Pattern, settings: RefineSettings) -> PreparedScan:
-    """Choose the points and settle the noise model."""
+def prepare_scan(pattern: Pattern, settings: RefineSettings, background: Background | None = None) -> PreparedScan:
+    """Choose the points and settle the noise model.
+
+    background : of the model; the noise of one that was measured is added to that of the scan, in the amount in which
+        it is first guessed to be there.
+    """
     points = select_points(pattern, two_theta_range=settings.two_theta_range, exclude=settings.exclude)
     noise = noise_model(points.intensity, points.sigma, weights=settings.weights)
     smooth = points.intensity
     if smooth.size:
         smooth = np.convolve(np.pad(smooth, 2, mode="edge"), np.full(5, 0.2), mode="valid")
     variance = noise.constant + noise.slope * np.maximum(smooth, noise.floor)
+    if background is not None and background.measured is not None and noise.regime != "unit" and smooth.size:
+        added = _amount_of_measured(background, points, variance) ** 2 * background.measured.variance_at(
+            points.two_theta
+        )
+        noise, variance = replace(noise, constant=noise.constant + added), variance + added
     return PreparedScan(pattern=pattern, points=points, noise=noise, variance=variance)
+
+
+def _amount_of_measured(background: Background, points: Points, variance: NDArray[np.float64]) -> float:
+    """How much of the measured background a pattern seems to hold, before anything is fitted; never less than none."""
+    humps = [np.exp(-4.0 * np.log(2.0) * ((points.two_theta - h.position) / h.fwhm) ** 2) for h in background.humps]
+    rows = np.vstack([background_curves(points.two_theta, background), *humps])
+    return max(float(seed_background(points, rows, np.sqrt(variance))[background.terms]), 0.0)
 
 
 def _background_rows(

@@ -8,7 +8,7 @@ from xrdfit.model.microstructure import CONVENTIONS, lorentz_strain_of, size_of,
 from xrdfit.model.noise import NoiseModel, estimate_noise, noise_model
 from xrdfit.model.parameter_rows import ParameterSpec
 from xrdfit.model.parameters import ParameterTable, cell_of, default_scope, parameter_table
-from xrdfit.model.pattern_model import LineChoice, PatternModel, Placement
+from xrdfit.model.pattern_model import LineChoice, PatternModel, Placement, background_curves
 from xrdfit.model.points import Points, select_points
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "PatternModel",
     "Placement",
     "Points",
+    "background_curves",
     "cell_of",
     "default_scope",
     "emission_lines",

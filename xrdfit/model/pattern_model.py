@@ -160,7 +160,7 @@ class PatternModel:
             variance_constant=noise.constant if noise else np.ones_like(two_theta),
             variance_slope=noise.slope if noise else 0.0,
             variance_floor=noise.floor if noise else 0.0,
-            chebyshev=_curves(two_theta.tobytes(), self.background),
+            chebyshev=background_curves(two_theta, self.background),
             n_humps=len(self.background.humps),
             wavelength=source.wavelength,
             weight=source.weight,
@@ -199,6 +199,11 @@ def _source(instrument: Instrument) -> _Source:
         natural_width=np.append(instrument.natural_widths or np.zeros(weight.size), np.zeros(len(others))),
         weight_slot=np.append(np.full(weight.size, -1), [other.slot for other in others]).astype(np.int64),
     )
+
+
+def background_curves(two_theta: NDArray[np.float64], background: Background) -> NDArray[np.float64]:
+    """(n_curves, n) at points (n,) in deg: Chebyshev polynomials over their span, then the measured background."""
+    return _curves(two_theta.tobytes(), background)
 
 
 @lru_cache(maxsize=16)

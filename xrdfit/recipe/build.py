@@ -15,7 +15,7 @@ from xrdfit.errors import InputError, Problem, RecipeError
 from xrdfit.io import RegularTimes, check_files, open_stack, read_pattern
 from xrdfit.model import Background, Hump, Instrument, MeasuredBackground, parameter_table
 from xrdfit.recipe.cycler import electrochemistry
-from xrdfit.recipe.fit_check import fit_problems, unseen_inert_phases, without_parameters
+from xrdfit.recipe.fit_check import background_warnings, fit_problems, unseen_inert_phases, without_parameters
 from xrdfit.recipe.fractions import FractionsTable
 from xrdfit.recipe.instrument import choose_instrument, with_prior
 from xrdfit.recipe.job import Job
@@ -68,6 +68,7 @@ def build_job(recipe: Recipe) -> Job:
         problems = fit_problems(stack, instrument, phases, background, settings)
         errors += [RecipeError(*problems)] if problems else []
         warnings += survey.warnings(stack, instrument, settings.two_theta_range)
+        warnings += background_warnings(stack, instrument, phases, background, settings)
         unseen = unseen_inert_phases(stack, instrument, phases, settings)
         warnings += unseen.values()
         if unseen:
@@ -172,7 +173,11 @@ def _background(table: BackgroundTable, wavelength: float | None, base: Path) ->
         return Background(terms=table.terms, humps=humps)
     pattern = read_pattern(base / table.file, wavelength=wavelength)
     used = pattern.mask & np.isfinite(pattern.intensity)
-    measured = MeasuredBackground(two_theta=pattern.two_theta[used], intensity=pattern.intensity[used])
+    measured = MeasuredBackground.of(
+        pattern.two_theta[used],
+        pattern.intensity[used],
+        None if pattern.sigma is None else pattern.sigma[used],
+    )
     return Background(terms=table.terms, humps=humps, measured=measured)
 
 

@@ -13,6 +13,7 @@ from xrdfit.crystal import Phase, generate_reflections
 from xrdfit.data import Pattern, RefineSettings, ScanStack
 from xrdfit.errors import CrystalError, Problem
 from xrdfit.model import Background, Instrument, MeasuredBackground, parameter_table, select_points
+from xrdfit.recipe.background_check import noise_warnings, sample_line_warnings
 from xrdfit.recipe.mistakes import Code, mistake
 from xrdfit.recipe.parameter_check import parameter_problems
 
@@ -62,6 +63,23 @@ def fit_problems(
             if all_inert or phase.role == "active" or problem.code != Code.NOTHING_IN_RANGE
         ]
     return problems
+
+
+def background_warnings(
+    stack: ScanStack,
+    instrument: Instrument,
+    phases: tuple[Phase, ...],
+    background: Background,
+    settings: RefineSettings,
+) -> list[Problem]:
+    """What is suspect about a measured background."""
+    used = _grid(stack.read(0), settings)
+    if background.measured is None or used.size < MINIMUM_POINTS:
+        return []
+    return [
+        *sample_line_warnings(background.measured, instrument, phases, used),
+        *noise_warnings(background.measured, background.terms, used),
+    ]
 
 
 def unseen_inert_phases(

@@ -51,6 +51,8 @@ def scan_row(
             row |= _pair(f"{phase.name}_displacement", result if measured else None)
     row["amount"], row["amount_esd"] = np.nan, np.nan
     row |= _pair("sample_displacement", result)
+    if model.background.measured is not None:
+        row |= _pair("background_measured", result)
     row["r_wp"] = np.nan if result is None else result.r_wp
     row["r_exp"] = np.nan if result is None else result.r_exp
     row["gof"] = np.nan if result is None else result.gof

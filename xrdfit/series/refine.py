@@ -98,7 +98,7 @@ def refine_series(
         units=column_units(model, list(columns)) | ({} if cycler is None else dict(cycler.units)),
         phases=tuple(phase.label() for phase in job.phases),
         messages=tuple(f"scan {index}: {finished.messages[index]}" for index in sorted(finished.messages)),
-        notes=(*notes, *_misfit(columns), *(() if cycler is None else cycler.notes)),
+        notes=(*notes, *_measured_background(columns), *_misfit(columns), *(() if cycler is None else cycler.notes)),
         warnings=(*warnings, *(() if cycler is None else cycler.warnings)),
     )
 
@@ -174,6 +174,21 @@ def _refine_jointly(
     notes = [*joint_notes(series), *intensity_notes(series), *fraction_notes(fractions, series, off)]
     notes += [*composition_notes(series, finished.rows.values()), *correlation_notes(series)]
     return notes, warnings_of(series) + fraction_warnings(fractions, series, off)
+
+
+def _measured_background(columns: Mapping[str, NDArray]) -> list[str]:
+    """How much of the measured background was found, over the scans in which it was."""
+    if "background_measured" not in columns:
+        return []
+    amount, esd = columns["background_measured"], columns["background_measured_esd"]
+    there = np.flatnonzero(np.isfinite(amount))
+    lost = len(amount) - there.size
+    without = f"; none to be measured in {count_of_scans(lost)}" if lost else ""
+    if not there.size:
+        return ["background_measured: in no scan an amount that could be measured"]
+    least, most = (there[pick(amount[there])] for pick in (np.argmin, np.argmax))
+    ends = " to ".join(f"{amount[i]:.4g} (esd {esd[i]:.2g}, scan {columns['scan'][i]:.0f})" for i in (least, most))
+    return [f"background_measured: {ends}, median {np.median(amount[there]):.4g} (1: as measured){without}"]
 
 
 def _misfit(columns: Mapping[str, NDArray]) -> list[str]:

@@ -136,7 +136,7 @@ class SequentialSeries:
             return str(error)
         if not (pattern.mask & np.isfinite(pattern.intensity)).any():
             return "no valid point"
-        prepared = prepare_scan(pattern, self.settings)
+        prepared = prepare_scan(pattern, self.settings, self.fitter.model.background)
         n_free = int(np.count_nonzero(self.fitter.scopes.scan))
         y = prepared.points.intensity
         if y.size < n_free + _SPARE_POINTS:

@@ -141,6 +141,14 @@ def _read_file(path: Path, reading: Reading) -> list[CyclerRecord]:
 
 
 def _refuse_foreign(path: Path, head: bytes, size: int) -> None:
+    if head.startswith(b"PK\x03\x04") and path.suffix.lower() == ".ndax":
+        raise cycler_error(
+            Code.FILE,
+            "the archive is cut short or damaged",
+            where=path,
+            found="a zip without its list of contents, or without a record, against a Neware .ndax",
+            todo="copy the file again",
+        )
     name = next((name for magic, name in _FOREIGN if head.startswith(magic)), None)
     if name is None and head.startswith(b"PK\x03\x04"):
         name = "a zip archive (Excel .xlsx?)"

@@ -1,7 +1,7 @@
 """Files in, files out: patterns, stacks, times, and the results of a series."""
 
 from xrdfit.io.atomic import atomic_path, atomic_write
-from xrdfit.io.content import ColumnName
+from xrdfit.io.content import CUT, ColumnName
 from xrdfit.io.hdf5_stack import Hdf5Stack
 from xrdfit.io.instants import DateOrder, instant_or_none
 from xrdfit.io.paths import expand_files, natural_key
@@ -15,6 +15,7 @@ from xrdfit.io.trajectories import write_origin_csv, write_trajectories_csv
 from xrdfit.io.write_stack import Truth, read_truth, write_stack
 
 __all__ = [
+    "CUT",
     "SERIES_FILE",
     "TIMES_WORDS",
     "ColumnName",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,9 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 # A pattern of a million points is 20 MB as text; nothing that is one comes near this.
 MAXIMUM_BYTES = 512 * 1024**2
 HEAD_BYTES = 65536
+# Rows at the end of a text among which the last is looked at.
+_COMPARED = 200
+CUT = "the last row may be cut off in mid-number and is not used"
 ColumnName = Literal["two_theta", "intensity", "sigma", "-"]
 
 
@@ -45,10 +49,15 @@ class Content:
         """The first bytes without byte-order mark and leading white space."""
         return self.raw[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
 
-    @property
-    def ends_with_a_line(self) -> bool:
-        """Whether the last line has an end; a file that was cut short mostly has not."""
-        return self.raw.rstrip(b"\0").endswith((b"\n", b"\r"))
+    @cached_property
+    def may_be_cut(self) -> bool:
+        """Whether the last number of a text may have lost its end: no line end behind it, and others are longer."""
+        if self.raw.rstrip(b"\0").endswith((b"\n", b"\r")):
+            return False
+        lines = [line for line in self.lines if line.strip()][-_COMPARED:]
+        ends = [re.split(r"[\s;,]+", line.strip(" \t;,"))[-1].lstrip("+-") for line in lines]
+        length = [len(end) for end in ends if end[:1].isdigit() or end[:1] == "."]
+        return bool(length) and len(ends[-1]) < max(length)
 
     @property
     def suffix(self) -> str:

@@ -187,6 +187,6 @@ def _bad_line(lines: list[str], first: int, dialect: Dialect, width: int, source
                 "wrong number of columns",
                 where=f"{source}:{number}",
                 found=f"{len(fields)} against {width} in the lines before",
-                todo="correct the line or export again",
+                todo="correct the line or export again; the last line of a file is short if it was cut",
             )
     raise AssertionError("no line of the table is wrong")

@@ -8,6 +8,7 @@ import numpy as np
 
 from xrdfit.data import Pattern, PatternHeader, ScanStack, ScanTimes
 from xrdfit.errors import Problem
+from xrdfit.io import CUT
 from xrdfit.model import Instrument
 from xrdfit.recipe.instrument_check import instrument_warnings, named, unlike_warnings
 
@@ -24,12 +25,15 @@ class Survey:
     def __init__(self) -> None:
         self.headers: list[tuple[str, PatternHeader]] = []
         self._dead: list[str] = []
+        self._cut: list[str] = []
         self._ends: list[tuple[str, float, float]] = []
 
     def look(self, pattern: Pattern) -> None:
         """Take the next scan."""
         if pattern.header is not None:
             self.headers.append((pattern.source, pattern.header))
+            if CUT in pattern.header.remarks:
+                self._cut.append(pattern.source)
         values = pattern.intensity[pattern.mask]
         if not values.size or values.min() == values.max():
             self._dead.append(pattern.source)
@@ -59,6 +63,14 @@ class Survey:
                 todo="they get no results; measure or export them again, or leave them out",
             )
         yield from self._short_scans(two_theta_range)
+        if self._cut:
+            yield Problem(
+                code="W109",
+                what="files whose last number may be cut off",
+                where="data.files",
+                found=f"found no end of line and fewer digits than before in {named(self._cut)}",
+                todo="look whether the files are whole; that point is not used",
+            )
 
     def _short_scans(self, two_theta_range: tuple[float, float] | None) -> Iterator[Problem]:
         low, high = two_theta_range or (-np.inf, np.inf)

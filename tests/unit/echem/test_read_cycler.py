@@ -233,6 +233,12 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path, content: bytes, co
     assert says in message
 
 
+def test_a_neware_archive_that_was_cut_is_not_taken_for_a_spreadsheet(tmp_path: Path) -> None:
+    path = archive(tmp_path / "cell.ndax", data_ndc=bytes(2000))
+    path.write_bytes(path.read_bytes()[:-10])
+    assert refused(path).startswith("E142 the archive is cut short or damaged")
+
+
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
     assert "does not exist" in refused(tmp_path / "no.mpt")
     written(tmp_path, mpt(CELL))
@@ -291,7 +297,7 @@ def test_an_archive_of_a_version_that_cannot_be_unpacked_is_refused(tmp_path: Pa
     raw = bytearray(path.read_bytes())
     raw[raw.index(b"PK\x01\x02") + 6] = 244
     path.write_bytes(raw)
-    assert refused(path).startswith("E143 ")
+    assert refused(path).startswith("E142 ")
 
 
 def test_an_archive_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:

@@ -309,3 +309,19 @@ def test_a_date_of_zero_is_no_time(tmp_path: Path) -> None:
     header = read_pattern(put(tmp_path, raw)).header
     assert header is not None and header.start_time is None
     assert header.end_time == datetime.fromisoformat("2026-05-02T08:30:00+02:00")
+
+
+@pytest.mark.parametrize("kind", ["STD", "ESD", "FXYE"])
+def test_the_last_number_of_a_gsas_file_without_its_end_is_not_used(tmp_path: Path, kind: str) -> None:
+    whole = files.gsas(kind).rstrip()
+    assert read_pattern(put(tmp_path, whole)).mask.all()
+    pattern = read_pattern(put(tmp_path, whole[:-1]))
+    assert np.flatnonzero(~pattern.mask).tolist() == [files.N_POINTS - 1]
+    assert pattern.header is not None and "cut off" in pattern.header.remarks[-1]
+
+
+def test_a_powder_cif_with_fewer_points_than_it_announces_is_refused(tmp_path: Path) -> None:
+    said = files.pdcif().replace(b"loop_\n_pd_meas_2theta", b"_pd_meas_number_of_points 40\nloop_\n_pd_meas_2theta")
+    assert read_pattern(put(tmp_path, said)).two_theta.size == 40
+    lines = said.splitlines(keepends=True)
+    assert problem_of(tmp_path, b"".join(lines[:-3])).startswith("E113 the file is cut short")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from xrdfit.data import MemoryStack, Pattern, PatternHeader, ScanTimes
+from xrdfit.io import CUT
 from xrdfit.model import Instrument
 from xrdfit.recipe.survey import Survey
 
@@ -105,6 +106,12 @@ def test_scans_without_intensity_are_named(value: float) -> None:
             patterns[i].mask[:] = False
     (line,) = told(patterns)
     assert line.startswith("W108") and "2 scans (s1.xy, s4.xy)" in line
+
+
+def test_files_whose_last_number_may_be_cut_are_named() -> None:
+    cut = PatternHeader(format="test", remarks=(CUT,))
+    (line,) = told([scan(i, header=cut if i == 1 else CU) for i in range(3)])
+    assert line.startswith("W109") and "1 scan (s1.xy)" in line
 
 
 def test_a_scan_that_ends_before_the_others_is_named_if_the_range_misses_it() -> None:

@@ -7,13 +7,13 @@ refused by name.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import Pattern, PatternHeader
-from xrdfit.io.content import Content
+from xrdfit.io.content import CUT, Content
 from xrdfit.io.measured import MeasuredScan, patterns_of, regular_grid
 from xrdfit.io.problems import Code, data_error
 
@@ -49,6 +49,10 @@ def read_gsas(content: Content) -> tuple[Pattern, ...]:
         _scan(_bank(content.lines[place], content.lines[place + 1 : end], content.source), content.source)
         for place, end in zip(places, ends, strict=True)
     ]
+    if content.may_be_cut and scans[-1].detected.size:
+        last = scans[-1]
+        detected = np.append(last.detected[:-1], np.nan)
+        scans[-1] = replace(last, detected=detected, header=replace(last.header, remarks=(*last.header.remarks, CUT)))
     return patterns_of(scans, source=content.source)
 
 

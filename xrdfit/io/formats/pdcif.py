@@ -60,6 +60,15 @@ def _scan(block: CifBlock, blocks: Sequence[CifBlock], where: str) -> MeasuredSc
     tag = _intensity_tag(values) or ""
     detected, own_sigma = _numbers(values[tag], where)
     two_theta = _two_theta(values, detected.size, where)
+    announced = _number(values.get("_pd_meas_number_of_points" if "_meas_" in tag else "_pd_proc_number_of_points"))
+    if announced is not None and detected.size < announced:
+        raise data_error(
+            Code.SHAPE,
+            "the file is cut short",
+            where=where,
+            found=f"{detected.size} points against {announced:.0f} announced",
+            todo="copy or export it again",
+        )
     weight = values.get("_pd_proc_ls_weight", ())
     sigma = own_sigma if np.any(own_sigma > 0.0) else None
     if len(weight) == detected.size:

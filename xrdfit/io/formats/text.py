@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xrdfit.data import Pattern, PatternHeader
 from xrdfit.io.abscissa import Abscissa, two_theta_of
 from xrdfit.io.check import MINIMUM_POINTS, checked_pattern
-from xrdfit.io.content import ColumnName, Content
+from xrdfit.io.content import CUT, ColumnName, Content
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.table import COMMENT_MARKS, Table, read_table
 
@@ -26,8 +26,6 @@ _SAY_COLUMNS = 'write columns = ["two_theta", "intensity"] under [data] (import:
 # Relative difference up to which something is as large as something else, and squares of errors in proportion.
 _AS_LARGE, _IN_PROPORTION = 0.4, 0.02
 _STRONG = 0.98
-# Rows at the end of a file among which the last is looked at.
-_COMPARED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +41,10 @@ def read_text_pattern(content: Content) -> tuple[str, Pattern]:
     """Name of the format and the pattern in the lines of a file, whichever text format they are in."""
     entry = next(entry for entry in FORMATS if entry.recognise(content.lines))
     pattern = entry.read(content)
-    if _may_be_cut(content):
+    if content.may_be_cut:
         header = pattern.header or PatternHeader(format=entry.name)
-        said = "the last row may be cut off in mid-number and is not used"
-        pattern = replace(pattern, header=replace(header, remarks=(*header.remarks, said)))
+        pattern = replace(pattern, header=replace(header, remarks=(*header.remarks, CUT)))
     return entry.name, pattern
-
-
-def _may_be_cut(content: Content) -> bool:
-    """Whether the last number of a text may have lost its end: no line end behind it, and others are longer."""
-    if content.ends_with_a_line:
-        return False
-    lines = [line for line in content.lines if line.strip()][-_COMPARED:]
-    length = [len(re.split(r"[\s;,]+", line.strip(" \t;,"))[-1].lstrip("+-")) for line in lines]
-    return length[-1] < max(length)
 
 
 def read_xydata(content: Content) -> Pattern:
@@ -74,7 +62,7 @@ def read_xydata(content: Content) -> Pattern:
                 factor_x, factor_y = factors[:2]
     columns = table.columns
     sigma = columns[:, 2] * factor_y if columns.shape[1] > 2 else None
-    cut = _may_be_cut(content)
+    cut = content.may_be_cut
     return checked_pattern(columns[:, 0] * factor_x, columns[:, 1] * factor_y, sigma, source=source, cut=cut)
 
 
@@ -97,7 +85,7 @@ def read_chi(content: Content) -> Pattern:
             todo="export the pattern again",
         )
     two_theta, header = _two_theta(columns[:, 0], over_q, "fit2d chi", lines[:4], content)
-    return checked_pattern(two_theta, columns[:, 1], None, source=source, header=header, cut=_may_be_cut(content))
+    return checked_pattern(two_theta, columns[:, 1], None, source=source, header=header, cut=content.may_be_cut)
 
 
 def read_instrm(content: Content) -> Pattern:
@@ -125,7 +113,7 @@ def read_instrm(content: Content) -> Pattern:
             todo="export the pattern again",
         )
     two_theta = start + step * np.arange(n_points, dtype=np.float64)
-    return checked_pattern(two_theta, intensity, None, source=source, cut=_may_be_cut(content))
+    return checked_pattern(two_theta, intensity, None, source=source, cut=content.may_be_cut)
 
 
 def read_columns(content: Content) -> Pattern:
@@ -144,7 +132,7 @@ def read_columns(content: Content) -> Pattern:
             raise _not_two_theta(heading.strip()[:60], source)
     two_theta, intensity, sigma = _choose_columns(table, names, content)
     two_theta, header = _two_theta(two_theta, over_q, "columns", table.header, content)
-    return checked_pattern(two_theta, intensity, sigma, source=source, header=header, cut=_may_be_cut(content))
+    return checked_pattern(two_theta, intensity, sigma, source=source, header=header, cut=content.may_be_cut)
 
 
 def _q_in(heading: str) -> Abscissa | None:

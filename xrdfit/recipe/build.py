@@ -15,7 +15,7 @@ from xrdfit.errors import InputError, Problem, RecipeError
 from xrdfit.io import RegularTimes, check_files, open_stack, read_pattern
 from xrdfit.model import Background, Hump, Instrument, MeasuredBackground, parameter_table
 from xrdfit.recipe.cycler import electrochemistry
-from xrdfit.recipe.fit_check import background_warnings, fit_problems, unseen_inert_phases, without_parameters
+from xrdfit.recipe.fit_check import fit_problems, peak_warnings, unseen_inert_phases, without_parameters
 from xrdfit.recipe.fractions import FractionsTable
 from xrdfit.recipe.instrument import choose_instrument, with_prior
 from xrdfit.recipe.job import Job
@@ -67,8 +67,9 @@ def build_job(recipe: Recipe) -> Job:
     if stack is not None and instrument is not None and background is not None and not errors:
         problems = fit_problems(stack, instrument, phases, background, settings)
         errors += [RecipeError(*problems)] if problems else []
+    if stack is not None and instrument is not None and background is not None and not errors:
         warnings += survey.warnings(stack, instrument, settings.two_theta_range)
-        warnings += background_warnings(stack, instrument, phases, background, settings)
+        warnings += peak_warnings(stack, instrument, phases, background, settings)
         unseen = unseen_inert_phases(stack, instrument, phases, settings)
         warnings += unseen.values()
         if unseen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from xrdfit.crystal import Phase, generate_reflections
 from xrdfit.data import Pattern, RefineSettings, ScanStack
-from xrdfit.errors import CrystalError, Problem
+from xrdfit.errors import CrystalError, DataError, Problem
 from xrdfit.model import Background, Instrument, MeasuredBackground, parameter_table, select_points
+from xrdfit.recipe.abscissa_check import abscissa_warnings
 from xrdfit.recipe.background_check import noise_warnings, sample_line_warnings
 from xrdfit.recipe.mistakes import Code, mistake
 from xrdfit.recipe.parameter_check import parameter_problems
@@ -65,18 +67,25 @@ def fit_problems(
     return problems
 
 
-def background_warnings(
+def peak_warnings(
     stack: ScanStack,
     instrument: Instrument,
     phases: tuple[Phase, ...],
     background: Background,
     settings: RefineSettings,
 ) -> list[Problem]:
-    """What is suspect about a measured background."""
+    """What peaks in the first, middle and last scan and in a measured background make suspect."""
+    scans = sorted({0, len(stack) // 2, len(stack) - 1})
+    patterns = []
+    for scan in scans:
+        with suppress(DataError):
+            patterns.append(stack.read(scan))
+    problems = list(abscissa_warnings(patterns, instrument, phases))
     used = _grid(stack.read(0), settings)
     if background.measured is None or used.size < MINIMUM_POINTS:
-        return []
+        return problems
     return [
+        *problems,
         *sample_line_warnings(background.measured, instrument, phases, used),
         *noise_warnings(background.measured, background.terms, used),
     ]

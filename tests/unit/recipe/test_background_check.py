@@ -39,7 +39,7 @@ def of_group(name: str, group: str, *cell: float, role: str = "inert") -> Phase:
 
 @pytest.mark.parametrize("strength", [1.0, 0.05])
 @pytest.mark.parametrize(
-    ("inside", "name"), [((scans.LFP,), "LFP"), ((scans.FP,), "FP"), ((scans.LFP, scans.FP), "LFP")]
+    ("inside", "name"), [((scans.LFP,), "LFP"), ((scans.FP,), "FP"), ((scans.LFP, scans.FP), "FP")]
 )
 def test_lines_of_the_sample_in_the_background_are_told(inside: tuple[Phase, ...], name: str, strength: float) -> None:
     (line,) = told(HALO + lines_of(*inside, strongest=500.0 * strength))

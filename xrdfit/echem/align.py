@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import ScanTimes
 from xrdfit.echem.charge import ChargeCount, HalfCycle, SocScale, count_charge, soc_scale
-from xrdfit.echem.clocks import begin_on_scan_clock, disjoint, duration_warnings, zone_warnings
+from xrdfit.echem.clocks import begin_on_scan_clock, disjoint, duration_warnings, shift_warnings, zone_warnings
 from xrdfit.echem.problems import Code, cycler_error
 from xrdfit.echem.record import CyclerRecord
 from xrdfit.echem.settings import CyclerSettings
@@ -38,6 +38,8 @@ UNITS: Mapping[str, str] = {
 
 # More than lithium metal (3862 mA h/g) holds no active material.
 _MOST_MAH_G = 4000.0
+# Less in the largest half cycle of a record is a mass in another unit, or a very short record.
+_LEAST_MAH_G = 1.0
 # Shares of the full capacity that one half cycle may pass, and below which a wrong unit is suspected.
 _MOST_OF_FULL, _LEAST_OF_FULL = 3.0, 0.02
 
@@ -90,7 +92,7 @@ def align_scans(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings
             share = columns["net_charge_mAh"] / (mass_g * settings.theoretical_capacity_mAh_g)
             columns["x_from_charge"] = settings.initial_x - share
     notes = [f"cycler {record.source} ({record.format}): {clock_note}", scale.note, *record.notes, *count.notes]
-    notes += _scale_note(count, settings.full_capacity_mAh)
+    notes += _scale_note(count, settings)
     if mass_g is None:
         notes.append("no mass of active material given: capacities in mA h only")
     if not inside.all():
@@ -104,7 +106,11 @@ def align_scans(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings
         columns=columns,
         units={name: UNITS[name] for name in columns},
         notes=tuple(notes),
-        warnings=(*zone_warnings(record, times, settings), *duration_warnings(record, times)),
+        warnings=(
+            *zone_warnings(record, times, settings),
+            *duration_warnings(record, times),
+            *(() if inside.all() else shift_warnings(float(time_s[0]), times, settings)),
+        ),
     )
 
 
@@ -131,12 +137,15 @@ def _refuse_implausible_scales(record: CyclerRecord, count: ChargeCount, setting
         )
 
 
-def _scale_note(count: ChargeCount, full_capacity_mAh: float | None) -> list[str]:
-    """What a full capacity much larger than all that flowed may mean."""
-    if full_capacity_mAh is None or not 0.0 < count.largest_mAh < _LEAST_OF_FULL * full_capacity_mAh:
-        return []
-    share = count.largest_mAh / full_capacity_mAh
-    return [f"the largest half cycle is {share:.2g} of full_capacity_mAh: check it, it is in mA h"]
+def _scale_note(count: ChargeCount, settings: CyclerSettings) -> list[str]:
+    """What a full capacity or a mass much larger than what flowed may mean."""
+    largest, full, mass = count.largest_mAh, settings.full_capacity_mAh, settings.active_mass_mg
+    said = []
+    if full is not None and 0.0 < largest < _LEAST_OF_FULL * full:
+        said.append(f"the largest half cycle is {largest / full:.2g} of full_capacity_mAh: check it, it is in mA h")
+    if mass is not None and 0.0 < largest < _LEAST_MAH_G * 1e-3 * mass:
+        said.append(f"the largest half cycle is {1e3 * largest / mass:.2g} mA h/g: check active_mass_mg, it is in mg")
+    return said
 
 
 def _columns(

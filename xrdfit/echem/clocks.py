@@ -17,6 +17,9 @@ from xrdfit.errors import Problem
 # A record this part of the series, or this many times as long, is rarely meant.
 _LEAST_SHARE, _MOST_SHARE = 1.0 / 30.0, 500.0
 
+# Hours by which time zones differ, and how nearly whole they are then.
+_MOST_HOURS, _WHOLE_S = 14, 300.0
+
 
 def begin_on_scan_clock(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings) -> tuple[float, str]:
     """Where the record's zero lies on the scans' clock (s since the first scan began), and how that is known."""
@@ -56,6 +59,29 @@ def zone_warnings(record: CyclerRecord, times: ScanTimes, settings: CyclerSettin
                 where="cycler.time_zone",
                 found=f"scans from {origin.isoformat()}, cycler from {record.start.isoformat()}, taken as of one zone",
                 todo='write time_zone = "Europe/Berlin" or such, or "+00:00" if the cycler counts in UTC, too',
+            )
+        )
+
+
+def shift_warnings(begin_s: float, times: ScanTimes, settings: CyclerSettings) -> Iterator[str]:
+    """A record that begins whole hours before or after the first scan, though not all scans lie within it.
+
+    begin_s : first row of the record, seconds since the first scan began.
+    """
+    late_s = begin_s - float(times.start_s[0])
+    hours = round(late_s / 3600.0)
+    if 0 < abs(hours) <= _MOST_HOURS and abs(late_s - 3600.0 * hours) < _WHOLE_S:
+        side = "after" if hours > 0 else "before"
+        offset = (settings.clock_offset_s or 0.0) - late_s
+        yield str(
+            Problem(
+                code="W114",
+                what="the record begins whole hours off the first scan",
+                where="cycler.time_zone",
+                found=f"found it to begin {abs(late_s) / 3600.0:.2f} h {side} the first scan, and scans outside of it, "
+                "against clocks of one time zone",
+                todo="check time zones and summer time of both clocks; with clock_offset_s = "
+                f"{offset:.0f} they would begin together",
             )
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -138,3 +138,23 @@ def test_a_record_of_seconds_beside_a_series_of_hours_is_wondered_at() -> None:
     short = replace(RECORD, time_s=RECORD.time_s / 3600.0, start=datetime(2026, 5, 2, 9, 15, 0))
     (warning,) = align_scans(short, TIMES, CyclerSettings()).warnings
     assert warning.startswith("W107") and "0.00153 h of record against 5.5 h of scans" in warning
+
+
+@pytest.mark.parametrize(
+    ("late_s", "told"), [(3600.0, True), (-7200.0, True), (3550.0, True), (5000.0, False), (0.0, False)]
+)
+def test_a_record_whole_hours_off_that_misses_scans_is_told_with_the_offset(late_s: float, told: bool) -> None:
+    late = replace(RECORD, start=datetime(2026, 5, 2, 9, 0, 0) + timedelta(seconds=late_s))
+    warnings = align_scans(late, TIMES, CyclerSettings()).warnings
+    assert len(warnings) == told
+    if told:
+        assert warnings[0].startswith("W114") and f"clock_offset_s = {-late_s:.0f}" in warnings[0]
+    # A long rest before the first scan is none of that: all scans lie within the record.
+    early = replace(RECORD, start=datetime(2026, 5, 2, 8, 0, 0))
+    few = ScanTimes(start_s=TIMES.start_s[:5], end_s=TIMES.end_s[:5], origin=ORIGIN)
+    assert not align_scans(early, few, CyclerSettings()).warnings
+
+
+def test_a_mass_far_beyond_what_flowed_is_wondered_at() -> None:
+    assert any("check active_mass_mg" in note for note in aligned(active_mass_mg=10000.0).notes)
+    assert not any("check active_mass_mg" in note for note in aligned(active_mass_mg=10.0).notes)

@@ -148,7 +148,7 @@ def test_check_looks_at_all_scans_and_import_and_the_log_of_a_run_tell_it_too(tm
         (tmp_path / f"a{number}.xrdml").write_bytes(raw.replace(b">240.0<", b">141.0<") if number == 2 else raw)
     path = recipe(tmp_path, 'radiation = "Cu", goniometer_radius_mm = 240', name="a*.xrdml")
     warnings = plan(xrdfit, path)["warnings"]
-    assert [warning[:4] for warning in warnings] == ["W102", "W106"]
+    assert [warning[:4] for warning in warnings] == ["W102", "W106", "W115"]
     assert "141 mm in 1 scan (a2.xrdml)" in warnings[0] and "after a1.xrdml: 62 days" in warnings[1]
     imported = xrdfit("import", tmp_path / "a*.xrdml", "-o", tmp_path / "s.h5")
     assert imported.exit_code == 0 and "W102 scans of several goniometer radii" in imported.stderr
@@ -160,7 +160,7 @@ def test_check_looks_at_all_scans_and_import_and_the_log_of_a_run_tell_it_too(tm
 @pytest.mark.parametrize("value", [0.0, 5.0])
 def test_check_names_scans_without_intensity(tmp_path: Path, xrdfit: Xrdfit, value: float) -> None:
     for number in range(3):
-        counts = np.full(files.N_POINTS, value) if number == 1 else files.COUNTS
+        counts = np.full(files.N_POINTS, value) if number == 1 else files.COUNTS + number
         rows = (f"{x:.3f} {y:.0f}" for x, y in zip(files.TWO_THETA, counts, strict=True))
         (tmp_path / f"a{number}.xy").write_text("\n".join(rows) + "\n")
     (warning,) = plan(xrdfit, recipe(tmp_path, 'radiation = "Cu"', name="a*.xy"))["warnings"]

@@ -94,9 +94,12 @@ def _validate(raw: dict[str, Any]) -> tuple[RecipeTables | None, list[ErrorDetai
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        raw = path.read_bytes()
+        return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         found, todo = "another encoding against UTF-8", "save it as UTF-8"
+        if b"\0" in raw:
+            found, todo = "a binary file against TOML", "give the recipe, which names the data"
     except OSError as error:
         names = [child.name for child in path.parent.glob("*.toml")] if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.4) or names[:1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -26,6 +27,8 @@ class Survey:
         self.headers: list[tuple[str, PatternHeader]] = []
         self._dead: list[str] = []
         self._cut: list[str] = []
+        self._seen: dict[bytes, str] = {}
+        self._again: list[str] = []
         self._ends: list[tuple[str, float, float]] = []
 
     def look(self, pattern: Pattern) -> None:
@@ -37,6 +40,10 @@ class Survey:
         values = pattern.intensity[pattern.mask]
         if not values.size or values.min() == values.max():
             self._dead.append(pattern.source)
+        else:
+            first = self._seen.setdefault(hashlib.sha256(pattern.intensity.tobytes()).digest(), pattern.source)
+            if first != pattern.source:
+                self._again.append(f"{pattern.source} as {first}")
         self._ends.append((pattern.source, float(pattern.two_theta[0]), float(pattern.two_theta[-1])))
 
     def warnings(
@@ -61,6 +68,14 @@ class Survey:
                 where="data.files",
                 found=f"found one value at all points, or none, in {named(self._dead)}",
                 todo="they get no results; measure or export them again, or leave them out",
+            )
+        if self._again:
+            yield Problem(
+                code="W115",
+                what="the same numbers twice",
+                where="data.files",
+                found=f"found {named(self._again)} against scans that differ by their noise",
+                todo="give every scan once",
             )
         yield from self._short_scans(two_theta_range)
         if self._cut:

@@ -392,3 +392,11 @@ def test_columns_that_make_no_pattern_are_mistakes(tmp_path: Path, columns: list
     assert any(
         says in line and "data.columns" in line for line in mistakes(recipe(tmp_path, {"data.columns": columns}))
     )
+
+
+def test_data_in_the_place_of_the_recipe_are_told_apart_from_a_wrong_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "stack.h5"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n\0\0\0\0")
+    assert "a binary file against TOML" in mistakes(path)[0]
+    path.write_bytes("# Übung".encode("latin-1"))
+    assert "save it as UTF-8" in mistakes(path)[0]

@@ -13,13 +13,14 @@ from xrdfit.model import Instrument
 from xrdfit.recipe.survey import Survey
 
 GRID = np.linspace(20.0, 38.0, 200)
-COUNTS = np.random.default_rng(2).poisson(100.0, GRID.size).astype(np.float64)
 CU = PatternHeader(format="test", wavelengths=(1.5406, 1.5444), anode="Cu", goniometer_radius_mm=217.5)
 INSTRUMENT = Instrument.k_alpha("Cu", goniometer_radius_mm=217.5)
 HOUR, DAY = 3600.0, 86400.0
 
 
-def scan(number: int, *, header: PatternHeader = CU, counts: np.ndarray = COUNTS, points: int = 200) -> Pattern:
+def scan(number: int, *, header: PatternHeader = CU, counts: np.ndarray | None = None, points: int = 200) -> Pattern:
+    if counts is None:
+        counts = np.random.default_rng(number).poisson(100.0, GRID.size).astype(np.float64)
     used = np.ones(points, dtype=np.bool_)
     return Pattern(
         two_theta=GRID[:points],
@@ -100,7 +101,7 @@ def test_pauses_of_months_are_told(pauses: list[float], count: int) -> None:
 @pytest.mark.parametrize("value", [0.0, 7.0, np.nan])
 def test_scans_without_intensity_are_named(value: float) -> None:
     dead = np.full(GRID.size, value)
-    patterns = [scan(i, counts=dead if i in (1, 4) else COUNTS) for i in range(5)]
+    patterns = [scan(i, counts=dead if i in (1, 4) else None) for i in range(5)]
     if np.isnan(value):
         for i in (1, 4):
             patterns[i].mask[:] = False
@@ -119,3 +120,8 @@ def test_a_scan_that_ends_before_the_others_is_named_if_the_range_misses_it() ->
     (line,) = told(patterns)
     assert line.startswith("W109") and "1 scan (s2.xy), the first from 20 to 30.76" in line and "to 38 deg" in line
     assert told(patterns, two_theta_range=(21.0, 30.0)) == []
+
+
+def test_a_scan_that_is_there_twice_is_named() -> None:
+    (line,) = told([scan(0), scan(1), scan(2, counts=scan(1).intensity), scan(3)])
+    assert line.startswith("W115") and "1 scan (s2.xy as s1.xy)" in line

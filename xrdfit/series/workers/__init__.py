@@ -1,0 +1,7 @@
+"""Who does the work of a series: this process, a pool of processes, or a cluster."""
+
+from xrdfit.series.workers.here import Here
+from xrdfit.series.workers.pool import Pool
+from xrdfit.series.workers.protocol import LostWorkersError, Workers
+
+__all__ = ["Here", "LostWorkersError", "Pool", "Workers"]

@@ -66,8 +66,8 @@ def series_blocks(
             like.ties,
             like.anisotropy,
         )
-        by = np.zeros(by_intensity.shape)
-        for line in range(by.shape[0]):
+        by = np.zeros_like(by_intensity)
+        for line in range(geometry.shape[1]):
             if not deviates[s, problem.phase[line]]:
                 by[line] = by_intensity[line] * geometry[s, line]
         merit[s] = series_block(

@@ -75,8 +75,9 @@ class KnownStack:
         """The scans in this order, settled at the truth; without data, with what is expected of them."""
         chain = self.unsettled(self.expected if data is None else data, order=order)
         truth = self.in_order(chain.indices)
-        for scan in chain.scans:
-            scan.settle(truth, np.full(len(self.model.phases), self.deviations), spread)
+        chain.settle(
+            truth, deviates=np.full((len(chain.scans), len(self.model.phases)), self.deviations), spread=spread
+        )
         return chain
 
     def in_order(self, order: Sequence[int]) -> SeriesState:

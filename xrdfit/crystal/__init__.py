@@ -10,7 +10,7 @@ from xrdfit.crystal.anisotropy import (
     stephens_terms,
     width_axes,
 )
-from xrdfit.crystal.cell import CELL_NAMES, UnitCell
+from xrdfit.crystal.cell import CELL_NAMES, UnitCell, cell_volumes, d_spacings
 from xrdfit.crystal.cif import read_cif
 from xrdfit.crystal.formula import atoms_in_formula
 from xrdfit.crystal.phase import Phase
@@ -32,6 +32,8 @@ __all__ = [
     "axis_hkl",
     "candidate_lines",
     "cell_from_values",
+    "cell_volumes",
+    "d_spacings",
     "direction_squares",
     "equivalent_reflections",
     "free_cell_values",

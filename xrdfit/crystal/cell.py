@@ -70,29 +70,47 @@ class UnitCell:
 
     def d_spacing(self, hkl: ArrayLike) -> NDArray[np.float64]:
         """d-spacings in Å, (m,), of the reflections ``hkl`` (m, 3)."""
-        hkl = np.asarray(hkl, dtype=np.float64)
-        return 1.0 / np.sqrt(((hkl @ self.reciprocal_metric) * hkl).sum(axis=1))
+        return np.asarray(d_spacings(self.lengths_angles[None], hkl)[0])
 
 
 def _metric(cell: UnitCell) -> tuple[NDArray[np.float64], float]:
-    """The metric tensor in Å^2 and its determinant, the volume squared in Å^6.
+    """The metric tensor in Å^2 and its determinant, the volume squared in Å^6."""
+    metric, determinant = _metrics(cell.lengths_angles[None])
+    return metric[0], float(determinant[0])
+
+
+def _metrics(cells: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n, 3, 3) metric tensors in Å^2 of cells (n, 6), and (n,) their determinants.
 
     The determinant is written out, so that angles which close no cell give it a clear sign.
     """
-    a, b, c = cell.a, cell.b, cell.c
     # Degrees of right angles have cosines of 6e-17, which would leave traces of zero in every d-spacing.
-    angles = (cell.alpha, cell.beta, cell.gamma)
-    cos_alpha, cos_beta, cos_gamma = (0.0 if x == 90.0 else float(np.cos(np.radians(x))) for x in angles)
-    metric = np.array(
-        [
-            [a * a, a * b * cos_gamma, a * c * cos_beta],
-            [a * b * cos_gamma, b * b, b * c * cos_alpha],
-            [a * c * cos_beta, b * c * cos_alpha, c * c],
-        ]
-    )
-    shape = 1.0 - cos_alpha**2 - cos_beta**2 - cos_gamma**2 + 2.0 * cos_alpha * cos_beta * cos_gamma
+    cos = np.where(cells[:, 3:] == 90.0, 0.0, np.cos(np.radians(cells[:, 3:])))
+    metric = cells[:, :3, None] * cells[:, None, :3]
+    for angle, (i, j) in enumerate(((1, 2), (0, 2), (0, 1))):
+        metric[:, i, j] *= cos[:, angle]
+        metric[:, j, i] = metric[:, i, j]
+    shape = 1.0 - (cos**2).sum(axis=1) + 2.0 * cos.prod(axis=1)
     # Angles that add up to 360 deg leave a plane, whose volume rounding alone may call positive.
-    return metric, (a * b * c) ** 2 * shape if shape > 1e-12 else 0.0
+    return metric, np.where(shape > 1e-12, cells[:, :3].prod(axis=1) ** 2 * shape, 0.0)
+
+
+def cell_volumes(cells: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n,) volumes in Å^3 of cells (n, 6) in Å and deg, and (n, 6) their derivatives; NaN for what is no cell."""
+    determinant = _metrics(cells)[1]
+    volume = np.sqrt(np.where(determinant > 0.0, determinant, np.nan))
+    angles = np.radians(cells[:, 3:])
+    cos, sin = np.where(cells[:, 3:] == 90.0, 0.0, np.cos(angles)), np.sin(angles)
+    others = cos[:, [1, 2, 0]] * cos[:, [2, 0, 1]]
+    by_angle = (cells[:, :3].prod(axis=1) ** 2 / volume)[:, None] * sin * (cos - others)
+    return volume, np.column_stack([volume[:, None] / cells[:, :3], np.radians(by_angle)])
+
+
+def d_spacings(cells: NDArray[np.float64], hkl: ArrayLike) -> NDArray[np.float64]:
+    """(n, m) d-spacings in Å of reflections ``hkl`` (m, 3) in cells (n, 6) in Å and deg."""
+    hkl = np.asarray(hkl, dtype=np.float64)
+    reciprocal = np.linalg.inv(_metrics(cells)[0])
+    return np.asarray(1.0 / np.sqrt(((hkl @ reciprocal) * hkl).sum(axis=2)))
 
 
 def _impossible(found: str, expected: str) -> Problem:

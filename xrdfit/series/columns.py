@@ -10,13 +10,10 @@ from numpy.typing import NDArray
 from xrdfit.crystal import Phase, UnitCell, atoms_in_formula
 from xrdfit.data import ScanResult, ScanStack
 from xrdfit.model import PatternModel
-from xrdfit.series.fractions.composition import vegard
+from xrdfit.series.fractions.composition import vegard, volumes
 from xrdfit.series.microstructure import Microstructure
 from xrdfit.series.state import Status
 from xrdfit.series.summary import CellFit, ScanSummary
-
-# Relative step of the difference quotient of the volume.
-_STEP = 1e-6
 
 
 def scan_row(
@@ -34,8 +31,7 @@ def scan_row(
         row[f"{phase.name}_present"] = np.nan if result is None else float(status != Status.ABSENT)
         for name in phase.group.free_parameters:
             row |= _pair(f"{phase.name}_{name}", result if measured else None)
-        cell = summary.cell[number]
-        row[f"{phase.name}_volume"], row[f"{phase.name}_volume_esd"] = cell_volume(phase, cell)
+        row[f"{phase.name}_volume"] = row[f"{phase.name}_volume_esd"] = np.nan
         scale = summary.scale[number] if status != Status.ABSENT else (np.nan, np.nan)
         row[f"{phase.name}_scale"], row[f"{phase.name}_scale_esd"] = scale
         for name in ("fraction", "fraction_esd", "fraction_upper95"):
@@ -43,7 +39,7 @@ def scan_row(
         row[f"{phase.name}_apparent_share"] = summary.apparent_share[number]
         row[f"{phase.name}_scale_upper95"] = summary.scale_upper95[number] if status == Status.ABSENT else np.nan
         row[f"{phase.name}_presence_z"] = summary.presence_z[number]
-        row |= _composition(phase, cell, end_members(model.phases))
+        row |= dict.fromkeys(_composition_columns(phase), np.nan)
         row |= _pair(f"{phase.name}_lorentz_size", result if measured else None)
         for name, reading in crystallites[number].items():
             row[f"{phase.name}_{name}"], row[f"{phase.name}_{name}_esd"] = reading.value, reading.esd
@@ -62,22 +58,38 @@ def scan_row(
     return row
 
 
-def cell_volume(phase: Phase, cell: CellFit | None) -> tuple[float, float]:
-    """Volume (Å^3) of a refined cell and its esd, NaN without one or where the data do not determine it."""
-    if cell is None:
-        return np.nan, np.nan
-    tie, constant = phase.group.cell_tie
+def fill_cells(
+    model: PatternModel,
+    rows: Mapping[int, dict[str, float | str]],
+    cells: Mapping[int, Sequence[CellFit | None]],
+) -> None:
+    """Put the volume of every refined cell into its row, and its composition by Vegard's law.
 
-    def volume(free: NDArray[np.float64]) -> float:
-        return UnitCell(*(float(v) for v in constant + tie @ free)).volume
-
-    gradient = np.zeros(cell.values.size)
-    for i, value in enumerate(cell.values):
-        step = np.zeros(cell.values.size)
-        step[i] = _STEP * value
-        gradient[i] = (volume(cell.values + step) - volume(cell.values - step)) / (2.0 * step[i])
-    variance = float(gradient @ cell.covariance @ gradient)
-    return (volume(cell.values), float(np.sqrt(variance))) if variance > 0.0 else (np.nan, np.nan)
+    cells : of each phase, by scan. x is given from each cell length and from the volume, with how much axes disagree;
+    NaN stays where the data do not determine it.
+    """
+    ends = end_members(model.phases)
+    for number, phase in enumerate(model.phases):
+        known = {index: fit for index, fits in cells.items() if (fit := fits[number]) is not None}
+        if not known:
+            continue
+        values = np.array([fit.values for fit in known.values()])
+        covariance = np.array([fit.covariance for fit in known.values()])
+        volume, variance = volumes(phase.group, values, covariance)
+        determined = variance > 0.0
+        columns = {
+            "volume": np.where(determined, volume, np.nan),
+            "volume_esd": np.sqrt(np.where(determined, variance, np.nan)),
+        }
+        if ends is not None and phase.role == "active":
+            found = vegard(values, covariance, group=phase.group, lithiated=ends[0], delithiated=ends[1])
+            for column, axis in enumerate(found.axes):
+                columns |= {f"x_{axis}": found.x[:, column], f"x_{axis}_esd": found.esd[:, column]}
+            columns |= {"x_volume": found.x_volume, "x_volume_esd": found.x_volume_esd}
+            columns["x_disagreement"] = np.sqrt(found.chi2 / np.maximum(found.dof, 1))
+        for name, column_values in columns.items():
+            for index, value in zip(known, column_values.tolist(), strict=True):
+                rows[index][f"{phase.name}_{name}"] = value
 
 
 def end_members(phases: Sequence[Phase]) -> tuple[UnitCell, UnitCell] | None:
@@ -93,22 +105,10 @@ def end_members(phases: Sequence[Phase]) -> tuple[UnitCell, UnitCell] | None:
     return rich.reference_cell, poor.reference_cell
 
 
-def _composition(phase: Phase, cell: CellFit | None, ends: tuple[UnitCell, UnitCell] | None) -> dict[str, float | str]:
-    """x by Vegard's law from each cell length and from the volume, and how much the axes disagree."""
+def _composition_columns(phase: Phase) -> list[str]:
     lengths = [name for name in phase.group.free_parameters if name in ("a", "b", "c")]
     keys = [f"{phase.name}_x_{name}" for name in (*lengths, "volume")]
-    row: dict[str, float | str] = {name: np.nan for key in keys for name in (key, f"{key}_esd")}
-    row[f"{phase.name}_x_disagreement"] = np.nan
-    if cell is None or ends is None or phase.role != "active":
-        return row
-    found = vegard(cell.values[None], cell.covariance[None], group=phase.group, lithiated=ends[0], delithiated=ends[1])
-    for axis, x, esd in zip(found.axes, found.x[0], found.esd[0], strict=True):
-        row[f"{phase.name}_x_{axis}"], row[f"{phase.name}_x_{axis}_esd"] = float(x), float(esd)
-    row[f"{phase.name}_x_volume"] = float(found.x_volume[0])
-    row[f"{phase.name}_x_volume_esd"] = float(found.x_volume_esd[0])
-    if found.dof[0] > 0:
-        row[f"{phase.name}_x_disagreement"] = float(np.sqrt(found.chi2[0] / found.dof[0]))
-    return row
+    return [*(name for key in keys for name in (key, f"{key}_esd")), f"{phase.name}_x_disagreement"]
 
 
 def _pair(name: str, result: ScanResult | None) -> dict[str, float | str]:

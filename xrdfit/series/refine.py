@@ -14,7 +14,7 @@ from xrdfit.data import ScanResult, SeriesResult
 from xrdfit.errors import InputError, NoResultError, Problem
 from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
-from xrdfit.series.columns import column_units, scan_row, series_columns
+from xrdfit.series.columns import column_units, fill_cells, scan_row, series_columns
 from xrdfit.series.criticism.assumptions import warnings_of
 from xrdfit.series.joint.fraction_remarks import amounts_off, fraction_notes, fraction_warnings
 from xrdfit.series.joint.fractions import fill_fractions, joint_fractions
@@ -27,7 +27,7 @@ from xrdfit.series.remarks import composition_notes, correlation_notes, intensit
 from xrdfit.series.scopes import settle_scopes
 from xrdfit.series.sequential.scanfit import ScanFitter
 from xrdfit.series.sequential.series import Progress, SequentialSeries
-from xrdfit.series.summary import ScanSummary, sequential_summary
+from xrdfit.series.summary import CellFit, ScanSummary, sequential_summary
 from xrdfit.series.words import count_of_scans
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ class _Finished:
     writer: ScanWriter | None
     withheld: Mapping[str, str]
     crystallites: dict[int, tuple[Microstructure, ...]] = field(default_factory=dict)
+    cells: dict[int, tuple[CellFit | None, ...]] = field(default_factory=dict)
     rows: dict[int, dict[str, float | str]] = field(default_factory=dict)
     messages: dict[int, str] = field(default_factory=dict)
 
@@ -121,6 +122,7 @@ class _Finished:
         ]
         self.crystallites[index] = tuple(microstructure(self.model, i, widths) for i, widths in enumerate(known))
         self.rows[index] = scan_row(self.model, summary, self.crystallites[index])
+        self.cells[index] = summary.cell
         if summary.message:
             self.messages[index] = summary.message
         if self.writer is not None and summary.result is not None:
@@ -152,6 +154,7 @@ def _refine_one_by_one(
     series = _sequential(job, model, scans, finished, progress)
     if not series.run():
         raise finished.nothing_fitted()
+    fill_cells(model, finished.rows, finished.cells)
     return sequential_notes(series), []
 
 
@@ -169,6 +172,7 @@ def _refine_jointly(
     off = amounts_off(fractions, in_time)
     for index in scans:
         finished.add(index, joint_summary(model, series, index, unseen, off.get(index)))
+    fill_cells(model, finished.rows, finished.cells)
     if fractions is not None:
         fill_fractions(finished.rows, series, in_time, fractions)
     notes = [*joint_notes(series), *intensity_notes(series), *fraction_notes(fractions, series, off)]

@@ -18,7 +18,6 @@ def merit_read_otherwise(series: JointSeries) -> tuple[float, float] | None:
         return None
     state = series.solution.state
     other = series.chain_read_otherwise()
-    for scan in other.scans:
-        scan.settle(state, scan.deviates, None)
+    other.settle(state)
     as_refined = sum(scan.pattern(state) for scan in series.chain.scans)
     return as_refined, sum(scan.pattern(state) for scan in other.scans)

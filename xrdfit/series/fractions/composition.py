@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
-from xrdfit.crystal import CELL_NAMES, SpaceGroup, UnitCell
+from xrdfit.crystal import CELL_NAMES, SpaceGroup, UnitCell, cell_volumes
 
 # Axes disagree if chance makes them differ so much in fewer than one scan in a thousand.
 _CHANCE = 0.001
@@ -101,23 +101,22 @@ def _from_volume(
     poor: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     x, esd = np.full(values.shape[0], np.nan), np.full(values.shape[0], np.nan)
-    if abs(rich / poor - 1.0) > _LEAST_DIFFERENCE:
-        tie, constant = group.cell_tie
-        for scan in np.flatnonzero(measured.all(axis=1)):
-            cell = UnitCell(*(float(v) for v in constant + tie @ values[scan]))
-            gradient = _volume_gradient(cell) @ tie
-            x[scan] = (cell.volume - poor) / (rich - poor)
-            esd[scan] = np.sqrt(gradient @ covariance[scan] @ gradient) / abs(rich - poor)
+    whole = measured.all(axis=1)
+    if abs(rich / poor - 1.0) > _LEAST_DIFFERENCE and whole.any():
+        volume, variance = volumes(group, values[whole], covariance[whole])
+        x[whole] = (volume - poor) / (rich - poor)
+        esd[whole] = np.sqrt(variance) / abs(rich - poor)
     return x, esd
 
 
-def _volume_gradient(cell: UnitCell) -> NDArray[np.float64]:
-    """(6,) derivative of the volume (Å^3) by a, b, c (Å) and alpha, beta, gamma (deg)."""
-    cos, sin = np.cos(np.radians(cell.lengths_angles[3:])), np.sin(np.radians(cell.lengths_angles[3:]))
-    box = cell.a * cell.b * cell.c
-    others = cos[[1, 2, 0]] * cos[[2, 0, 1]]
-    by_angle = box**2 / cell.volume * sin * (cos - others)
-    return np.concatenate([cell.volume / cell.lengths_angles[:3], np.radians(by_angle)])
+def volumes(
+    group: SpaceGroup, values: NDArray[np.float64], covariance: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Volumes (n,) in Å^3 of cells with free parameters (n, k) and covariance (n, k, k), and their variances."""
+    tie, constant = group.cell_tie
+    volume, by_cell = cell_volumes(constant + values @ tie.T)
+    gradient = by_cell @ tie
+    return volume, np.einsum("ni,nij,nj->n", gradient, covariance, gradient)
 
 
 def _disagreement(
@@ -125,18 +124,20 @@ def _disagreement(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """chi2 (n,) of the measured axes about their best common x, and its degrees of freedom."""
     chi2, dof = np.full(x.shape[0], np.nan), np.zeros(x.shape[0], dtype=np.int64)
-    for scan, own in enumerate(np.isfinite(x)):
-        if own.sum() < 2:
-            continue
-        part = covariance[scan][np.ix_(own, own)]
-        root = np.sqrt(np.diag(part))
-        strength, direction = np.linalg.eigh(part / np.outer(root, root))
+    kinds, kind = np.unique(np.isfinite(x), axis=0, return_inverse=True)
+    for number, own in enumerate(kinds):
+        scans = np.flatnonzero(kind.ravel() == number)
+        part = covariance[np.ix_(scans, own, own)]
+        root = np.sqrt(np.diagonal(part, axis1=1, axis2=2))
+        strength, direction = np.linalg.eigh(part / (root[:, :, None] * root[:, None, :]))
         # Axes that a constraint ties together are one observation.
         seen = strength > _LEAST_STRENGTH
-        rows = (direction[:, seen] / np.sqrt(strength[seen])).T / root
-        one, observed = rows.sum(axis=1), rows @ x[scan, own]
-        if seen.sum() > 1:
-            apart = observed - one * float(one @ observed) / float(one @ one)
-            chi2[scan] = float(apart @ apart)
-            dof[scan] = int(seen.sum()) - 1
+        firmness = np.where(seen, 1.0 / np.sqrt(np.where(seen, strength, 1.0)), 0.0)
+        rows = (direction * firmness[:, None, :]).transpose(0, 2, 1) / root[:, None, :]
+        one, observed = rows.sum(axis=2), np.einsum("nji,ni->nj", rows, x[np.ix_(scans, own)])
+        several = seen.sum(axis=1) > 1
+        mean = (one * observed).sum(axis=1) / np.where(several, (one**2).sum(axis=1), 1.0)
+        apart = observed - one * mean[:, None]
+        chi2[scans] = np.where(several, (apart**2).sum(axis=1), np.nan)
+        dof[scans] = np.where(several, seen.sum(axis=1) - 1, 0)
     return chi2, dof

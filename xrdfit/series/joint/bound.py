@@ -13,7 +13,7 @@ from xrdfit.fit import PreparedScan, TiedParameters
 from xrdfit.kernels.block_arrow import invert_block_arrow
 from xrdfit.model import LineChoice, NoiseModel, PatternModel, select_points
 from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, list_lines, make_problem, mid_times
-from xrdfit.series.joint.intensities import ExtractedIntensities, geometry_factor
+from xrdfit.series.joint.intensities import ExtractedIntensities, geometry_factors
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.problem import assemble
 from xrdfit.series.scopes import settle_joint_scopes
@@ -60,7 +60,7 @@ def joint_bound(
     prepared = [_noiseless(two_theta, counts, settings) for counts in expected]
     n_phases = len(model.phases)
     lines = list_lines(model, list(values), prepared, [True] * n_phases)
-    area = np.array([areas(s, lines) / geometry_factor(model, lines, at) for s, at in enumerate(values)])
+    area = np.array([areas(s, lines) for s in range(len(values))]) / geometry_factors(model, lines, np.array(values))
     amounts = area @ (lines.phase[:, None] == np.arange(n_phases))
     somewhere = (amounts > 0.0).any(axis=0)
     seen = somewhere[lines.phase]
@@ -116,8 +116,7 @@ def _bounds(
         free[:, layout.local.size + number] = there[:, number].any()
     free_shared = np.ones(layout.n_shared, dtype=np.bool_)
     free_shared[layout.intensity] = layout.intensities.start > 0.0
-    for scan in chain.scans:
-        scan.settle(state, np.zeros(layout.n_phases, dtype=np.bool_), None)
+    chain.settle(state)
     blocks = assemble(make_problem(chain, settings, free=free, free_shared=free_shared), state)
     _fix_amounts(chain, blocks.corner, state.shared)
     local, _, response, shared, blind, blind_shared = invert_block_arrow(

@@ -12,7 +12,7 @@ from xrdfit.data import RefineSettings, ScanTimes
 from xrdfit.fit import PreparedScan, ScanObjective, TiedParameters, start_values
 from xrdfit.model import LineChoice, PatternModel
 from xrdfit.series.joint.drift import drift_basis, is_polynomial
-from xrdfit.series.joint.intensities import IntensityModel
+from xrdfit.series.joint.intensities import IntensityModel, geometry_factors
 from xrdfit.series.joint.layout import Layout, SeriesState
 from xrdfit.series.joint.problem import JointProblem, Priors
 from xrdfit.series.joint.scan import JointScan, ScanClock
@@ -31,20 +31,49 @@ class Chain:
     layout: Layout
     scans: list[JointScan]
 
+    def settle(
+        self,
+        state: SeriesState,
+        *,
+        deviates: NDArray[np.bool_] | None = None,
+        spread: NDArray[np.float64] | None = None,
+        held: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Let all scans take what a fit does not differentiate: see `JointScan.settle`.
+
+        deviates, held : (N, P), nothing by default.
+        """
+        geometry = self._geometry(state)
+        none = np.zeros((len(self.scans), self.layout.n_phases), dtype=np.bool_)
+        own, pinned = none if deviates is None else deviates, none if held is None else held
+        for position, scan in enumerate(self.scans):
+            scan.settle(
+                state, geometry=geometry[position], deviates=own[position], held=pinned[position], spread=spread
+            )
+
     def with_geometry_of(self, state: SeriesState) -> SeriesState:
         """Take the geometry factors of the lines at the cells of `state`; the state with scales that make up for it."""
         layout = self.layout
         relative = layout.intensities.relative(state.shared[layout.intensity])
+        before, after = np.array([scan.geometry for scan in self.scans]), self._geometry(state)
         renewed = state.copy()
-        for position, scan in enumerate(self.scans):
-            before = scan.geometry * relative
-            scan.take_geometry(state)
-            after = scan.geometry * relative
-            for phase in range(layout.n_phases):
-                own = layout.lines.phase == phase
-                if after[own].sum() > 0.0:
-                    renewed.local[position, layout.scale.start + phase] *= before[own].sum() / after[own].sum()
+        for phase in range(layout.n_phases):
+            own = layout.lines.phase == phase
+            was, now = before[:, own] @ relative[own], after[:, own] @ relative[own]
+            renewed.local[:, layout.scale.start + phase] *= np.divide(was, now, out=np.ones_like(now), where=now > 0.0)
+        for scan, factors in zip(self.scans, after, strict=True):
+            scan.geometry = factors
         return renewed
+
+    def _geometry(self, state: SeriesState) -> NDArray[np.float64]:
+        """(N, m) geometry factors of the lines at the cells of a state; what they were where there is no cell."""
+        layout = self.layout
+        values = state.run_values(layout, slice(0, len(self.scans)))
+        found = geometry_factors(layout.model, layout.lines, values)
+        before = np.array([scan.geometry for scan in self.scans]).reshape(found.shape)
+        there = np.isfinite(found)
+        there[~np.isfinite(values).all(axis=1)] = False
+        return np.where(there, found, before)
 
 
 def mid_times(times: ScanTimes | None, n_scans: int) -> NDArray[np.float64]:

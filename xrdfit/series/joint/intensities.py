@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from xrdfit.crystal import (
     Phase,
     UnitCell,
+    cell_volumes,
+    d_spacings,
     equivalent_reflections,
     generate_reflections,
     line_intensities,
@@ -192,23 +194,22 @@ def _lp(instrument: Instrument, d_spacing: NDArray[np.float64]) -> NDArray[np.fl
     )
 
 
-def geometry_factor(model: PatternModel, lines: LineChoice, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(m,) ``LP / V^2`` of each line at the cells in `values`, relative to the cells the phases start from.
+def geometry_factors(model: PatternModel, lines: LineChoice, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, m) ``LP / V^2`` of each line at the cells in `values` (n, n_parameters) of n scans, relative to start cells.
 
     A cell that breathes takes its lines along the Lorentz-polarisation factor and dilutes its scatterers: with this
-    factor taken out, the scale of a phase is the irradiated volume, whatever its cell does.
+    factor taken out, the scale of a phase is the irradiated volume, whatever its cell does. NaN for what is no cell.
     """
-    slots = model.table.slots(values)
-    factor = np.ones(lines.phase.size)
+    slots = model.table.slot_base + values @ model.table.slot_mapping.T
+    factor = np.ones((len(values), lines.phase.size))
     for number, phase in enumerate(model.phases):
         own = lines.phase == number
         if own.any():
             first = slot.N_GLOBAL + slot.N_PHASE * number
-            cell = UnitCell(*slots[first : first + 6].tolist())
-            hkl = lines.hkl[own]
+            cells, hkl = slots[:, first : first + 6], lines.hkl[own]
             at_start = _lp_at_start(phase.cell, model.instrument, np.ascontiguousarray(hkl, dtype=np.int32).tobytes())
-            lp = _lp(model.instrument, cell.d_spacing(hkl)) / at_start
-            factor[own] = lp * (phase.cell.volume / cell.volume) ** 2
+            lp = _lp(model.instrument, d_spacings(cells, hkl)) / at_start
+            factor[:, own] = lp * (phase.cell.volume / cell_volumes(cells)[0][:, None]) ** 2
     return factor
 
 

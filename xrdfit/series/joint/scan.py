@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from xrdfit.fit import PreparedScan
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.series_block import AFTER, BEFORE, OWN, BlockWork, make_block_work, series_block, series_pattern
-from xrdfit.series.joint.intensities import geometry_factor
 from xrdfit.series.joint.layout import Layout, SeriesState
 
 # Diagonal block, border, corner and right sides to add to; None if only the merit is asked for.
@@ -117,10 +116,11 @@ class JointScan:
     def settle(
         self,
         state: SeriesState,
-        deviates: NDArray[np.bool_],
-        spread: NDArray[np.float64] | None,
         *,
-        held: NDArray[np.bool_] | None = None,
+        geometry: NDArray[np.float64],
+        deviates: NDArray[np.bool_],
+        held: NDArray[np.bool_],
+        spread: NDArray[np.float64] | None,
     ) -> None:
         """Take what a fit does not differentiate from where it begins; it stays until the next call.
 
@@ -129,14 +129,17 @@ class JointScan:
 
         Parameters
         ----------
-        deviates : (P,) phases whose lines have areas of their own. spread : (P,) relative standard deviation of these
-        about the shared intensities, None or infinite where nothing holds them. held : (P,) phases whose lines stay
-        where they are: their cells come from other scans, and must not say where this one's zero or sample is.
+        geometry : (m,) geometry factors of the lines.
+        deviates : (P,) phases whose lines have areas of their own.
+        held : (P,) phases whose lines stay where they are: their cells come from other scans, and must not say where
+            this one's zero or sample is.
+        spread : (P,) relative standard deviation of own areas about the shared intensities, None or infinite where
+            nothing holds them.
         """
         layout = self.layout
-        self.take_geometry(state)
+        self.geometry = geometry
         self.pinned[:] = np.nan
-        if held is not None and held.any():
+        if held.any():
             lines = held[layout.lines.phase]
             values = state.values(layout, self.position)
             self.pinned[lines] = layout.model.place(values, layout.lines).position[lines]
@@ -152,12 +155,6 @@ class JointScan:
             sigma = spread[layout.lines.phase] * expected
             held = deviates[layout.lines.phase] & np.isfinite(sigma) & (sigma > 0.0)
             self.weight[held] = 1.0 / sigma[held] ** 2
-
-    def take_geometry(self, state: SeriesState) -> None:
-        """Take the geometry factors of the lines at these cells."""
-        values = state.values(self.layout, self.position)
-        if np.isfinite(values).all():
-            self.geometry = geometry_factor(self.layout.model, self.layout.lines, values)
 
     def pattern(self, state: SeriesState) -> float:
         """Fill the workspace with the scan's pattern; returns its quasi-deviance, infinite without a finite pattern."""

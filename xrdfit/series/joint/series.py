@@ -228,8 +228,7 @@ class JointSeries:
         assert self._model is not None
         indices = self.in_time(self.fits)
         chain, shared = self._model.chain(indices), self._state_of(indices)
-        for scan in chain.scans:
-            scan.settle(shared, scan.deviates, None)
+        chain.settle(shared)
         start = with_room_for_deviations(chain, shared)
         self.regime = regime
         self._decisions = Decisions()
@@ -321,8 +320,7 @@ class JointSeries:
         if self.regime.free:
             free_shared[layout.intensity] = False
         has_cell = np.array([layout.of_phase(phase)[: layout.local.size].any() for phase in range(layout.n_phases)])
-        for position, scan in enumerate(chain.scans):
-            scan.settle(start, deviates[position], spread, held=has_cell & ~refined[position])
+        chain.settle(start, deviates=deviates, spread=spread, held=has_cell & ~refined)
         if layout.deviations:
             self._take_areas(chain, start)
         return make_problem(chain, self.settings, free=free, free_shared=free_shared, start=start)

@@ -14,7 +14,7 @@ from xrdfit.crystal import (
     structure_factors_squared,
 )
 from xrdfit.model import Background, Instrument, LineChoice, PatternModel
-from xrdfit.series.joint.intensities import ExtractedIntensities, StructureIntensities, geometry_factor
+from xrdfit.series.joint.intensities import ExtractedIntensities, StructureIntensities, geometry_factors
 
 COPPER = Instrument.k_alpha("Cu")
 X = np.linspace(15.0, 70.0, 1101)
@@ -215,7 +215,7 @@ def test_cells_as_they_start_leave_the_geometry_alone() -> None:
     model = model_of(scans.LFP, scans.FP)
     values = model.table.defaults()
     lines = model.choose_lines(values, X, (True, True))
-    np.testing.assert_allclose(geometry_factor(model, lines, values), 1.0, rtol=1e-13)
+    np.testing.assert_allclose(geometry_factors(model, lines, values[None]), 1.0, rtol=1e-13)
 
 
 def test_swelling_cell_dilutes_its_scatterers_and_takes_its_lines_to_stronger_angles() -> None:
@@ -225,7 +225,7 @@ def test_swelling_cell_dilutes_its_scatterers_and_takes_its_lines_to_stronger_an
     swollen = values.copy()
     for name in ("LFP_a", "LFP_b", "LFP_c"):
         swollen[model.table.index(name)] *= 1.01
-    factor = geometry_factor(model, lines, swollen)
+    (factor,) = geometry_factors(model, lines, swollen[None])
     np.testing.assert_allclose(factor, stacks.geometry(model, lines, swollen), rtol=1e-10)
     assert np.array_equal(factor[lines.phase == 1], np.ones(np.count_nonzero(lines.phase == 1)))
     own = factor[lines.phase == 0]
@@ -240,7 +240,7 @@ def test_shear_of_a_cell_that_keeps_the_volume_changes_the_lorentz_factor_alone(
     lines = model.choose_lines(values, X, (True,))
     values[model.table.index("LFP_a")] *= 1.02
     values[model.table.index("LFP_b")] /= 1.02
-    factor = geometry_factor(model, lines, values)
+    (factor,) = geometry_factors(model, lines, values[None])
     hkl = [tuple(line) for line in lines.hkl.tolist()]
     assert factor[hkl.index((0, 1, 1))] < 1.0 < factor[hkl.index((2, 0, 0))]
     # (2 0 0) stands at 17.2 deg: (d / d0)^2 but for the polarisation.

@@ -177,22 +177,18 @@ def test_masked_point_leaves_the_rest_of_the_pattern_alone() -> None:
         np.testing.assert_allclose(chain.scans[s].work.model, known.expected[s, keep if s == 1 else slice(None)])
 
 
-NONE = np.zeros(2, dtype=bool)
-BOTH = np.ones(2, dtype=bool)
-
-
 def test_geometry_follows_the_cell_of_the_scan_when_it_is_settled_and_stays_until_then() -> None:
     known = stacks.known_stack(3)
     chain = known.chain()
     scan, state = chain.scans[1], known.truth.copy()
-    scan.settle(state, NONE, None)
+    chain.settle(state)
     settled = scan.geometry.copy()
     model, lines = known.model, known.lines
     np.testing.assert_allclose(settled, stacks.geometry(model, lines, state.values(chain.layout, 1)), rtol=1e-10)
     state.local[1, list(chain.layout.local).index(model.table.index("FP_a"))] *= 1.01
     scan.pattern(state)
     assert np.array_equal(scan.geometry, settled)
-    scan.settle(state, NONE, None)
+    chain.settle(state)
     assert np.array_equal(scan.geometry[lines.phase == 0], settled[lines.phase == 0])
     assert (scan.geometry[lines.phase == 1] < settled[lines.phase == 1]).any()
 
@@ -212,8 +208,9 @@ def test_areas_that_do_not_deviate_show_the_pattern_of_the_shared_model(
 ) -> None:
     known = stacks.known_stack(3, detector=detector)
     wide, state = with_areas(known)
-    for scan, s in zip(wide.unsettled(known.expected).scans, range(3), strict=True):
-        scan.settle(state, np.array(deviates), None)
+    chain = wide.unsettled(known.expected)
+    chain.settle(state, deviates=np.tile(deviates, (3, 1)))
+    for s, scan in enumerate(chain.scans):
         scan.pattern(state)
         # A sweep's own areas go with time as the scales did when they were settled.
         np.testing.assert_allclose(scan.work.model, known.expected[s], rtol=1e-10)
@@ -222,9 +219,9 @@ def test_areas_that_do_not_deviate_show_the_pattern_of_the_shared_model(
 
 def test_a_phase_that_deviates_does_not_answer_to_its_scale_nor_to_shared_intensities() -> None:
     known, state = with_areas(stacks.known_stack(3))
-    scan = known.unsettled(known.expected).scans[1]
-    layout = scan.layout
-    scan.settle(state, np.array([True, False]), None)
+    chain = known.unsettled(known.expected)
+    scan, layout = chain.scans[1], chain.layout
+    chain.settle(state, deviates=np.tile([True, False], (3, 1)))
     scan.block(state)
     n, n_phases = layout.n_local, layout.n_phases
     rows = scan.work.rows
@@ -281,8 +278,9 @@ def test_weak_line_strays_further_from_its_share_than_nothing() -> None:
     state = known.truth.copy()
     layout = known.chain().layout
     state.shared[layout.intensity.start + 2] = 0.0
-    scan = known.chain().scans[1]
-    scan.settle(state, BOTH, np.full(2, 0.1))
+    chain = known.chain()
+    scan = chain.scans[1]
+    chain.settle(state, deviates=np.ones((3, 2), dtype=bool), spread=np.full(2, 0.1))
     assert np.isfinite(scan.weight).all() and (scan.weight > 0.0).all()
     assert scan.weight[2] > scan.weight[[0, 1, 3]].max()
 

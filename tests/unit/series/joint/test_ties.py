@@ -39,7 +39,7 @@ def with_ties(expressions: dict[str, str], detector: str = "area", n_scans: int 
     expected = np.array([stacks.pattern(chain, known.truth, s) for s in range(n_scans)])
     for row, counts in zip(rows, expected, strict=True):
         row.problem.intensity[:] = counts
-        row.settle(known.truth, np.zeros(2, dtype=bool), None)
+    chain.settle(known.truth)
     return known, chain
 
 
@@ -95,7 +95,7 @@ def test_errors_are_those_of_a_fit_with_fewer_variables(detector: str) -> None:
     through[3 * n_wide + wide.series.size :, 3 * n + layout.series.size :] = np.eye(rest)
     for scan, like in zip(whole.scans, chain.scans, strict=True):
         scan.problem.intensity[:] = like.problem.intensity
-        scan.settle(state, np.zeros(2, dtype=bool), None)
+    whole.settle(state)
     everything, _ = stacks.dense(assemble(free.problem(whole), state))
     matrix, _ = stacks.dense(assemble(known.problem(chain), known.truth))
     expected = through.T @ everything @ through

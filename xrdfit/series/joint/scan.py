@@ -100,7 +100,7 @@ class JointScan:
         self.geometry = np.ones(layout.n_lines)
         self.pinned = np.full((layout.n_lines, problem.wavelength.size), np.nan)
         self.deviates = np.zeros(layout.n_phases, dtype=np.bool_)
-        self.course = np.ones((layout.n_phases, problem.two_theta.size))
+        self.course = np.empty((0, 0))
         self.weight = np.zeros(layout.n_lines)
         self.share = np.ones((1, problem.two_theta.size)) if clock is None else sweep_share(clock, prepared.points.used)
         if clock is not None and like is not None and np.array_equal(like.share, self.share):
@@ -145,9 +145,10 @@ class JointScan:
             self.pinned[lines] = layout.model.place(values, layout.lines).position[lines]
         self.deviates = deviates
         scales = self._scales(state)
-        weights = scales if self.share.shape[0] == 3 else scales[[OWN]]
-        own = np.where(scales[OWN] > 0.0, scales[OWN], 1.0)
-        self.course = np.where(scales[OWN][:, None] > 0.0, (weights / own).T @ self.share, 1.0)
+        if layout.deviations:
+            weights = scales if self.share.shape[0] == 3 else scales[[OWN]]
+            own = np.where(scales[OWN] > 0.0, scales[OWN], 1.0)
+            self.course = np.where(scales[OWN][:, None] > 0.0, (weights / own).T @ self.share, 1.0)
         self.weight = np.zeros(layout.n_lines)
         if spread is not None and deviates.any():
             share = layout.intensities.relative(state.shared[layout.intensity])

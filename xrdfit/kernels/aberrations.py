@@ -22,6 +22,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from xrdfit.kernels import quadrature as rule
 from xrdfit.kernels.jit import kernel
 
 _DEG = 180.0 / math.pi
@@ -38,56 +39,32 @@ OFFSET_BY_SOLLER = 8  # deg / deg
 OFFSET_BY_DIVERGENCE = 9
 N_COLUMNS = 10
 
-LEAST_NODES = 4
-# A normal distribution is not as flat as the others.
-LEAST_NORMAL_NODES = 8
-MOST_NODES = 40
-# Nodes for each FWHM that the copies are spread over.
-_NODES_A_WIDTH = 6.0
-# Distance from the copies, in FWHM, beyond which their centroid stands for them.
-_NEAR = 12.0
+# A spread whose standard deviation is below this part of the FWHM matters by its mean and variance alone: what its
+# skewness does is below 2e-4 of the line's top. So the copies by a wider one, if they are enough and some more, can
+# take it up between them.
+_FINE = 0.02
+_ENOUGH = 6
+_MORE = 3
+# Variance of the square of an evenly distributed number from 0 to 1.
+_FLAT_VARIANCE = 4.0 / 45.0
 # All copies of a line together.
-_ROOM = 4 * MOST_NODES * MOST_NODES
+_ROOM = 4 * rule.MOST_NODES * rule.MOST_NODES
+# Part of the line's top by which one copy at the centroid may miss the others; they are told apart nearer than that.
+_FAR = 1e-5
+# Nor is the Gaussian part of a line, of which nothing is left beyond this many FWHM, seen from afar.
+_LEAST_REACH = 3.7
 # Openings below this, as a part of the radius, are none.
 _SHUT = 1e-9
-# A normal distribution is cut here, in standard deviations.
-_REACH = 4.0
 # Standard deviation of a normal distribution of unit FWHM.
 _SIGMA = 1.0 / math.sqrt(8.0 * math.log(2.0))
 # Cosines beyond this belong to cones that close before they reach the slit: such rays are left out.
 _MOST_COSINE = 1.0 - 1e-5
 
 
-def _rules() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Gauss-Legendre nodes and weights on 0 to 1; row n has n of them."""
-    nodes = np.zeros((MOST_NODES + 1, MOST_NODES))
-    weights = np.zeros((MOST_NODES + 1, MOST_NODES))
-    for n in range(1, MOST_NODES + 1):
-        x, w = np.polynomial.legendre.leggauss(n)
-        nodes[n, :n], weights[n, :n] = 0.5 * (x + 1.0), 0.5 * w
-    return nodes, weights
-
-
-def _normal_weights() -> NDArray[np.float64]:
-    """Weights of the same nodes, stretched to 0 to `_REACH`, under half a normal distribution."""
-    weights = _WEIGHT * np.exp(-0.5 * (_REACH * _NODE) ** 2)
-    return weights / np.maximum(weights.sum(axis=1), 1e-300)[:, None]
-
-
-_NODE, _WEIGHT = _rules()
-_NORMAL_WEIGHT = _normal_weights()
-
-
 @kernel
 def make_nodes() -> NDArray[np.float64]:
     """Room for all nodes that `aberration_nodes` may fill."""
     return np.empty((_ROOM, N_COLUMNS))
-
-
-@kernel
-def _count(spread: float, fwhm: float, least: int) -> int:
-    """Nodes that a spread (deg) needs beside a line of this FWHM (deg)."""
-    return min(least + int(_NODES_A_WIDTH * abs(spread) / fwhm), MOST_NODES)
 
 
 @kernel
@@ -133,15 +110,16 @@ def _axial_nodes(theta: float, sample: float, detector: float, fwhm: float, out:
     count = 0
     for part in range(2):
         # Constant up to the difference of the openings, then falling linearly to zero at their sum.
-        n = _count((edge if part == 0 else end - edge) * _DEG, fwhm, LEAST_NODES)
+        spread = (edge if part == 0 else end - edge) * _DEG
+        n = rule.count(spread, fwhm, rule.EVEN_NODES if part == 0 else rule.FALLING_NODES)
         for i in range(n):
-            x = _NODE[n, i]
             if part == 0:
+                x, share_large = math.sqrt(rule.EVEN_SQUARE[n, i]), rule.EVEN_WEIGHT[n, i]
                 t, t_small, t_large = flat * x, -x, x
-                share, share_small, share_large = flat * _WEIGHT[n, i], -_WEIGHT[n, i], _WEIGHT[n, i]
+                share, share_small = flat * share_large, -share_large
             else:
+                x, share_small = rule.FALLING[n, i], rule.FALLING_WEIGHT[n, i]
                 t, t_small, t_large = flat + 2.0 * small * x, 2.0 * x - 1.0, 1.0
-                share_small = 2.0 * (1.0 - x) * _WEIGHT[n, i]
                 share, share_large = small * share_small, 0.0
             offset, weight, offset_t, weight_t, offset_theta, weight_theta = axial_ray(theta, t)
             row = out[count]
@@ -175,40 +153,44 @@ def _convolute(
     by_parameter: float,
     column: int,
     n: int,
+    squares: NDArray[np.float64],
     weights: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> int:
-    """Replace every node by n, shifted by squares of the rule's nodes up to `furthest` (deg); returns their number.
+    """Replace every node by n (or as many as there is room for), shifted by row n of `squares` times `furthest`
+    (deg); returns their number.
 
     by_theta, by_parameter : derivatives of `furthest` with respect to theta (rad) and to what `column` is for.
     """
     n = min(n, (out.shape[0] - 1) // count)
     # From the last on, so that the nodes at hand, which are read, are the last to be overwritten.
     for k in range(n - 1, -1, -1):
-        square = _NODE[n, k] * _NODE[n, k]
         for i in range(count):
-            row = out[k * count + i]
-            row[:] = out[i]
-            row[OFFSET] += furthest * square
-            row[OFFSET_BY_THETA] += by_theta * square
-            row[column] += by_parameter * square
-            for weight in (WEIGHT, WEIGHT_BY_THETA, WEIGHT_BY_SAMPLE, WEIGHT_BY_DETECTOR):
-                row[weight] *= weights[n, k]
+            to = k * count + i
+            for other in range(N_COLUMNS):
+                out[to, other] = out[i, other]
+            out[to, OFFSET] += furthest * squares[n, k]
+            out[to, OFFSET_BY_THETA] += by_theta * squares[n, k]
+            out[to, column] += by_parameter * squares[n, k]
+            out[to, WEIGHT] *= weights[n, k]
+            out[to, WEIGHT_BY_THETA] *= weights[n, k]
+            out[to, WEIGHT_BY_SAMPLE] *= weights[n, k]
+            out[to, WEIGHT_BY_DETECTOR] *= weights[n, k]
     return n * count
 
 
 @kernel
 def _put_centroid(count: int, out: NDArray[np.float64]) -> None:
-    centre = out[count]
-    centre[:] = 0.0
-    centre[WEIGHT] = 1.0
+    for column in range(N_COLUMNS):
+        out[count, column] = 0.0
+    out[count, WEIGHT] = 1.0
     for k in range(count):
-        row = out[k]
-        centre[OFFSET] += row[WEIGHT] * row[OFFSET]
-        for column in (OFFSET_BY_THETA, OFFSET_BY_SAMPLE, OFFSET_BY_DETECTOR):
-            centre[column] += row[WEIGHT] * row[column] + row[column + 1] * row[OFFSET]
-        for column in (OFFSET_BY_SOLLER, OFFSET_BY_DIVERGENCE):
-            centre[column] += row[WEIGHT] * row[column]
+        weight, offset = out[k, WEIGHT], out[k, OFFSET]
+        out[count, OFFSET] += weight * offset
+        for column in range(OFFSET_BY_THETA, OFFSET_BY_SOLLER, 2):
+            out[count, column] += weight * out[k, column] + out[k, column + 1] * offset
+        out[count, OFFSET_BY_SOLLER] += weight * out[k, OFFSET_BY_SOLLER]
+        out[count, OFFSET_BY_DIVERGENCE] += weight * out[k, OFFSET_BY_DIVERGENCE]
 
 
 @kernel
@@ -217,20 +199,82 @@ def near_copies(
 ) -> tuple[int, int]:
     """First and one-past-last point where the copies must be told apart.
 
-    Beyond, their centroid differs from their sum by ``3 variance / distance^2`` of the Lorentzian tail.
+    Beyond, their centroid differs from their sum by ``3 variance / distance^2`` of the Lorentzian tail, which is
+    ``fwhm^2 / (4 distance^2)`` of the top.
     """
-    low, high = copies[0, OFFSET], copies[0, OFFSET]
-    for k in range(copies.shape[0] - 1):
-        low, high = min(low, copies[k, OFFSET]), max(high, copies[k, OFFSET])
-    reach = _NEAR * fwhm
-    first = np.searchsorted(two_theta, position + low - reach)
-    last = np.searchsorted(two_theta, position + high + reach)
+    n_nodes = copies.shape[0] - 1
+    centre = copies[n_nodes, OFFSET]
+    variance = 0.0
+    for k in range(n_nodes):
+        away = copies[k, OFFSET] - centre
+        variance += copies[k, WEIGHT] * away * away
+    reach = max((0.75 * variance * fwhm * fwhm / _FAR) ** 0.25, _LEAST_REACH * fwhm)
+    first = np.searchsorted(two_theta, position + centre - reach)
+    last = np.searchsorted(two_theta, position + centre + reach)
     return int(first), int(last)
+
+
+@kernel
+def _soller_nodes(
+    count: int, theta: float, soller: float, divergence: float, fwhm: float, out: NDArray[np.float64]
+) -> tuple[int, bool]:
+    """Two Soller slits; returns the number of nodes and whether they have taken up the flat specimen, too.
+
+    The wider of the two sides is made of nodes. What else is fine is left to them in turn: every other node goes up by
+    its standard deviation, the others down.
+    """
+    tangent = math.tan(theta)
+    turn = 1.0 / (math.sin(theta) * math.cos(theta))
+    # Mean offset to both sides; the square of a normal variable of unit variance has mean 1 and variance 2.
+    mean = 0.5 * (_SIGMA * soller / _DEG) ** 2 * _DEG
+    wide, wide_turn, narrow, narrow_turn = -mean / tangent, -turn, mean * tangent, turn
+    if abs(narrow) > abs(wide):
+        wide, wide_turn, narrow, narrow_turn = narrow, narrow_turn, wide, wide_turn
+    n = rule.count(math.sqrt(2.0) * wide, fwhm, rule.NORMAL_NODES)
+    fine = (_FINE * fwhm) ** 2
+    variance = 2.0 * narrow * narrow
+    taken_up = n >= _ENOUGH and variance <= fine
+    if taken_up:
+        n = min(n + _MORE, rule.MOST_NODES)
+    by_soller = 2.0 / soller
+    single = count
+    squares, weights = rule.NORMAL_SQUARE, rule.NORMAL_WEIGHT
+    count = _convolute(count, wide, wide * wide_turn, wide * by_soller, OFFSET_BY_SOLLER, n, squares, weights, out)
+    if not taken_up:
+        n = rule.count(math.sqrt(variance), fwhm, rule.NORMAL_NODES)
+        by_theta, by_parameter = narrow * narrow_turn, narrow * by_soller
+        return _convolute(count, narrow, by_theta, by_parameter, OFFSET_BY_SOLLER, n, squares, weights, out), False
+    low = _flat_specimen(tangent, divergence)
+    flat_variance = _FLAT_VARIANCE * low * low
+    together = divergence > 0.0 and flat_variance <= fine
+    if not together:
+        low, flat_variance = 0.0, 0.0
+    step = math.sqrt(variance + flat_variance)
+    for k in range(count):
+        sign = 1.0 if (k // single) % 2 == 0 else -1.0
+        out[k, OFFSET] += narrow + low / 3.0 + sign * step
+        out[k, OFFSET_BY_THETA] += narrow_turn * (narrow + sign * variance / step)
+        out[k, OFFSET_BY_SOLLER] += by_soller * (narrow + sign * variance / step)
+        if together:
+            out[k, OFFSET_BY_THETA] -= turn * (low / 3.0 + sign * flat_variance / step)
+            out[k, OFFSET_BY_DIVERGENCE] += 2.0 / divergence * (low / 3.0 + sign * flat_variance / step)
+    return count, together
+
+
+@kernel
+def _flat_specimen(tangent: float, divergence: float) -> float:
+    """Offset (deg) of the ray that falls on the end of a flat specimen."""
+    alpha = divergence / _DEG
+    return -0.5 * alpha * alpha / tangent * _DEG
 
 
 @kernel
 def aberration_nodes(theta: float, openings: NDArray[np.float64], fwhm: float, out: NDArray[np.float64]) -> int:
     """The copies of a line that stand for it.
+
+    Their sum misses the convolution by less than 5e-4 of the line's top; they are as few as that allows, so that a line
+    much broader than the divergence is hardly more work than one without. Nothing is remembered from one line or
+    evaluation to the next: the same numbers give the same copies.
 
     Parameters
     ----------
@@ -247,21 +291,15 @@ def aberration_nodes(theta: float, openings: NDArray[np.float64], fwhm: float, o
     """
     sample, detector, soller, divergence = openings
     count = _axial_nodes(theta, sample, detector, fwhm, out)
-    tangent = math.tan(theta)
-    # d cot / dtheta = -cot * turn and d tan / dtheta = tan * turn.
-    turn = 1.0 / (math.sin(theta) * math.cos(theta))
+    together = False
     if soller > 0.0:
-        reach = _REACH * _SIGMA * soller / _DEG
-        low, high = -0.5 * reach * reach / tangent * _DEG, 0.5 * reach * reach * tangent * _DEG
-        # The outer third of the reach holds less than a hundredth of the weight.
-        n = _count(0.6 * low, fwhm, LEAST_NORMAL_NODES)
-        count = _convolute(count, low, -low * turn, 2.0 * low / soller, OFFSET_BY_SOLLER, n, _NORMAL_WEIGHT, out)
-        n = _count(0.6 * high, fwhm, LEAST_NORMAL_NODES)
-        count = _convolute(count, high, high * turn, 2.0 * high / soller, OFFSET_BY_SOLLER, n, _NORMAL_WEIGHT, out)
-    if divergence > 0.0:
-        alpha = divergence / _DEG
-        low = -0.5 * alpha * alpha / tangent * _DEG
-        n = _count(low, fwhm, LEAST_NODES)
-        count = _convolute(count, low, -low * turn, 2.0 * low / divergence, OFFSET_BY_DIVERGENCE, n, _WEIGHT, out)
+        count, together = _soller_nodes(count, theta, soller, divergence, fwhm, out)
+    if divergence > 0.0 and not together:
+        low = _flat_specimen(math.tan(theta), divergence)
+        # d cot / dtheta = -cot / (sin cos)
+        by_theta = -low / (math.sin(theta) * math.cos(theta))
+        n = rule.count(low, fwhm, rule.EVEN_NODES)
+        squares, weights, by_divergence = rule.EVEN_SQUARE, rule.EVEN_WEIGHT, 2.0 * low / divergence
+        count = _convolute(count, low, by_theta, by_divergence, OFFSET_BY_DIVERGENCE, n, squares, weights, out)
     _put_centroid(count, out)
     return count

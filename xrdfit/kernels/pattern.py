@@ -150,6 +150,7 @@ def jacobian(
     n = problem.two_theta.size
     buffer = np.zeros((N_BUFFERS, n))
     room = make_nodes() if beam_spreads(slots) else np.empty((0, 0))
+    with_openings = bool(np.any(row_of_slot[slot.AXIAL_SAMPLE : slot.EQUATORIAL_DIVERGENCE + 1] >= 0))
     for line in range(position.shape[0]):
         if area[line] == 0.0:
             continue
@@ -177,7 +178,8 @@ def jacobian(
                     buffer[slot.ON_LORENTZ],
                 )
             else:
-                spread_derivatives(problem.two_theta, at, g, l, area[line] * weight, copies, buffer)
+                total = area[line] * weight
+                spread_derivatives(problem.two_theta, at, g, l, total, copies, with_openings, buffer)
             _combine(
                 by_theta[line, e],
                 buffer[slot.ON_POSITION],

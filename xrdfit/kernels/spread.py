@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from xrdfit.kernels import aberrations as node
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.aberrations import near_copies
+from xrdfit.kernels.gaussian import halved
 from xrdfit.kernels.jit import kernel, vector_kernel
-from xrdfit.kernels.profiles import GAUSS_NORM, accumulate_peak, gauss_window, pseudo_voigt_shape
+from xrdfit.kernels.profiles import GAUSS_NORM, accumulate_peak, pseudo_voigt_shape
 
 # Row of the buffers for what a line answers to the Bragg angle beyond its position and widths.
 BEYOND = slot.N_KINDS
 N_BUFFERS = slot.N_KINDS + 1
 _LN2 = math.log(2.0)
+# Beyond this many FWHM the Gaussian part of a copy is below 1e-10 of its top.
+_GAUSS_REACH = 2.9
 
 
 @kernel
@@ -36,12 +39,55 @@ def accumulate_spread(
     first, last = near_copies(two_theta, position, fwhm, copies)
     n_nodes = copies.shape[0] - 1
     near, there = two_theta[first:last], out[first:last]
+    start, end, reach = 0, 0, _GAUSS_REACH * fwhm
     for k in range(n_nodes):
         at = position + copies[k, node.OFFSET]
-        accumulate_peak(near, at, fwhm, eta, area * copies[k, node.WEIGHT], there)
+        start, end = _moved(near, at - reach, at + reach, start, end)
+        part = area * copies[k, node.WEIGHT]
+        _add_lorentzian(near, at, fwhm, part * eta, there)
+        # Loops run from zero, or they would not become vector code.
+        _add_gaussian(near[start:end], at, fwhm, part * (1.0 - eta), there[start:end])
     at = position + copies[n_nodes, node.OFFSET]
     accumulate_peak(two_theta[:first], at, fwhm, eta, area, out[:first])
     accumulate_peak(two_theta[last:], at, fwhm, eta, area, out[last:])
+
+
+@kernel
+def _moved(two_theta: NDArray[np.float64], low: float, high: float, first: int, last: int) -> tuple[int, int]:
+    """First and one-past-last point between two angles, looked for from those of a copy near by."""
+    n = two_theta.size
+    while first < n and two_theta[first] < low:
+        first += 1
+    while first > 0 and two_theta[first - 1] >= low:
+        first -= 1
+    last = max(last, first)
+    while last < n and two_theta[last] < high:
+        last += 1
+    while last > first and two_theta[last - 1] >= high:
+        last -= 1
+    return first, last
+
+
+@vector_kernel
+def _add_lorentzian(
+    two_theta: NDArray[np.float64], position: float, fwhm: float, area: float, out: NDArray[np.float64]
+) -> None:
+    inverse = 2.0 / fwhm
+    top = area * inverse / math.pi
+    for i in range(two_theta.size):
+        u = (two_theta[i] - position) * inverse
+        out[i] += top / (1.0 + u * u)
+
+
+@vector_kernel
+def _add_gaussian(
+    two_theta: NDArray[np.float64], position: float, fwhm: float, area: float, out: NDArray[np.float64]
+) -> None:
+    inverse = 2.0 / fwhm
+    top = area * GAUSS_NORM / fwhm
+    for i in range(two_theta.size):
+        u = (two_theta[i] - position) * inverse
+        out[i] += top * halved(u * u)
 
 
 @kernel
@@ -52,6 +98,7 @@ def spread_derivatives(
     lorentz: float,
     area: float,
     copies: NDArray[np.float64],
+    with_openings: bool,
     buffer: NDArray[np.float64],
 ) -> None:
     """Derivatives of a line with respect to all that it answers to.
@@ -60,71 +107,157 @@ def spread_derivatives(
     ----------
     position, gauss, lorentz : deg, of the line without the spread. area : of all copies together.
     copies : as in `accumulate_spread`.
-    buffer : (N_BUFFERS, n): the rows ON_POSITION, ON_GAUSS, ON_LORENTZ, ON_AXIAL_SAMPLE, ON_AXIAL_DETECTOR, ON_SOLLER,
-        ON_DIVERGENCE and BEYOND are overwritten.
+    with_openings : whether the openings and the divergence of the beam are wanted, too.
+    buffer : (N_BUFFERS, n): the rows ON_POSITION, ON_GAUSS, ON_LORENTZ and BEYOND are overwritten; if wanted,
+        ON_AXIAL_SAMPLE, ON_AXIAL_DETECTOR, ON_SOLLER and ON_DIVERGENCE, too.
     """
     fwhm = pseudo_voigt_shape(gauss, lorentz)[0]
     first, last = near_copies(two_theta, position, fwhm, copies)
     n_nodes = copies.shape[0] - 1
-    buffer[slot.ON_POSITION : slot.ON_DIVERGENCE + 1, :] = 0.0
+    buffer[slot.ON_POSITION : slot.ON_LORENTZ + 1, :] = 0.0
     buffer[BEYOND, :] = 0.0
-    _add_derivatives(two_theta, first, last, position, gauss, lorentz, area, copies[:n_nodes], buffer)
-    _add_derivatives(two_theta, 0, first, position, gauss, lorentz, area, copies[n_nodes:], buffer)
-    _add_derivatives(two_theta, last, two_theta.size, position, gauss, lorentz, area, copies[n_nodes:], buffer)
+    if with_openings:
+        buffer[slot.ON_AXIAL_SAMPLE : slot.ON_DIVERGENCE + 1, :] = 0.0
+    n = two_theta.size
+    for start, end, nodes in (
+        (first, last, copies[:n_nodes]),
+        (0, first, copies[n_nodes:]),
+        (last, n, copies[n_nodes:]),
+    ):
+        points = two_theta[start:end]
+        _add_derivatives(
+            points,
+            position,
+            gauss,
+            lorentz,
+            area,
+            nodes,
+            buffer[slot.ON_POSITION, start:end],
+            buffer[slot.ON_GAUSS, start:end],
+            buffer[slot.ON_LORENTZ, start:end],
+            buffer[BEYOND, start:end],
+        )
+        if with_openings:
+            _add_openings(
+                points,
+                position,
+                gauss,
+                lorentz,
+                area,
+                nodes,
+                buffer[slot.ON_AXIAL_SAMPLE, start:end],
+                buffer[slot.ON_AXIAL_DETECTOR, start:end],
+                buffer[slot.ON_SOLLER, start:end],
+                buffer[slot.ON_DIVERGENCE, start:end],
+            )
 
 
 @vector_kernel
 def _add_derivatives(
     two_theta: NDArray[np.float64],
-    start: int,
-    end: int,
     position: float,
     gauss: float,
     lorentz: float,
     area: float,
     nodes: NDArray[np.float64],
-    buffer: NDArray[np.float64],
+    on_position: NDArray[np.float64],
+    on_gauss: NDArray[np.float64],
+    on_lorentz: NDArray[np.float64],
+    beyond: NDArray[np.float64],
 ) -> None:
-    """The same of the points from `start` to `end` alone, added to the buffers."""
+    """What position, widths and the Bragg angle do to these copies, added to the rows at these points."""
     fwhm, eta, fwhm_g, fwhm_l, eta_g, eta_l = pseudo_voigt_shape(gauss, lorentz)
     inverse = 2.0 / fwhm
-    n = end - start
-    points = two_theta[start:end]
-    # Of one copy of unit weight: its value and the derivatives that shift and widen it.
-    value, slope, wider, mixed = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    lorentz_top = area * inverse / math.pi
-    gauss_top = area * GAUSS_NORM / fwhm
+    first, last, reach = 0, 0, _GAUSS_REACH * fwhm
+    for k in range(nodes.shape[0]):
+        at = position + nodes[k, node.OFFSET]
+        weight = nodes[k, node.WEIGHT]
+        # As in `peak_derivatives`, times the weight.
+        height = area * inverse / math.pi
+        slope = 2.0 * eta * height * inverse
+        by_fwhm = eta * height / fwhm
+        p2 = weight * slope
+        g1 = weight * (eta_g * height + fwhm_g * by_fwhm)
+        g2 = -2.0 * weight * fwhm_g * by_fwhm
+        l1 = weight * (eta_l * height + fwhm_l * by_fwhm)
+        l2 = -2.0 * weight * fwhm_l * by_fwhm
+        b1 = nodes[k, node.WEIGHT_BY_THETA] * eta * height
+        b2 = weight * nodes[k, node.OFFSET_BY_THETA] * slope
+        for i in range(two_theta.size):
+            u = (two_theta[i] - at) * inverse
+            t = 1.0 / (1.0 + u * u)
+            tt = t * t
+            on_position[i] += p2 * u * tt
+            on_gauss[i] += g1 * t + g2 * tt
+            on_lorentz[i] += l1 * t + l2 * tt
+            beyond[i] += b1 * t + b2 * u * tt
+        first, last = _moved(two_theta, at - reach, at + reach, first, last)
+        height = area * GAUSS_NORM / fwhm
+        slope = 2.0 * _LN2 * (1.0 - eta) * inverse * height
+        by_fwhm = (1.0 - eta) * height / fwhm
+        p1 = weight * slope
+        g0 = -weight * (fwhm_g * by_fwhm + eta_g * height)
+        g2 = weight * fwhm_g * by_fwhm * 2.0 * _LN2
+        l0 = -weight * (fwhm_l * by_fwhm + eta_l * height)
+        l2 = weight * fwhm_l * by_fwhm * 2.0 * _LN2
+        b0 = nodes[k, node.WEIGHT_BY_THETA] * (1.0 - eta) * height
+        b1 = weight * nodes[k, node.OFFSET_BY_THETA] * slope
+        inside = two_theta[first:last]
+        p_inside, g_inside, l_inside = on_position[first:last], on_gauss[first:last], on_lorentz[first:last]
+        b_inside = beyond[first:last]
+        for i in range(inside.size):
+            u = (inside[i] - at) * inverse
+            square = u * u
+            value = halved(square)
+            p_inside[i] += p1 * u * value
+            g_inside[i] += (g0 + g2 * square) * value
+            l_inside[i] += (l0 + l2 * square) * value
+            b_inside[i] += (b0 + b1 * u) * value
+
+
+@vector_kernel
+def _add_openings(
+    two_theta: NDArray[np.float64],
+    position: float,
+    gauss: float,
+    lorentz: float,
+    area: float,
+    nodes: NDArray[np.float64],
+    on_sample: NDArray[np.float64],
+    on_detector: NDArray[np.float64],
+    on_soller: NDArray[np.float64],
+    on_divergence: NDArray[np.float64],
+) -> None:
+    """What openings and divergence of the beam do to these copies, added to the rows at these points."""
+    fwhm, eta, _, _, _, _ = pseudo_voigt_shape(gauss, lorentz)
+    inverse = 2.0 / fwhm
+    n = two_theta.size
+    first, last, reach = 0, 0, _GAUSS_REACH * fwhm
+    # Of one copy of unit weight: its value and the derivative that shifts it.
+    value, slope = np.empty(n), np.empty(n)
+    lorentz_top = eta * area * inverse / math.pi
+    gauss_top = (1.0 - eta) * area * GAUSS_NORM / fwhm
     for k in range(nodes.shape[0]):
         at = position + nodes[k, node.OFFSET]
         for i in range(n):
-            u = (points[i] - at) * inverse
+            u = (two_theta[i] - at) * inverse
             t = 1.0 / (1.0 + u * u)
-            top = lorentz_top * t
-            value[i] = eta * top
-            slope[i] = 2.0 * eta * inverse * u * t * top
-            wider[i] = eta * top * (1.0 - 2.0 * t) / fwhm
-            mixed[i] = top
-        first, last = gauss_window(points, at, fwhm)
-        for i in range(first, last):
-            u = (points[i] - at) * inverse
-            top = gauss_top * math.exp(-_LN2 * u * u)
-            value[i] += (1.0 - eta) * top
-            slope[i] += 2.0 * _LN2 * (1.0 - eta) * inverse * u * top
-            wider[i] += (1.0 - eta) * top * (2.0 * _LN2 * u * u - 1.0) / fwhm
-            mixed[i] -= top
+            value[i] = lorentz_top * t
+            slope[i] = 2.0 * lorentz_top * inverse * u * t * t
+        first, last = _moved(two_theta, at - reach, at + reach, first, last)
+        inside, value_inside, slope_inside = two_theta[first:last], value[first:last], slope[first:last]
+        for i in range(inside.size):
+            u = (inside[i] - at) * inverse
+            top = gauss_top * halved(u * u)
+            value_inside[i] += top
+            slope_inside[i] += 2.0 * _LN2 * inverse * u * top
         weight = nodes[k, node.WEIGHT]
         by_sample, in_sample = weight * nodes[k, node.OFFSET_BY_SAMPLE], nodes[k, node.WEIGHT_BY_SAMPLE]
         by_detector, in_detector = weight * nodes[k, node.OFFSET_BY_DETECTOR], nodes[k, node.WEIGHT_BY_DETECTOR]
-        by_theta, in_theta = weight * nodes[k, node.OFFSET_BY_THETA], nodes[k, node.WEIGHT_BY_THETA]
         by_soller = weight * nodes[k, node.OFFSET_BY_SOLLER]
         by_divergence = weight * nodes[k, node.OFFSET_BY_DIVERGENCE]
         for i in range(n):
-            j = start + i
-            buffer[slot.ON_POSITION, j] += weight * slope[i]
-            buffer[slot.ON_GAUSS, j] += weight * (fwhm_g * wider[i] + eta_g * mixed[i])
-            buffer[slot.ON_LORENTZ, j] += weight * (fwhm_l * wider[i] + eta_l * mixed[i])
-            buffer[slot.ON_AXIAL_SAMPLE, j] += by_sample * slope[i] + in_sample * value[i]
-            buffer[slot.ON_AXIAL_DETECTOR, j] += by_detector * slope[i] + in_detector * value[i]
-            buffer[slot.ON_SOLLER, j] += by_soller * slope[i]
-            buffer[slot.ON_DIVERGENCE, j] += by_divergence * slope[i]
-            buffer[BEYOND, j] += by_theta * slope[i] + in_theta * value[i]
+            on_sample[i] += by_sample * slope[i] + in_sample * value[i]
+            on_detector[i] += by_detector * slope[i] + in_detector * value[i]
+            on_soller[i] += by_soller * slope[i]
+            on_divergence[i] += by_divergence * slope[i]

@@ -11,6 +11,7 @@ from xrdfit.crystal import Phase
 from xrdfit.model import Background, Instrument
 
 STACK_FILE = "stack.h5"
+_AXIAL = ("axial_sample", "axial_detector", "axial_soller")
 
 
 def recipe_text(
@@ -32,7 +33,7 @@ radiation = "Cu"
 goniometer_radius_mm = {instrument.goniometer_radius_mm}
 monochromator_two_theta = {instrument.monochromator_two_theta}
 detector = "{instrument.detector}"
-
+{_divergence(instrument)}
 [instrument.profile]           # from a standard: FWHM^2 = u tan^2 + v tan + w (deg^2), Lorentzian in deg
 u = {profile.u}
 v = {profile.v}
@@ -41,6 +42,7 @@ lorentz_size = {profile.lorentz_size}
 lorentz_strain = {profile.lorentz_strain}
 """
     ]
+    parts += [f"{name} = {getattr(profile, name)}\n" for name in _AXIAL if getattr(profile, name)]
     parts += [_phase_text(phase) for phase in phases]
     parts.append(
         f"""
@@ -53,6 +55,11 @@ sample_displacement = "drift"  # along a straight line in time; all scans are re
 """
     )
     return "".join(parts)
+
+
+def _divergence(instrument: Instrument) -> str:
+    divergence = instrument.equatorial_divergence
+    return f"equatorial_divergence = {divergence}    # deg\n" if divergence else ""
 
 
 def _phase_text(phase: Phase) -> str:

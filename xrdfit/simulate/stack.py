@@ -111,6 +111,7 @@ def simulate_stack(
     counts: float = 1.0,
     sweep: bool = False,
     departures: Departures = AS_MODELLED,
+    instrument: Instrument = LAB_INSTRUMENT,
 ) -> SimulatedStack:
     """Measure a cell in `n_scans` scans that follow each other without a pause.
 
@@ -122,6 +123,7 @@ def simulate_stack(
     sweep : whether each point sees the cell as it is when that point is measured (from low to high angle). If not,
         the whole scan sees it as it is at its mid-time.
     departures : from two phases whose powders stay the same throughout.
+    instrument : a Cu tube whose resolution is known; its kind of detector is what `sweep` says.
 
     Raises
     ------
@@ -131,7 +133,7 @@ def simulate_stack(
     _check(seed=seed, n_scans=n_scans, counts=counts)
     edges = np.linspace(0.0, scenario.knots_s[-1], n_scans + 1)
     times = ScanTimes(start_s=edges[:-1], end_s=edges[1:], origin=ORIGIN)
-    cell = CellInTime.of(scenario, LAB_INSTRUMENT, counts=counts, departures=departures)
+    cell = CellInTime.of(scenario, instrument, counts=counts, departures=departures)
     middle = 0.5 * (times.start_s + times.end_s)
     grains = departures.grains(seed=seed, n_scans=n_scans, n_lines=cell.n_grains)
     states = [cell.state(time, grain) for time, grain in zip(middle, grains, strict=True)]
@@ -156,7 +158,7 @@ def simulate_stack(
         seed=seed,
         counts_factor=counts,
         sweep=sweep,
-        instrument=replace(LAB_INSTRUMENT, detector="point" if sweep else "area"),
+        instrument=replace(instrument, detector="point" if sweep else "area"),
         phases=cell.model.phases[:n_known],
         beside=cell.model.phases[n_known:],
         background=cell.model.background,

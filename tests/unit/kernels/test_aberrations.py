@@ -104,6 +104,70 @@ def test_flat_specimen_draws_a_line_to_lower_angles(
     np.testing.assert_allclose(found, expected, rtol=0.0, atol=BOUND * expected.max())
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(("axial", "soller", "flat", "soller and flat")),
+    BRAGG,
+    st.floats(0.05, 1.0),
+    st.floats(np.log(0.03), np.log(1.0)),
+    st.floats(0.0, 0.95),
+)
+def test_few_copies_are_as_good_as_many(
+    kind: str, two_theta: float, opened: float, log_fwhm: float, eta: float
+) -> None:
+    fwhm = float(np.exp(log_fwhm))
+    openings = {
+        "axial": {"sample": 0.03 * opened, "detector": 0.04 * opened**2},
+        "soller": {"soller": 3.0 * opened},
+        "flat": {"divergence": 2.0 * opened},
+        "soller and flat": {"soller": 3.0 * opened, "divergence": opened},
+    }[kind]
+    few, many = copies(two_theta, fwhm=fwhm, **openings), copies(two_theta, fwhm=fwhm / 6.0, **openings)
+    x = np.linspace(min(many[:, node.OFFSET].min(), -fwhm), max(many[:, node.OFFSET].max(), fwhm), 400)
+    found, expected = sum_of(few, x, fwhm, eta), sum_of(many, x, fwhm, eta)
+    assert np.abs(found - expected).max() <= BOUND * expected.max()
+    # Where a line is, the cell hangs on: that is not a matter of how many copies stand for it.
+    assert few[-1, node.OFFSET] == pytest.approx(many[-1, node.OFFSET], abs=3e-5 * fwhm)
+
+
+def sum_of(spread: np.ndarray, x: np.ndarray, fwhm: float, eta: float) -> np.ndarray:
+    u = 2.0 * (x[:, None] - spread[:-1, node.OFFSET]) / fwhm
+    return (eta / (np.pi * (1.0 + u**2)) + (1.0 - eta) * np.sqrt(np.log(2.0) / np.pi) * 2.0 ** -(u**2)) @ spread[:-1, 1]
+
+
+def test_line_much_broader_than_the_divergence_needs_hardly_a_copy() -> None:
+    for openings in ({"sample": 0.01, "detector": 0.01}, {"soller": 0.7}, {"divergence": 0.3}):
+        assert len(copies(30.0, fwhm=0.4, **openings)) - 1 <= 4
+    # The reference case behind two Soller slits of a usual laboratory diffractometer, its specimen being flat.
+    assert all(len(copies(angle, fwhm=0.17, soller=2.3)) - 1 <= 32 for angle in np.linspace(20.0, 38.0, 19))
+    assert len(copies(25.0, fwhm=0.17, soller=2.3)) - 1 <= 15
+
+
+def test_node_by_node_derivatives_are_those_of_the_copies() -> None:
+    openings = np.array([0.012, 0.02, 1.7, 0.4])
+    room = make_nodes()
+    columns = ((node.OFFSET_BY_SAMPLE, 0), (node.OFFSET_BY_DETECTOR, 1), (node.OFFSET_BY_SOLLER, 2))
+    for two_theta, fwhm in ((25.0, 0.3), (25.0, 0.05), (80.0, 0.1), (130.0, 0.2)):
+
+        def at(theta: float, opened: np.ndarray, fwhm: float = fwhm) -> np.ndarray:
+            return room[: aberration_nodes(theta, opened, fwhm, room) + 1].copy()
+
+        for shut in (np.ones(4), np.array([1.0, 1.0, 0.0, 1.0]), np.array([0.0, 0.0, 1.0, 1.0])):
+            opened, theta = openings * shut, np.radians(two_theta) / 2.0
+            found = at(theta, opened)
+            step = 1e-6
+            numeric = (at(theta + step, opened) - at(theta - step, opened)) / (2.0 * step)
+            for value, derivative in ((node.OFFSET, node.OFFSET_BY_THETA), (node.WEIGHT, node.WEIGHT_BY_THETA)):
+                np.testing.assert_allclose(found[:, derivative], numeric[:, value], rtol=1e-6, atol=1e-8)
+            for column, which in (*columns, (node.OFFSET_BY_DIVERGENCE, 3)):
+                if opened[which] == 0.0:
+                    continue
+                step = 1e-5 * opened[which]
+                change = step * np.eye(4)[which]
+                numeric = (at(theta, opened + change) - at(theta, opened - change)) / (2.0 * step)
+                np.testing.assert_allclose(found[:, column], numeric[:, node.OFFSET], rtol=1e-6, atol=1e-7)
+
+
 def test_flat_specimen_moves_the_centroid_by_the_known_formula() -> None:
     # Klug & Alexander (1974): -alpha^2 cot(theta) / 343 deg with alpha in deg.
     centre = copies(30.0, divergence=1.0)[-1, node.OFFSET]

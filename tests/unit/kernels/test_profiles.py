@@ -105,7 +105,9 @@ def test_derivatives_are_those_of_the_peak(gauss: float, lorentz: float, positio
             return 100.0 * twins.pseudo_voigt(x, *where)
 
         numeric = (8.0 * (moved(1.0) - moved(-1.0)) - (moved(2.0) - moved(-2.0))) / (12.0 * step)
-        np.testing.assert_allclose(analytic, numeric, rtol=0.0, atol=1e-7 * max(np.abs(numeric).max(), 1e-6))
+        # All points may lie where a Gaussian is cut.
+        least = 1e-4 / fwhm
+        np.testing.assert_allclose(analytic, numeric, rtol=0.0, atol=1e-7 * max(np.abs(numeric).max(), least))
 
 
 def test_lorentzian_width_can_grow_from_zero() -> None:

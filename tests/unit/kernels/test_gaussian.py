@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xrdfit.kernels.gaussian import halved
+
+
+def test_gaussian_without_exp_is_the_gaussian() -> None:
+    u = np.linspace(0.0, 6.0, 2001)
+    found = np.array([halved(value) for value in u**2])
+    np.testing.assert_allclose(found, 2.0 ** -(u**2), rtol=5e-12, atol=0.0)
+    np.testing.assert_allclose(found, 2.0 ** -(u**2), rtol=0.0, atol=2e-14)
+    assert halved(0.0) == 1.0
+    assert halved(1.0) == pytest.approx(0.5, rel=1e-14)

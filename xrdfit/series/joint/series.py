@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from xrdfit.data import RefineSettings
+from xrdfit.fit import PreparedScan
 from xrdfit.model import PatternModel
 from xrdfit.series.criticism.scope_test import positions_hold
 from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, make_problem, mid_times
 from xrdfit.series.joint.decisions import Decisions, Regime, Statuses, changed_cells, with_status
 from xrdfit.series.joint.errors import JointErrors, joint_errors
+from xrdfit.series.joint.imagined import imagined_phases
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.neighbours import between_neighbours
 from xrdfit.series.joint.problem import JointProblem
@@ -100,14 +102,14 @@ class JointSeries:
         usable = self.in_time(i for i in prepared if records[i].usable)
         if not usable:
             return False
-        values = {i: scan_values(self.sequential, i) for i in prepared}
-        self._model = series_model(self.sequential, self.settings, prepared, values)
-        totals = np.array([[sum(areas.values()) for areas in records[i].areas] for i in usable])
-        chain = self._model.chain(usable)
-        start = first_state(chain, [values[i] for i in usable], totals, series_values(self.sequential, usable, values))
-        found: Statuses = {i: records[i].status for i in usable}
-        aside = [i for i in prepared if i not in usable]
-        self._settle(usable, aside, dict(found), start)
+        found = self._begin(usable, prepared)
+        for otherwise in (self.sequential.look_again, self.sequential.leave_out):
+            imagined = self._imagined()
+            if not imagined:
+                break
+            otherwise(imagined)
+            self.fits, self._decisions = {}, Decisions()
+            found = self._begin(usable, prepared)
         if self.settings.intensities == "structure":
             return True
         self.spread = self._test_spread()
@@ -116,6 +118,27 @@ class JointSeries:
         elif self.settings.intensities == "hierarchical":
             self._settle_spread(found)
         return True
+
+    def _imagined(self) -> list[int]:
+        """Phases whose cell is known but not their place or width, of which noise would bring as much."""
+        chain, _, solution, errors = self._fitted
+        phases = enumerate(self.model.phases)
+        doubtful = [n for n, phase in phases if phase.fixed_cell and n not in self.sequential.unproven]
+        known = self.settings.intensities == "structure"
+        return imagined_phases(chain, solution, errors, doubtful=doubtful, known_intensities=known)
+
+    def _begin(self, usable: list[int], prepared: Mapping[int, PreparedScan]) -> Statuses:
+        """The first fit of the series, from what the sequential pass found; returns what that says of the phases."""
+        records = self.sequential.records
+        values = {i: scan_values(self.sequential, i) for i in prepared}
+        self._model = series_model(self.sequential, self.settings, prepared, values)
+        totals = np.array([[sum(areas.values()) for areas in records[i].areas] for i in usable])
+        chain = self._model.chain(usable)
+        start = first_state(chain, [values[i] for i in usable], totals, series_values(self.sequential, usable, values))
+        found: Statuses = {i: records[i].status for i in usable}
+        aside = [i for i in prepared if i not in usable]
+        self._settle(usable, aside, dict(found), start)
+        return found
 
     def _settle(self, usable: list[int], aside: list[int], status: Statuses, start: SeriesState) -> None:
         """Fit, decide on phases and scans, and fit again until nothing changes; only then to the last digit."""

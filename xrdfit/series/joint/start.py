@@ -60,7 +60,7 @@ def series_values(
     result = series.seen.start.copy()
     for row in np.flatnonzero(series.fitter.scopes.scan):
         owner = [phase for phase in range(len(model.phases)) if model.of_phase(phase)[row]]
-        good = [i for i in usable if not owner or records[i].status[owner[0]] == Status.REFINED]
+        good = [i for i in usable if not owner or series.is_seen(records[i], owner[0])]
         if good:
             weight = np.array([records[i].significance[owner[0]] if owner else 1.0 for i in good])
             result[row] = _weighted_median(np.array([values[i][row] for i in good]), weight)

@@ -12,6 +12,7 @@ from xrdfit.data import Outcome, RefineSettings
 from xrdfit.fit import TOLERANCE, Expected, PreparedScan, ScanFit, fit_scan, with_seeded_background
 from xrdfit.model import PatternModel
 from xrdfit.series.scopes import Scopes
+from xrdfit.series.search import search_for
 from xrdfit.series.sequential.selection import (
     DECOYS,
     DETERMINED,
@@ -23,6 +24,7 @@ from xrdfit.series.sequential.selection import (
     gain_of_the_rest,
     gain_threshold,
     gains,
+    is_seen,
     mean_width,
     scale_grid,
     scaled_cell,
@@ -177,20 +179,64 @@ class ScanFitter:
             for phase, state in enumerate(fitted.status)
         )
 
+    def is_seen(self, fitted: Fitted, phase: int) -> bool:
+        """Whether a fit says where a phase is."""
+        n_lines = int(np.count_nonzero(fitted.fit.objective.lines.phase == phase))
+        return is_seen(self.model.phases[phase], fitted.status[phase], fitted.significance[phase], n_lines)
+
+    def best_place(
+        self, fits: Sequence[Fitted], values: NDArray[np.float64], phase: int, *, reach: float
+    ) -> NDArray[np.float64]:
+        """`values` with a phase where it gains most in these scans together, though it may not be seen in any of them.
+
+        reach : how far it is looked for, as a part of cell lengths.
+        """
+        if not fits or not self._moves(phase):
+            return values
+        gains_at: dict[float, float] = {}
+        for fitted in fits:
+            null = self.without(fitted.fit.prepared, fitted.fit.values, fitted.status, phase)
+            scores = gain_of_adding(
+                self.model,
+                null.prepared,
+                values=np.where(self.model.of_phase(phase), values, null.values),
+                present=null.present,
+                phase=phase,
+                factors=scale_grid(self.model, values, null.prepared.points.two_theta, reach),
+                weight=null.objective.at_points(null.objective.work.weight),
+            )
+            for gain, factor, _ in scores:
+                gains_at[factor] = gains_at.get(factor, 0.0) + gain / max(null.agreement.chi2_reduced, 1.0)
+        return scaled_cell(self.model, values, phase, max(gains_at, key=lambda factor: gains_at[factor]))
+
     def is_established(self, fitted: Fitted, phase: int) -> bool:
         """Whether a phase owes its gain to more than two lines, and stands out where there is misfit.
 
         One or two lines of something that is not in the recipe fit many a cell: what the other lines add must be more
-        than noise. A phase with too few lines for that must outscore its decoys. A cell that is known needs no proof:
-        there is none to be invented.
+        than noise. A phase with too few lines for that must outscore its decoys.
         """
-        if self.model.phases[phase].fixed_cell:
-            return True
         n_lines = int(np.count_nonzero(fitted.fit.objective.lines.phase == phase))
         if n_lines <= _FEW_LINES:
             return self._outscores_decoys(fitted, phase)
         enough = gain_of_the_rest(fitted.fit, phase) > _PROOF * gain_threshold(n_lines - 2)
         return enough and self.stands_out(fitted)[phase]
+
+    def chance(self, prepared: PreparedScan, record: ScanRecord, phase: int) -> float:
+        """At most how likely noise gains as much as a phase does in a scan, its place and width having been looked for.
+
+        What it gains is what a fit without it lacks, everything else being free to make up for it.
+        """
+        null = self.without(prepared, record.values, record.status, phase)
+        scale = max(null.agreement.chi2_reduced, 1.0)
+        search = search_for(
+            self.model,
+            record.values,
+            phase,
+            two_theta=prepared.points.two_theta,
+            moving=self.scopes.scan | self.scopes.series,
+            known_intensities=self.settings.intensities == "structure",
+        )
+        return search.chance(float(np.sqrt(max(null.agreement.chi2 - record.chi2, 0.0) / scale)))
 
     def without(
         self, prepared: PreparedScan, values: NDArray[np.float64], status: Sequence[Status], phase: int

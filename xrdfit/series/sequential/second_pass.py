@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xrdfit.data import Outcome
 from xrdfit.fit import Expected, PreparedScan
 from xrdfit.series.presence import Z_CELL, Z_PRESENT, PresenceTest, presence_test
+from xrdfit.series.search import CHANCE
 from xrdfit.series.sequential.complaints import complaints, is_poor
 from xrdfit.series.sequential.evidence import TOO_BROAD
 from xrdfit.series.sequential.scanfit import Fitted, record_of
@@ -50,7 +51,7 @@ class SecondPass:
             return FinalScan(fitted=None, record=own, tests=())
         if not own.usable or is_poor(own, *self.usual):
             # The scans on the other side may lend what was missing on the way out.
-            again = series.first_pass(index)
+            again = series.first_pass(index).without(series.unproven)
             if again.usable and not again.gof > own.gof:
                 own = series.records[index] = again
         if not own.usable:
@@ -108,6 +109,9 @@ class SecondPass:
                 continue
             reference = self.series.evidence.reference(index, phase)
             if not reference:
+                known = self.series.fitter.model.phases[phase].fixed_cell
+                if known and self.series.fitter.chance(scan, own, phase) > CHANCE:
+                    status[phase] = Status.ABSENT
                 continue
             null = self.series.fitter.without(scan, own.values, status, phase)
             test = presence_test(self.series.fitter.model, null, values=predicted, phase=phase, reference=reference)

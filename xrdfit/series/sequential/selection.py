@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from xrdfit.crystal import Phase
 from xrdfit.fit import PreparedScan, ScanFit, ScanObjective
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.linear import nonnegative_solve
 from xrdfit.kernels.pattern import line_profiles
 from xrdfit.kernels.profiles import pseudo_voigt_shape
 from xrdfit.model import LineChoice, PatternModel
+from xrdfit.series.state import Status
 
 # A phase's cell is read off only where its error moves the phase's lines by less than this part of their FWHM: beyond,
 # the error is not a standard deviation of anything, since the fit may sit on a neighbouring line or on noise.
@@ -33,6 +35,14 @@ _MOST_STEPS = 60
 def gain_threshold(n_lines: int) -> float:
     """Fall in chi^2 / GoF^2 above which `n_lines` free areas are more than noise and small misfit."""
     return 10.0 + n_lines + 6.0 * np.sqrt(2.0 * max(n_lines, 1))
+
+
+def is_seen(phase: Phase, status: Status, significance: float, n_lines: int) -> bool:
+    """Whether a scan says where a phase is.
+
+    One whose cell is known is in every fit, seen or not; then its place and width are those of noise.
+    """
+    return status == Status.REFINED and (not phase.fixed_cell or significance > gain_threshold(n_lines))
 
 
 def chi2_without(objective: ScanObjective, phase: int) -> float:

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from xrdfit.data import Outcome, RefineSettings, ScanStack
 from xrdfit.errors import DataError
 from xrdfit.fit import TOLERANCE, PreparedScan, prepare_scan
+from xrdfit.series.search import CHANCE
 from xrdfit.series.sequential.complaints import is_poor
 from xrdfit.series.sequential.evidence import Evidence
 from xrdfit.series.sequential.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
 from xrdfit.series.sequential.second_pass import FinalScan, SecondPass
+from xrdfit.series.sequential.selection import is_seen
 from xrdfit.series.sequential.survey import LEAST_SURVEYED, MAX_SURVEYED, Survey, survey, survey_indices
 from xrdfit.series.state import ScanRecord, Status
 
@@ -102,14 +104,34 @@ class SequentialSeries:
                 self.records[index] = self.first_pass(index)
             record = self.records[index]
             for phase, known in enumerate(self._refined):
-                if record.usable and record.status[phase] == Status.REFINED:
+                if record.usable and self.is_seen(record, phase):
                     insort(known, index)
             self._say(step, passes * len(order), index)
-        self.unproven = [phase for phase in range(len(self.fitter.model.phases)) if not self._is_established(phase)]
-        for index, record in self.records.items():
-            self.records[index] = record.without(self.unproven)
-        self._evidence = Evidence(self.fitter.model, self.records, self.seen.start)
+        phases = range(len(self.fitter.model.phases))
+        self.leave_out([phase for phase in phases if not self._is_established(phase, alone=passes > 1)])
         return order
+
+    def leave_out(self, phases: Sequence[int]) -> None:
+        """Take phases that nothing has shown to be there out of the series."""
+        self.unproven += phases
+        self._forget(self.unproven)
+
+    def look_again(self, phases: Sequence[int]) -> None:
+        """Put phases that are not where they were found to where they gain most in the surveyed scans together."""
+        assert self.seen is not None
+        values = self.seen.start.copy()
+        for phase in phases:
+            own, surveyed = self.fitter.model.of_phase(phase), list(self.seen.fits.values())
+            values[own] = self.fitter.best_place(surveyed, self.seen.first, phase, reach=WIDE)[own]
+        self.seen = replace(self.seen, start=values)
+        self._forget(phases)
+
+    def _forget(self, phases: Sequence[int]) -> None:
+        """Take phases out of all records."""
+        assert self.seen is not None
+        for index, record in self.records.items():
+            self.records[index] = record.without(phases)
+        self._evidence = Evidence(self.fitter.model, self.records, self.seen.start)
 
     def _take_surveyed(self) -> None:
         """Scans of the survey that were fitted as well as the others need no other fit."""
@@ -201,11 +223,16 @@ class SequentialSeries:
         series = self.fitter.scopes.series
         values[series] = self.seen.start[series]
         for phase in range(len(self.fitter.model.phases)):
-            if nearest.status[phase] != Status.REFINED:
+            if not self.is_seen(nearest, phase):
                 own = self.fitter.model.of_phase(phase)
                 source = self._nearest_refined(index, phase)
                 values[own] = self.seen.start[own] if source is None else self.records[source].values[own]
         return values, nearest.status, None if neighbour is None else nearest
+
+    def is_seen(self, record: ScanRecord, phase: int) -> bool:
+        """Whether a scan says where a phase is."""
+        known = self.fitter.model.phases[phase]
+        return is_seen(known, record.status[phase], record.significance[phase], len(record.areas[phase]))
 
     def _nearest(self, index: int, side: int) -> int | None:
         """The nearest scan at hand whose fit may seed others."""
@@ -278,17 +305,30 @@ class SequentialSeries:
             and self.fitter.strayed(fitted.fit, self.seen.start, phase)
         ]
 
-    def _is_established(self, phase: int) -> bool:
-        """Whether a phase, in the scan where it stands best, shows more than a line or two of something else."""
-        best = max(self.records, key=lambda index: self.records[index].significance[phase])
-        record = self.records[best]
-        scan = self.prepare(best)
+    def _is_established(self, phase: int, *, alone: bool) -> bool:
+        """Whether a phase, in the scan where it stands best, shows more than a line or two of something else.
+
+        Of one whose cell is known, whether it brings more than noise in some scan; not asked if a joint fit, which sees
+        more, is still to come (not `alone`).
+        """
+        by_gain = sorted(self.records, key=lambda index: self.records[index].significance[phase], reverse=True)
+        if self.fitter.model.phases[phase].fixed_cell:
+            return not alone or any(self._is_no_chance(index, phase) for index in by_gain)
+        record = self.records[by_gain[0]]
+        scan = self.prepare(by_gain[0])
         if record.status[phase] == Status.ABSENT or isinstance(scan, str):
             return False
         fit = self.fitter.fit(scan, record.values, record.status)
         return self.fitter.is_established(
             Fitted(fit=fit, status=record.status, significance=record.significance), phase
         )
+
+    def _is_no_chance(self, index: int, phase: int) -> bool:
+        """Whether a phase gains in a scan what noise hardly would in any scan of the series."""
+        record, scan = self.records[index], self.prepare(index)
+        if record.status[phase] == Status.ABSENT or isinstance(scan, str):
+            return False
+        return len(self.records) * self.fitter.chance(scan, record, phase) <= CHANCE
 
     def _usual_quality(self) -> tuple[float, float]:
         """Median GoF and R_wp of the scans."""

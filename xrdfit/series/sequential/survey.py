@@ -34,6 +34,7 @@ class Survey:
     Attributes
     ----------
     records : of the surveyed scans, by index. fits : what they are the records of.
+    first : (n_parameters,) values that the survey began from.
     start : (n_parameters,) start values, series parameters settled, cells and widths of each phase from its best scan.
     anchor : the scan to begin with.
     found : whether each phase was seen at all.
@@ -41,6 +42,7 @@ class Survey:
 
     records: Mapping[int, ScanRecord]
     fits: Mapping[int, Fitted]
+    first: NDArray[np.float64]
     start: NDArray[np.float64]
     anchor: int
     found: tuple[bool, ...]
@@ -66,7 +68,8 @@ def survey(
     fitter = replace(fitter, yardstick=start)
     reach = [NARROW] * n_phases
     fits = _fit_in_turn(fitter, prepared, start, reach) if brief else _fit_all(fitter, prepared, start, reach)
-    missing = [p for p in range(n_phases) if not any(f.status[p] == Status.REFINED for f in fits.values())]
+    unseen = [p for p in range(n_phases) if not any(fitter.is_seen(f, p) for f in fits.values())]
+    missing = [p for p in unseen if not fitter.model.phases[p].fixed_cell]
     if missing:
         # A phase that stands nowhere near its start cell is looked for further away, the others where they are.
         reach = [WIDE if phase in missing else NARROW for phase in range(n_phases)]
@@ -86,12 +89,15 @@ def survey(
     found = []
     for phase in range(n_phases):
         best = max(fits, key=lambda i: _strength(fits[i], phase))
-        found.append(fits[best].status[phase] == Status.REFINED)
+        found.append(fitter.is_seen(fits[best], phase))
+        own = fitter.model.of_phase(phase)
         if found[-1]:
-            own = fitter.model.of_phase(phase)
             values[own] = fits[best].fit.values[own]
+        elif fitter.model.phases[phase].fixed_cell:
+            values[own] = fitter.best_place(list(fits.values()), start, phase, reach=WIDE)[own]
     records = {i: record_of(f, outcome=Outcome.CONVERGED, message="") for i, f in fits.items()}
-    return Survey(records=records, fits=fits, start=values, anchor=_anchor(fits, found), found=tuple(found))
+    anchor = _anchor(fits, found)
+    return Survey(records=records, fits=fits, first=start, start=values, anchor=anchor, found=tuple(found))
 
 
 def _fit_all(
@@ -111,9 +117,7 @@ def _fit_in_turn(
     for index in _outside_in(sorted(prepared)):
         scan = prepared[index]
         seen = [
-            min(
-                (i for i in fits if fits[i].status[phase] == Status.REFINED), key=lambda i: abs(i - index), default=None
-            )
+            min((i for i in fits if fitter.is_seen(fits[i], phase)), key=lambda i: abs(i - index), default=None)
             for phase in range(len(fitter.model.phases))
         ]
         warm = None

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from multiprocessing import parent_process
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from xrdfit.data import Pattern, ScanStack, ScanTimes
 
 Numbers = NDArray[np.float64]
 
@@ -80,3 +83,27 @@ def name_after_pause(directory: Path, task: int) -> int:
     """Leaves a file when it begins."""
     (directory / f"{task}").touch()
     return task
+
+
+class DeadlyStack:
+    """A stack in memory; the first worker that reads this scan of it is killed."""
+
+    def __init__(self, stack: ScanStack, scan: int, mark: Path) -> None:
+        self.stack, self.scan, self.mark = stack, scan, mark
+
+    def __len__(self) -> int:
+        return len(self.stack)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return self.stack.sources
+
+    @property
+    def times(self) -> ScanTimes | None:
+        return self.stack.times
+
+    def read(self, index: int) -> Pattern:
+        if index == self.scan and parent_process() is not None and not self.mark.exists():
+            self.mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.stack.read(index)

@@ -11,8 +11,8 @@ from xrdfit.errors import NoResultError
 from xrdfit.fit import PreparedScan, ScanFit, start_values, with_seeded_background
 from xrdfit.model import PatternModel
 from xrdfit.series.scopes import settle_scopes
+from xrdfit.series.sequential.first_pass import prepared
 from xrdfit.series.sequential.scanfit import ScanFitter
-from xrdfit.series.sequential.series import SequentialSeries
 from xrdfit.series.sequential.survey import survey
 
 if TYPE_CHECKING:
@@ -35,14 +35,13 @@ def refine_one_scan(job: Job, scan: int, *, solver: str = "leastsq") -> ScanFit:
     scopes = settle_scopes(model, job.settings, n_scans=1)
     settings = replace(job.settings, solver="compiled")
     fitter = ScanFitter(model=model, settings=settings, scopes=scopes, yardstick=start)
-    series = SequentialSeries(fitter=fitter, stack=job.stack, scans=[scan], start=start, on_final=lambda *_: None)
-    prepared = series.prepare(scan)
-    found = survey(fitter, {scan: prepared}, start) if isinstance(prepared, PreparedScan) else None
-    if found is None or not isinstance(prepared, PreparedScan):
-        reason = prepared if isinstance(prepared, str) else "no fit converged"
+    ready = prepared(fitter, job.stack, scan)
+    found = survey(fitter, {scan: ready}, start) if isinstance(ready, PreparedScan) else None
+    if found is None or not isinstance(ready, PreparedScan):
+        reason = ready if isinstance(ready, str) else "no fit converged"
         raise NoResultError(f"scan {scan} could not be fitted: {reason}")
     record = found.records[scan]
     with_solver = replace(fitter, settings=replace(job.settings, solver=solver))
     first_guess = model.table.where("width", "strain", "resolution", "divergence", "emission", "position")
-    values = with_seeded_background(model, prepared, np.where(first_guess, start, record.values))
-    return with_solver.fit(prepared, values, record.status)
+    values = with_seeded_background(model, ready, np.where(first_guess, start, record.values))
+    return with_solver.fit(ready, values, record.status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -29,6 +30,7 @@ from xrdfit.series.sequential.scanfit import ScanFitter
 from xrdfit.series.sequential.series import Progress, SequentialSeries
 from xrdfit.series.summary import CellFit, ScanSummary, sequential_summary
 from xrdfit.series.words import count_of_scans
+from xrdfit.series.workers import Here, Workers
 
 if TYPE_CHECKING:
     from xrdfit.recipe import Job
@@ -52,6 +54,7 @@ def refine_series(
     scans: Sequence[int] | None = None,
     writer: ScanWriter | None = None,
     progress: Progress | None = None,
+    workers: Workers | None = None,
 ) -> SeriesResult:
     """Refine the scans of a job (all by default), together or one after the other as its settings say.
 
@@ -60,6 +63,7 @@ def refine_series(
     scans : indices into the stack, ascending.
     writer : gets every finished scan at once, in no particular order.
     progress : called with (steps done, steps in all, a word on the last scan).
+    workers : do the work, here by default; the numbers do not depend on it.
 
     Raises
     ------
@@ -88,7 +92,7 @@ def refine_series(
     finished = _Finished(model=model, writer=writer, withheld=withheld(model, job.settings, held=held))
     # The matrices are small: threads of the linear algebra would wait for each other, ten times as long on a busy day.
     with threadpool_limits(limits=1, user_api="blas"):
-        notes, warnings = refined(job, model, chosen, finished, progress)
+        notes, warnings = refined(job, model, chosen, finished, progress, workers or Here())
     notes += microstructure_notes(model, finished.withheld, finished.crystallites.values())
     cycler = job.electrochemistry
     columns = series_columns(job.stack, chosen, finished.rows, cycler=None if cycler is None else cycler.columns)
@@ -134,7 +138,7 @@ class _Finished:
 
 
 def _sequential(
-    job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None
+    job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None, workers: Workers
 ) -> SequentialSeries:
     start = start_values(model.table, job.settings.overrides)
     scopes = settle_scopes(model, job.settings, n_scans=len(scans))
@@ -143,15 +147,17 @@ def _sequential(
         stack=job.stack,
         scans=scans,
         start=start,
-        on_final=lambda index, final: finished.add(index, sequential_summary(model, final)),
+        summarise=partial(sequential_summary, model),
+        on_final=finished.add,
         progress=progress,
+        workers=workers,
     )
 
 
 def _refine_one_by_one(
-    job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None
+    job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None, workers: Workers
 ) -> _Remarks:
-    series = _sequential(job, model, scans, finished, progress)
+    series = _sequential(job, model, scans, finished, progress, workers)
     if not series.run():
         raise finished.nothing_fitted()
     fill_cells(model, finished.rows, finished.cells)
@@ -159,9 +165,9 @@ def _refine_one_by_one(
 
 
 def _refine_jointly(
-    job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None
+    job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None, workers: Workers
 ) -> _Remarks:
-    series = JointSeries(sequential=_sequential(job, model, scans, finished, progress), settings=job.settings)
+    series = JointSeries(sequential=_sequential(job, model, scans, finished, progress, workers), settings=job.settings)
     if not series.run():
         for index in (i for i in scans if i not in finished.rows):
             finished.add(index, joint_summary(model, series, index, {}))

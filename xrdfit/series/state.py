@@ -29,7 +29,7 @@ class ScanRecord:
 
     Attributes
     ----------
-    values, esd : (n_parameters,) in the table's order.
+    values : (n_parameters,) in the table's order.
     status : of each phase. significance : of each phase, fall in chi^2 / GoF^2 that its lines bring.
     stands_out : of each phase, whether its lines gain clearly more where it is than anywhere else.
     areas : per phase, hkl -> line area. width : of each phase, mean FWHM of its lines weighted by area, deg.
@@ -38,7 +38,6 @@ class ScanRecord:
     outcome: Outcome
     message: str
     values: NDArray[np.float64]
-    esd: NDArray[np.float64]
     status: tuple[Status, ...]
     significance: tuple[float, ...]
     stands_out: tuple[bool, ...]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.fit import Expected
 from xrdfit.model import PatternModel
+from xrdfit.series.sequential.neighbours import with_the_next
 from xrdfit.series.sequential.selection import gain_threshold
 from xrdfit.series.state import Hkl, ScanRecord, Status
 
@@ -37,10 +39,19 @@ class Evidence:
         self.usual_width = [self._median_width(phase) for phase in phases]
         usable = sorted(i for i, record in records.items() if record.usable)
         self._sure = [[i for i in usable if self._is_sure(records[i], phase)] for phase in phases]
+        self._n_sure = [len(sure) for sure in self._sure]
         self._pool: list[dict[Hkl, float]] = [{} for _ in phases]
         for phase in phases:
             for i in self._sure[phase]:
                 self._add(self._pool[phase], records[i], phase, +1.0)
+
+    def around(self, scans: Sequence[int]) -> Evidence:
+        """The same for those who ask of these scans (ascending, successive) alone."""
+        other = copy(self)
+        other._sure = [with_the_next(sure, scans[0], scans[-1]) for sure in self._sure]
+        chosen = {i for sure in other._sure for i in sure} | {i for i in scans if i in self._records}
+        other._records = {i: self._records[i] for i in sorted(chosen)}
+        return other
 
     def is_strong(self, record: ScanRecord, phase: int) -> bool:
         """Whether a phase's lines gain so much, there only and at their usual width, that no test is needed."""
@@ -78,7 +89,7 @@ class Evidence:
         place = bisect_left(sure, scan)
         if place < len(sure) and sure[place] == scan:
             self._add(pool, self._records[scan], phase, -1.0)
-            if len(sure) == 1:
+            if self._n_sure[phase] == 1:
                 return {}
         positive = {hkl: value for hkl, value in pool.items() if value > 0.0}
         total = sum(positive.values())

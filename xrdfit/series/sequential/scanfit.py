@@ -184,6 +184,11 @@ class ScanFitter:
         n_lines = int(np.count_nonzero(fitted.fit.objective.lines.phase == phase))
         return is_seen(self.model.phases[phase], fitted.status[phase], fitted.significance[phase], n_lines)
 
+    def record_sees(self, record: ScanRecord, phase: int) -> bool:
+        """The same of a fit in brief."""
+        n_lines = len(record.areas[phase])
+        return is_seen(self.model.phases[phase], record.status[phase], record.significance[phase], n_lines)
+
     def best_place(
         self, fits: Sequence[Fitted], values: NDArray[np.float64], phase: int, *, reach: float
     ) -> NDArray[np.float64]:
@@ -374,7 +379,6 @@ def record_of(
         outcome=outcome,
         message=message,
         values=fit.values,
-        esd=fit.esd,
         status=fitted.status,
         significance=fitted.significance,
         stands_out=(True,) * len(fitted.status) if stands_out is None else stands_out,

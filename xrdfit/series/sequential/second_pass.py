@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,15 @@ from xrdfit.fit import Expected, PreparedScan
 from xrdfit.series.presence import Z_CELL, Z_PRESENT, PresenceTest, presence_test
 from xrdfit.series.search import CHANCE
 from xrdfit.series.sequential.complaints import complaints, is_poor
-from xrdfit.series.sequential.evidence import TOO_BROAD
-from xrdfit.series.sequential.scanfit import Fitted, record_of
+from xrdfit.series.sequential.evidence import TOO_BROAD, Evidence
+from xrdfit.series.sequential.first_pass import FirstPass
+from xrdfit.series.sequential.neighbours import Neighbours
+from xrdfit.series.sequential.scanfit import Fitted, ScanFitter, record_of
+from xrdfit.series.sequential.segments import Segment
 from xrdfit.series.sequential.selection import gains, mean_width
 from xrdfit.series.state import ScanRecord, Status
 
-if TYPE_CHECKING:
-    from xrdfit.series.sequential.series import SequentialSeries
+Summary = TypeVar("Summary")
 
 # A phase is taken back if R_wp without it is this much higher.
 _SPOILED = 1.2
@@ -36,37 +38,91 @@ class FinalScan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SecondPass:
-    """What the first pass of a series has left; ``usual`` is its median GoF and R_wp."""
+class LastWord(Generic[Summary]):
+    """What all scans have in common in the second pass.
 
-    series: SequentialSeries
+    Attributes
+    ----------
+    finisher : makes the last fit of every scan. usual : median GoF and R_wp of the first pass. unproven : phases that
+        are taken to be nowhere.
+    summarise : what is wanted of a finished scan.
+    """
+
+    first: FirstPass
+    finisher: ScanFitter
     usual: tuple[float, float]
+    unproven: Sequence[int]
+    summarise: Callable[[FinalScan], Summary]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayBack:
+    """A segment, what is known of its scans and of those around, and the evidence on them."""
+
+    segment: Segment
+    around: Neighbours
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished(Generic[Summary]):
+    """A finished scan: its index, whether there is a fit, its GoF, and what was wanted of it."""
+
+    index: int
+    usable: bool
+    gof: float
+    summary: Summary
+
+
+def refine_second(word: LastWord[Summary], way: WayBack) -> Iterator[Finished[Summary]]:
+    """The scans of a segment, the last one first."""
+    second = SecondPass(
+        word.first, word.finisher, word.usual, word.unproven, way.segment.head, way.around, way.evidence
+    )
+    for index in reversed(way.segment.order(word.finisher.settings.direction)):
+        final = second.refine(index)
+        record = final.record
+        way.around.replace(index, record)
+        yield Finished(index=index, usable=record.usable, gof=record.gof, summary=word.summarise(final))
+
+
+@dataclass(frozen=True, slots=True)
+class SecondPass:
+    """The second pass over one segment, as `LastWord` and `WayBack` have it."""
+
+    first: FirstPass
+    finisher: ScanFitter
+    usual: tuple[float, float]
+    unproven: Sequence[int]
+    head: int
+    around: Neighbours
+    evidence: Evidence
 
     def refine(self, index: int) -> FinalScan:
         """A scan from both sides, its phases decided on by the tests of presence."""
-        series = self.series
-        scan = series.prepare(index)
-        own = series.records[index]
+        scan = self.first.prepare(index)
+        own = self.around.records[index]
         if isinstance(scan, str):
             return FinalScan(fitted=None, record=own, tests=())
         if not own.usable or is_poor(own, *self.usual):
             # The scans on the other side may lend what was missing on the way out.
-            again = series.first_pass(index).without(series.unproven)
+            again = self.first.refine(index, self.around).without(self.unproven)
             if again.usable and not again.gof > own.gof:
-                own = series.records[index] = again
+                own = again
+                self.around.replace(index, again)
         if not own.usable:
             return FinalScan(fitted=None, record=own, tests=())
-        predicted = self.series.evidence.predicted(index, own.values)
+        predicted = self.evidence.predicted(index, own.values)
         status, tests = self._decide(index, scan, own, predicted)
         best, other = self._final_fits(index, scan, own, predicted, status)
         if status != own.status and best.fit.agreement.r_wp > _SPOILED * own.r_wp:
             # Whatever the test says of a phase without which the pattern is not described, it is there.
             status = tuple(
-                max(new, old) if self.series.evidence.is_of_usual_width(own, phase) else new
+                max(new, old) if self.evidence.is_of_usual_width(own, phase) else new
                 for phase, (new, old) in enumerate(zip(status, own.status, strict=True))
             )
             best, other = self._final_fits(index, scan, own, predicted, status)
-        messages = complaints(self.series.fitter.model, best, other, self.usual)
+        messages = complaints(self.first.fitter.model, best, other, self.usual)
         outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
         if not np.isfinite(best.fit.agreement.chi2):
             outcome = Outcome.FAILED
@@ -85,14 +141,13 @@ class SecondPass:
         values = predicted.copy()
         for phase, state in enumerate(status):
             if state == Status.REFINED and own.status[phase] == Status.REFINED:
-                mine = self.series.fitter.model.of_phase(phase)
+                mine = self.first.fitter.model.of_phase(phase)
                 values[mine] = own.values[mine]
-        across, _, _ = self.series.start_from(index, side=self._far_side(index))
+        across, _, _ = self.first.start_from(index, self.around, side=self._far_side(index))
         # The classical partition does not know ties; its errors must not, either.
-        finisher = self.series.finisher
-        assert finisher is not None
-        tied = finisher.settings.unresolved == "carried" and finisher.settings.extraction == "joint"
-        expected = self.series.evidence.expected(index, own) if tied else []
+        settings = self.finisher.settings
+        tied = settings.unresolved == "carried" and settings.extraction == "joint"
+        expected = self.evidence.expected(index, own) if tied else []
         fits = (self._final_fit(scan, start, predicted, status, expected) for start in (values, across))
         best, other = sorted(fits, key=lambda fitted: fitted.fit.agreement.chi2)
         return best, other
@@ -104,17 +159,17 @@ class SecondPass:
         status = list(own.status)
         tests: list[PresenceTest | None] = [None] * len(status)
         for phase in range(len(status)):
-            if self.series.evidence.is_strong(own, phase):
+            if self.evidence.is_strong(own, phase):
                 status[phase] = Status.REFINED
                 continue
-            reference = self.series.evidence.reference(index, phase)
+            reference = self.evidence.reference(index, phase)
             if not reference:
-                known = self.series.fitter.model.phases[phase].fixed_cell
-                if known and self.series.fitter.chance(scan, own, phase) > CHANCE:
+                known = self.first.fitter.model.phases[phase].fixed_cell
+                if known and self.first.fitter.chance(scan, own, phase) > CHANCE:
                     status[phase] = Status.ABSENT
                 continue
-            null = self.series.fitter.without(scan, own.values, status, phase)
-            test = presence_test(self.series.fitter.model, null, values=predicted, phase=phase, reference=reference)
+            null = self.first.fitter.without(scan, own.values, status, phase)
+            test = presence_test(self.first.fitter.model, null, values=predicted, phase=phase, reference=reference)
             tests[phase] = test
             if test.z < Z_PRESENT:
                 status[phase] = Status.ABSENT
@@ -124,10 +179,8 @@ class SecondPass:
 
     def _far_side(self, index: int) -> int:
         """Where the neighbour lies that the first pass did not begin from."""
-        series = self.series
-        assert series.seen is not None
-        direction = series.settings.direction
-        forward = direction == "forward" or (direction == "outward" and index >= series.seen.anchor)
+        direction = self.finisher.settings.direction
+        forward = direction == "forward" or (direction == "outward" and index >= self.head)
         return 1 if forward else -1
 
     def _final_fit(
@@ -138,28 +191,26 @@ class SecondPass:
         status: tuple[Status, ...],
         expected: Sequence[Expected],
     ) -> Fitted:
-        finisher = self.series.finisher
-        assert finisher is not None
         state = list(status)
         values = start.copy()
         for phase, there in enumerate(state):
             if there != Status.REFINED:
-                own = self.series.fitter.model.of_phase(phase)
+                own = self.first.fitter.model.of_phase(phase)
                 values[own] = predicted[own]
-        fit = finisher.fit(scan, values, state, expected=expected)
+        fit = self.finisher.fit(scan, values, state, expected=expected)
         vague = [
             phase
             for phase, there in enumerate(state)
             if there == Status.REFINED
             and not (
-                self.series.fitter.readable(fit, phase)
-                and mean_width(fit, phase) <= TOO_BROAD * self.series.evidence.usual_width[phase]
+                self.first.fitter.readable(fit, phase)
+                and mean_width(fit, phase) <= TOO_BROAD * self.evidence.usual_width[phase]
             )
         ]
         if vague:
             for phase in vague:
                 state[phase] = Status.HELD
-                own = self.series.fitter.model.of_phase(phase)
+                own = self.first.fitter.model.of_phase(phase)
                 values[own] = predicted[own]
-            fit = finisher.fit(scan, values, state, expected=expected)
+            fit = self.finisher.fit(scan, values, state, expected=expected)
         return Fitted(fit=fit, status=tuple(state), significance=tuple(float(g) for g in gains(fit)))

@@ -2,6 +2,6 @@
 
 from xrdfit.series.workers.here import Here
 from xrdfit.series.workers.pool import Pool
-from xrdfit.series.workers.protocol import LostWorkersError, Workers
+from xrdfit.series.workers.protocol import LostWorkersError, MadeOnDemand, Workers
 
-__all__ = ["Here", "LostWorkersError", "Pool", "Workers"]
+__all__ = ["Here", "LostWorkersError", "MadeOnDemand", "Pool", "Workers"]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from xrdfit.series.workers.protocol import Context, LostWorkersError, Result, Task
+from xrdfit.series.workers.protocol import Context, Listed, LostWorkersError, Result, Task
 from xrdfit.series.workers.seat import Seat, StartMethod
 
 # Tasks for each process that may be ahead of what has been fetched.
@@ -49,6 +50,12 @@ class Pool:
             self._seats.append(Seat(self._start_method))
         run = _Run(self._start_method, self._seats, function, tasks, self._context[1])
         return (run.fetch(index) for index in range(len(tasks)))
+
+    def chain(
+        self, function: Callable[[Context, Task], Iterable[Result]], tasks: Sequence[Task], context: Context
+    ) -> Iterator[Result]:
+        """See `Workers.chain`."""
+        return chain.from_iterable(self.map(Listed(function), tasks, context))
 
     def close(self) -> None:
         """End the processes."""

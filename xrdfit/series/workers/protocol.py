@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 from xrdfit.errors import NoResultError
 
@@ -50,6 +51,47 @@ class Workers(Protocol):
         """
         ...
 
+    def chain(
+        self, function: Callable[[Context, Task], Iterable[Result]], tasks: Sequence[Task], context: Context
+    ) -> Iterator[Result]:
+        """The same, of a function that yields several results of a task: all of them in one row.
+
+        They come one by one where the work is done in this process, else with their task.
+        """
+        ...
+
     def close(self) -> None:
         """Let them go; what they are doing is lost."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[Context, Task, Result]):
+    """A function whose results are fetched where it runs."""
+
+    function: Callable[[Context, Task], Iterable[Result]]
+
+    def __call__(self, context: Context, task: Task) -> list[Result]:
+        return list(self.function(context, task))
+
+
+@dataclass(frozen=True, slots=True)
+class MadeOnDemand(Sequence[Task]):
+    """Tasks that are made of something smaller when it is their turn, and not kept."""
+
+    make: Callable[[Any], Task]
+    of: Sequence[Any]
+
+    def __len__(self) -> int:
+        return len(self.of)
+
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Task]: ...
+
+    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
+        if isinstance(index, slice):
+            return MadeOnDemand(self.make, self.of[index])
+        return self.make(self.of[index])

@@ -1,0 +1,190 @@
+"""The first pass of a sequential series: every scan from its nearest neighbour, or from nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.data import Outcome, ScanStack
+from xrdfit.errors import DataError
+from xrdfit.fit import PreparedScan, prepare_scan
+from xrdfit.series.sequential.complaints import is_poor
+from xrdfit.series.sequential.neighbours import Neighbours
+from xrdfit.series.sequential.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
+from xrdfit.series.sequential.survey import Survey
+from xrdfit.series.state import ScanRecord, Status
+
+# Points that a fit needs beyond its parameters.
+_SPARE_POINTS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """A part of the series in the order in which it is refined, and what is known of the scans around."""
+
+    order: Sequence[int]
+    around: Neighbours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstPass:
+    """What all scans have in common in the first pass."""
+
+    fitter: ScanFitter
+    stack: ScanStack
+    seen: Survey
+
+    def prepare(self, index: int) -> PreparedScan | str:
+        """The scan ready to be fitted, or why it cannot be."""
+        return prepared(self.fitter, self.stack, index)
+
+    def refine(self, index: int, around: Neighbours) -> ScanRecord:
+        """A scan from its nearest neighbour, or from nothing."""
+        scan = self.prepare(index)
+        if isinstance(scan, str):
+            return blank(self.fitter, Outcome.NO_DATA, scan)
+        start, status, neighbour = self.start_from(index, around)
+        fitted = self._ladder(scan, start, status, neighbour)
+        if fitted is None:
+            return blank(self.fitter, Outcome.FAILED, "no fit converged: warm, staged and cold starts tried")
+        return self.record(fitted)
+
+    def record(self, fitted: Fitted) -> ScanRecord:
+        stands_out = self.fitter.stands_out(fitted)
+        return record_of(fitted, outcome=Outcome.CONVERGED, message="", stands_out=stands_out)
+
+    def start_from(
+        self, index: int, around: Neighbours, *, side: int = 0
+    ) -> tuple[NDArray[np.float64], tuple[Status, ...], ScanRecord | None]:
+        """Start values and statuses: the nearest good scan's, absent phases as they were where last refined.
+
+        side : +1 or -1 looks at later or earlier scans first. The third is that scan, None if the survey had to serve.
+        """
+        neighbour = around.nearest(index, side)
+        if neighbour is None:
+            surveyed = min(self.seen.records, key=lambda i: abs(i - index))
+            nearest = self.seen.records[surveyed]
+        else:
+            nearest = around.records[neighbour]
+        values = nearest.values.copy()
+        series = self.fitter.scopes.series
+        values[series] = self.seen.start[series]
+        for phase in range(len(self.fitter.model.phases)):
+            if not self.fitter.record_sees(nearest, phase):
+                own = self.fitter.model.of_phase(phase)
+                source = around.nearest_seeing(index, phase)
+                values[own] = self.seen.start[own] if source is None else around.records[source].values[own]
+        return values, nearest.status, None if neighbour is None else nearest
+
+    def add(self, around: Neighbours, index: int, record: ScanRecord) -> None:
+        """Put a scan that was not there among the neighbours."""
+        phases = range(len(self.fitter.model.phases))
+        around.add(index, record, [self.fitter.record_sees(record, phase) for phase in phases])
+
+    def neighbours(self, records: Mapping[int, ScanRecord]) -> Neighbours:
+        """These records as neighbours of others."""
+        found = Neighbours.none(len(self.fitter.model.phases))
+        for index, record in records.items():
+            self.add(found, index, record)
+        return found
+
+    def _ladder(
+        self,
+        scan: PreparedScan,
+        start: NDArray[np.float64],
+        status: tuple[Status, ...],
+        neighbour: ScanRecord | None,
+    ) -> Fitted | None:
+        """Warm; if that fails, or fits worse than the neighbour did, staged, then cold; the best of them."""
+        best = self.fitter.settle(scan, start, status)
+        lost = [
+            neighbour is not None and before == Status.REFINED and after == Status.ABSENT
+            for before, after in zip(status, best.status, strict=True)
+        ]
+        poor = neighbour is not None and is_poor(best.fit.agreement, neighbour.gof, neighbour.r_wp)
+        if best.fit.success and not poor and not any(lost):
+            return self._or_from_home(scan, best)
+        reach = [WIDE if gone else NARROW for gone in lost]
+        staged = self.fitter.staged(scan, start, status)
+        candidates = [
+            best,
+            self.fitter.settle(scan, staged.values, status, predicted=start),
+            self.fitter.cold(scan, start, reach=reach),
+            self.fitter.cold(scan, self.seen.start, reach=reach),
+        ]
+        usable = [candidate for candidate in candidates if np.isfinite(candidate.fit.agreement.chi2)]
+        converged = [candidate for candidate in usable if candidate.fit.success] or usable
+        return min(converged, key=lambda candidate: candidate.fit.agreement.gof) if converged else None
+
+    def _or_from_home(self, scan: PreparedScan, best: Fitted) -> Fitted:
+        """The fit, or a better one with those phases that have strayed begun from where the survey saw them best.
+
+        A weak phase may settle on what is not its own, and as it grows its neighbours would follow it there.
+        """
+        strayed = self.strayed(best)
+        if not strayed:
+            return best
+        values = best.fit.values.copy()
+        for phase in strayed:
+            own = self.fitter.model.of_phase(phase)
+            values[own] = self.seen.start[own]
+        other = self.fitter.settle(scan, values, best.status)
+        return other if other.fit.success and other.fit.agreement.gof < best.fit.agreement.gof else best
+
+    def strayed(self, fitted: Fitted) -> list[int]:
+        """Phases with a line that is not where the survey saw the phase best."""
+        return [
+            phase
+            for phase, state in enumerate(fitted.status)
+            if state == Status.REFINED
+            and self.seen.found[phase]
+            and self.fitter.strayed(fitted.fit, self.seen.start, phase)
+        ]
+
+
+def refine_first(first: FirstPass, walk: Walk) -> Iterator[tuple[int, ScanRecord]]:
+    """The scans of a walk that have no record yet."""
+    for index in walk.order:
+        if index not in walk.around.records:
+            record = first.refine(index, walk.around)
+            first.add(walk.around, index, record)
+            yield index, record
+
+
+def prepared(fitter: ScanFitter, stack: ScanStack, index: int) -> PreparedScan | str:
+    """A scan ready to be fitted, or why it cannot be."""
+    try:
+        pattern = stack.read(index)
+    except (DataError, OSError) as error:
+        return str(error)
+    if not (pattern.mask & np.isfinite(pattern.intensity)).any():
+        return "no valid point"
+    scan = prepare_scan(pattern, fitter.settings)
+    n_free = int(np.count_nonzero(fitter.scopes.scan))
+    y = scan.points.intensity
+    if y.size < n_free + _SPARE_POINTS:
+        return f"{y.size} usable points for {n_free} parameters and the line areas"
+    if not np.ptp(y) > 0.0:
+        return f"all values equal {y[0]:g}"
+    return scan
+
+
+def blank(fitter: ScanFitter, outcome: Outcome, message: str) -> ScanRecord:
+    """The record of a scan without a fit."""
+    n_phases = len(fitter.model.phases)
+    return ScanRecord(
+        outcome=outcome,
+        message=message,
+        values=np.full(len(fitter.model.table), np.nan),
+        status=(Status.ABSENT,) * n_phases,
+        significance=(0.0,) * n_phases,
+        stands_out=(False,) * n_phases,
+        areas=({},) * n_phases,
+        width=(np.nan,) * n_phases,
+        chi2=np.nan,
+        gof=np.nan,
+        r_wp=np.nan,
+    )

@@ -6,6 +6,7 @@
     python benchmarks/joint_truth.py scenario        # cells that shrink told from cells that do not
     python benchmarks/joint_truth.py broken          # what is said when the model's assumptions do not hold
     python benchmarks/joint_truth.py bilayer         # beside an electrolyte's lines three times as strong, and a window
+    python benchmarks/joint_truth.py standard        # silicon in the sample, which stands elsewhere in every scan
     python benchmarks/joint_truth.py order           # scans in another order
     python benchmarks/joint_truth.py cost            # CPU time a scan in short and long series
 
@@ -36,6 +37,7 @@ from xrdfit.series.sequential.series import SequentialSeries
 from xrdfit.simulate import (
     BILAYER,
     CHARGE_ONLY,
+    INTERNAL_STANDARD,
     LEAST_FRACTION,
     SCENARIOS,
     WELL_BEHAVED,
@@ -50,6 +52,7 @@ from xrdfit.simulate import (
 _TURNS = 5
 
 DRIFTING = Departures(amount_drift=0.2)
+SCATTERED = Departures(displacement_scatter_mm=0.05)
 DIPPING = Departures(beam_dip=0.4)
 
 
@@ -87,6 +90,27 @@ def bilayer(seeds: range, _: argparse.Namespace) -> None:
     found.print(bounds)
     print(f"fraction: RMS error {truth.rms(np.concatenate(errors)):.4f}, RMS z {truth.rms(np.concatenate(scores)):.3f}")
     print(f"window: {', '.join(f'{place:.4f}' for place in places)} mm against 0.3")
+
+
+def standard(seeds: range, _: argparse.Namespace) -> None:
+    """An internal standard says where a sample is that stands elsewhere in every scan; beside it, the same not used."""
+    for words, known in (("cell of the standard certified", True), ("cell of the standard refined", False)):
+        found, offsets, scores = truth.CellScores(), [], []
+        for seed in seeds:
+            simulated = simulate_stack(INTERNAL_STANDARD, seed=seed, departures=SCATTERED)
+            job = truth.job_of(simulated, scope={"sample_displacement": "scan"})
+            phases = tuple(replace(p, fixed_cell=known) if p.name == "Si" else p for p in job.phases)
+            columns = xrdfit.refine_series(replace(job, phases=phases)).columns
+            found.add(simulated, columns)
+            offset = columns["sample_displacement"] - simulated.truth["sample_displacement"]
+            offsets.append(offset)
+            scores.append(offset / columns["sample_displacement_esd"])
+        print(f"internal standard, displacement of each scan: {_words(seeds)}, {words}")
+        for name in truth.CELLS:
+            print(f"  {name:6} RMS error {1e3 * found.error(name):6.2f} (1e-3 Å)  RMS z {found.z(name):.3f}")
+        print(f"  RMS z of all cells {found.overall_z:.3f}; outcomes {dict(found.outcomes)}")
+        off, z = np.concatenate(offsets), np.concatenate(scores)
+        print(f"  displacement: RMS error {1e3 * truth.rms(off):.2f} µm of 50, RMS z {truth.rms(z):.3f}", flush=True)
 
 
 def _words(seeds: range) -> str:
@@ -280,7 +304,7 @@ def cost(seeds: range, _: argparse.Namespace) -> None:
     print(f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0:.0f} MB")
 
 
-COMMANDS = {run.__name__: run for run in (cells, fractions, presence, scenario, broken, bilayer, order, cost)}
+COMMANDS = {run.__name__: run for run in (cells, fractions, presence, scenario, broken, bilayer, standard, order, cost)}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

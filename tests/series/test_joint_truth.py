@@ -15,6 +15,7 @@ from xrdfit.data import MemoryStack, ScanStack, ScanTimes, SeriesResult
 from xrdfit.simulate import (
     BILAYER,
     CHARGE_ONLY,
+    INTERNAL_STANDARD,
     LEAST_FRACTION,
     SCENARIOS,
     WELL_BEHAVED,
@@ -305,3 +306,21 @@ def test_beside_an_electrolyte_and_behind_a_window_cells_keep_their_errors(refin
     assert (np.abs(off) < 4.0 * result.columns["Al_displacement_esd"]).all()
     assert result.columns["Al_displacement_esd"][0] < 2e-3
     assert np.isnan(result.columns["Al_a"]).all() and not any("Al" in message for message in result.messages)
+
+
+def test_internal_standard_says_where_the_sample_is_in_every_scan(refine_jointly: Refine) -> None:
+    # A holder that is put back elsewhere after each scan, by as much as would move b of LFP by 1e-3 A and more.
+    departures = Departures(displacement_scatter_mm=0.05)
+    simulated = simulate_stack(INTERNAL_STANDARD, seed=971, n_scans=14, departures=departures)
+    result = refine_jointly(
+        simulated, phases=simulated.phases, two_theta_range=(20.0, 58.0), scope={"sample_displacement": "scan"}
+    )
+    truth, columns = simulated.truth["sample_displacement"], result.columns
+    assert np.std(truth) > 0.03
+    score = (columns["sample_displacement"] - truth) / columns["sample_displacement_esd"]
+    # Three standard errors of the root mean square of 14 numbers.
+    assert 0.45 < rms(score) < 1.55
+    assert (columns["sample_displacement_esd"] < 2e-3).all()
+    scores = np.concatenate([error_and_score((simulated, result), name)[1] for name in CELLS])
+    assert 0.75 < rms(scores) < 1.25
+    assert np.isnan(columns["Si_a"]).all() and (columns["Si_present"] == 1).all()

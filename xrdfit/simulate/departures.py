@@ -22,6 +22,7 @@ _LIMITS = {
     "texture": (-1.0, 1.0),
     "line_off": (-1.0, 10.0),
     "displacement_jump_mm": (-1.0, 1.0),
+    "displacement_scatter_mm": (0.0, 1.0),
     "foreign": (0.0, 10.0),
     "fp_strain_growth": (-1.0, 10.0),
     "amount_drift": (-1.0, 10.0),
@@ -43,6 +44,7 @@ class Departures:
         other way before: most for (0k0), half as much and with the other sign for lines with k = 0.
     line_off, line_off_hkl : intensity of this one line (phase, hkl) is changed by this share in the second half.
     displacement_jump_mm : of the sample, in mid-series.
+    displacement_scatter_mm : standard deviation from scan to scan, as where a holder is taken out and put back.
     foreign : height at the end of the strongest line of a foreign phase that grows in from mid-series on, against
         the strongest line of pure LFP.
     fp_strain_growth : FP's strain grows by this share of itself, linearly over the record.
@@ -62,6 +64,7 @@ class Departures:
     line_off: float = 0.0
     line_off_hkl: tuple[str, tuple[int, int, int]] = ("LFP", (3, 1, 1))
     displacement_jump_mm: float = 0.0
+    displacement_scatter_mm: float = 0.0
     foreign: float = 0.0
     fp_strain_growth: float = 0.0
     amount_drift: float = 0.0
@@ -151,6 +154,11 @@ class Departures:
         """(n_scans, n_lines) factors on intensities, independent of each other and of the counting statistics."""
         stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
         return np.maximum(1.0 + self.spread * stream.standard_normal((n_scans, n_lines)), 0.0)
+
+    def places_mm(self, *, seed: int, n_scans: int) -> NDArray[np.float64]:
+        """(n_scans,) what is added to the sample displacement in each scan, independent of all other chance."""
+        stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+        return self.displacement_scatter_mm * stream.standard_normal(n_scans)
 
 
 AS_MODELLED = Departures()

@@ -135,10 +135,10 @@ class CellInTime:
         """Lines of LFP and FP."""
         return sum(len(scatterer.hkl) for scatterer in self.scatterers)
 
-    def state(self, time_s: float, grains: NDArray[np.float64] | float = 1.0) -> State:
+    def state(self, time_s: float, grains: NDArray[np.float64] | float = 1.0, place_mm: float = 0.0) -> State:
         """Parameters, fractions and line areas at this time.
 
-        grains : (m,) factors on the intensities of the lines of LFP and FP.
+        grains : (m,) factors on the intensities of the lines of LFP and FP. place_mm : added to the displacement.
         """
         scenario, departures = self.scenario, self.departures
         progress = time_s / float(scenario.knots_s[-1])
@@ -147,7 +147,8 @@ class CellInTime:
         beam = departures.beam(progress)
         amount = departures.amount(progress) * beam
         unit = self.counts * self.counts_per_volume * amount
-        named = {"sample_displacement": float(scenario.displacement(time_s)) + departures.jump_mm(progress)}
+        displacement = float(scenario.displacement(time_s)) + departures.jump_mm(progress) + place_mm
+        named = {"sample_displacement": displacement}
         fractions, scales, areas, cells = [1.0 - charged, charged], [], [], []
         for phase, course, moles, scatterer in zip(
             self.model.phases[:2], (scenario.lfp, scenario.fp), fractions, self.scatterers, strict=True
@@ -184,17 +185,21 @@ class CellInTime:
             values[self.model.table.index(name)] = value
         return State(values=values, fraction=np.array(fractions), scale=np.array(scales), area=np.concatenate(areas))
 
-    def pattern(self, time_s: float, grains: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
+    def pattern(
+        self, time_s: float, grains: NDArray[np.float64] | float = 1.0, place_mm: float = 0.0
+    ) -> NDArray[np.float64]:
         """(n_points,) expected counts if all points were measured at this time."""
-        return self.expected(self.state(time_s, grains))
+        return self.expected(self.state(time_s, grains, place_mm))
 
-    def swept(self, start_s: float, end_s: float, grains: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
+    def swept(
+        self, start_s: float, end_s: float, grains: NDArray[np.float64] | float = 1.0, place_mm: float = 0.0
+    ) -> NDArray[np.float64]:
         """(n_points,) expected counts of a scan whose points, from low to high angle, follow each other in time."""
         knots = self.scenario.knots_s
         knots = np.append(knots, np.array(self.departures.kinks) * knots[-1])
         inside = knots[(knots > start_s) & (knots < end_s)]
         node = np.union1d(np.linspace(start_s, end_s, _SWEEP_INTERVALS + 1), inside)
-        patterns = np.array([self.pattern(time, grains) for time in node])
+        patterns = np.array([self.pattern(time, grains, place_mm) for time in node])
         n = self.two_theta.size
         time = start_s + (end_s - start_s) * (np.arange(n) + 0.5) / n
         below = np.clip(np.searchsorted(node, time, side="right") - 1, 0, node.size - 2)

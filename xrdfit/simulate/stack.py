@@ -136,9 +136,10 @@ def simulate_stack(
     cell = CellInTime.of(scenario, instrument, counts=counts, departures=departures)
     middle = 0.5 * (times.start_s + times.end_s)
     grains = departures.grains(seed=seed, n_scans=n_scans, n_lines=cell.n_grains)
-    states = [cell.state(time, grain) for time, grain in zip(middle, grains, strict=True)]
+    places = departures.places_mm(seed=seed, n_scans=n_scans).tolist()
+    states = [cell.state(*at) for at in zip(middle, grains, places, strict=True)]
     if sweep:
-        spans = zip(times.start_s, times.end_s, grains, strict=True)
+        spans = zip(times.start_s, times.end_s, grains, places, strict=True)
         expected = np.array([cell.swept(*span) for span in spans])
     else:
         expected = np.array([cell.expected(state) for state in states])

@@ -111,6 +111,25 @@ def test_displacement_jumps_in_mid_series(plain: SimulatedStack) -> None:
     np.testing.assert_allclose(jump, np.repeat([0.0, 0.05], N_SCANS // 2), atol=1e-12)
 
 
+def test_displacement_scatters_from_scan_to_scan_in_what_is_measured_and_what_is_true() -> None:
+    stack = simulate_stack(WELL_BEHAVED, seed=7, n_scans=60, departures=Departures(displacement_scatter_mm=0.05))
+    drift = WELL_BEHAVED.displacement(stack.truth["time_s"])
+    off = stack.truth["sample_displacement"] - drift
+    # Three standard errors of the standard deviation of 60 numbers, and four of a correlation.
+    assert off.std() == pytest.approx(0.05, rel=0.28)
+    assert abs(np.corrcoef(off[1:], off[:-1])[0, 1]) < 0.5
+    # In the rest before the charge nothing else moves the lines; a lower sample shows them at lower angles.
+    resting = stack.truth["time_s"] < WELL_BEHAVED.knots_s[1]
+    assert resting.sum() >= 5
+    centre = (stack.expected * stack.two_theta).sum(axis=1) / stack.expected.sum(axis=1)
+    assert np.corrcoef(centre[resting], off[resting])[0, 1] < -0.99
+    swept = simulate_stack(
+        WELL_BEHAVED, seed=7, n_scans=3, sweep=True, departures=Departures(displacement_scatter_mm=0.05)
+    )
+    still = simulate_stack(WELL_BEHAVED, seed=7, n_scans=3, sweep=True)
+    assert np.abs(swept.expected - still.expected).max() > 50.0
+
+
 def test_in_swept_scans_a_jump_is_sharp() -> None:
     def at(n_scans: int, **departures: Any) -> np.ndarray:
         broken = Departures(**departures)

@@ -95,7 +95,9 @@ def refine(
 @app.command()
 def simulate(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Stack to write (.h5).")] = None,
-    scenario: Annotated[str, typer.Option(help="well-behaved, distorted, bilayer or internal standard.")] = "well-behaved",
+    scenario: Annotated[
+        str, typer.Option(help="well-behaved, distorted, bilayer or internal standard.")
+    ] = "well-behaved",
     seed: Annotated[int, typer.Option(help="Of the counting statistics.")] = 1,
     scans: Annotated[int, typer.Option(help="Number of scans in the cycle.")] = 42,
     counts: Annotated[float, typer.Option(help="Factor on the reference counting time.")] = 1.0,

@@ -120,7 +120,7 @@ def test_displacement_scatters_from_scan_to_scan_in_what_is_measured_and_what_is
     assert abs(np.corrcoef(off[1:], off[:-1])[0, 1]) < 0.5
     # In the rest before the charge nothing else moves the lines; a lower sample shows them at lower angles.
     resting = stack.truth["time_s"] < WELL_BEHAVED.knots_s[1]
-    assert resting.sum() >= 5
+    assert resting.sum() >= 4
     centre = (stack.expected * stack.two_theta).sum(axis=1) / stack.expected.sum(axis=1)
     assert np.corrcoef(centre[resting], off[resting])[0, 1] < -0.99
     swept = simulate_stack(

@@ -21,6 +21,8 @@ _MAXIMUM_POINTS = 10_000_000
 _MAXIMUM_SOFT_LINKS = 32
 _MAXIMUM_NAMES = 1000
 _MAXIMUM_TEXT = 100_000
+# Of each open dataset: stacks of many rows a chunk are read row by row, and HDF5 keeps no chunk that is larger.
+_CHUNK_CACHE_BYTES = 16 * 1024**2
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -32,7 +34,7 @@ def open_hdf5(path: Path) -> h5py.File:
         Missing, damaged or not an HDF5 file.
     """
     try:
-        return h5py.File(path, "r")
+        return h5py.File(path, "r", rdcc_nbytes=_CHUNK_CACHE_BYTES)
     except FileNotFoundError:
         raise data_error(
             Code.MISSING, "the file does not exist", where=path, found="nothing there", todo="correct the path"

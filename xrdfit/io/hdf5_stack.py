@@ -58,7 +58,7 @@ class Hdf5Stack:
         allow: Collection[str] = (),
     ) -> None:
         self.path = Path(path)
-        self._reader: tuple[int, h5py.File] | None = None
+        self._reader: tuple[int, h5py.File, dict[str, h5py.Dataset]] | None = None
         with open_hdf5(self.path) as file, damage_told(str(path)):
             access = Access(self.path.name, tuple(allow))
             self._names: StackNames = find_stack(file, dataset, access)
@@ -130,10 +130,10 @@ class Hdf5Stack:
                 order = rising(two_theta)
                 two_theta = np.ascontiguousarray(two_theta[order])
                 check_two_theta(two_theta, source=source)
-            intensity = self._row(file, self._names.signal, index, two_theta.size, order)
+            intensity = self._row(self._names.signal, index, two_theta.size, order)
             sigma = None
             if self._names.errors is not None:
-                sigma = self._row(file, self._names.errors, index, two_theta.size, order)
+                sigma = self._row(self._names.errors, index, two_theta.size, order)
         start_s, end_s = (None, None)
         if self._times is not None:
             start_s, end_s = float(self._times.start_s[index]), float(self._times.end_s[index])
@@ -148,8 +148,8 @@ class Hdf5Stack:
             header=self._header,
         )
 
-    def _row(self, file: h5py.File, name: str, index: int, n_points: int, order: slice) -> NDArray[np.float64]:
-        values = file[name]
+    def _row(self, name: str, index: int, n_points: int, order: slice) -> NDArray[np.float64]:
+        values = self._dataset(name)
         row = np.asarray(values[()] if values.ndim == 1 else values[index, :n_points], dtype=np.float64)
         # Contiguous, because compiled code is specialised on the memory layout of what it is given.
         return np.ascontiguousarray(row[order])
@@ -157,8 +157,18 @@ class Hdf5Stack:
     def _file(self) -> h5py.File:
         """The open file; an HDF5 handle must not cross a fork."""
         if self._reader is None or self._reader[0] != os.getpid():
-            self._reader = (os.getpid(), open_hdf5(self.path))
+            self._reader = (os.getpid(), open_hdf5(self.path), {})
         return self._reader[1]
+
+    def _dataset(self, name: str) -> h5py.Dataset:
+        """A dataset that stays open: a chunk of many rows is forgotten when it is closed, and would be unpacked again
+        for every row."""
+        file = self._file()
+        assert self._reader is not None
+        held = self._reader[2]
+        if name not in held:
+            held[name] = file[name]
+        return held[name]
 
 
 def _read_times(group: h5py.Group, n_scans: int, access: Access, zone: tzinfo | None) -> ScanTimes | None:

@@ -227,6 +227,22 @@ def test_a_stack_can_be_sent_to_a_worker_while_it_is_open(tmp_path: Path) -> Non
     assert np.array_equal(again.read(1).intensity, before)
 
 
+def test_rows_that_are_packed_together_are_unpacked_once(tmp_path: Path) -> None:
+    path = tmp_path / "stack.h5"
+    counts = np.random.default_rng(1).poisson(100.0, (64, 5000)).astype(np.float64)
+    with h5py.File(path, "w") as file:
+        data = file.create_group("data")
+        data.attrs.update({"NX_class": "NXdata", "signal": "intensity", "axes": [".", "two_theta"]})
+        data.create_dataset("intensity", data=counts, chunks=(64, 5000), compression="gzip")
+        data["two_theta"] = np.linspace(5.0, 60.0, 5000)
+        data["two_theta"].attrs["units"] = "deg"
+    stack = Hdf5Stack(path)
+    stack.read(0)
+    # What is not in memory by now is gone.
+    path.write_bytes(b"")
+    np.testing.assert_array_equal(stack.read(63).intensity, counts[63])
+
+
 def test_memory_does_not_grow_with_the_number_of_scans(tmp_path: Path) -> None:
     grid = np.linspace(2.0, 60.0, 4000)
     path = write_stack(tmp_path / "s.h5", (make_pattern(i, grid=grid) for i in range(150)))

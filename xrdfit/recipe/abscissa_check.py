@@ -18,6 +18,8 @@ _NOT_THERE, _THERE = 2.0, 3.5
 # Lines beyond this d-spacing, and patterns so crowded, tell nothing; Å.
 _LEAST_D, _LARGEST_D, _CROWD = 0.7, 60.0, 400
 _SAME_WAVELENGTH = 1e-2
+# Peaks at the lines of another abscissa that one is believed for: a line or two are somewhere over any.
+_FEWEST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,18 @@ class _Reading:
 def abscissa_warnings(
     patterns: Sequence[Pattern], instrument: Instrument, phases: Sequence[Phase]
 ) -> Iterator[Problem]:
-    """A warning if peaks are not at the lines of the phases, but would be if the abscissa were something else."""
-    maps = [found for pattern in patterns if (found := _peak_map(pattern)) is not None]
+    """A warning if peaks are not at the lines of the phases, but would be if the abscissa were something else.
+
+    A file that states its wavelength states its abscissa, too, and leaves nothing to be told here.
+    """
+    maps = [found for pattern in patterns if not _states(pattern) and (found := _peak_map(pattern)) is not None]
     wavelength = instrument.lines[0][0]
     as_said = _Reading(f"2theta with {wavelength:g} Å", two_theta_of(wavelength), "")
     if not maps or max(_agreement(as_said, seen, phases)[0] for seen in maps) >= _NOT_THERE:
         return
     tried = [(*_agreement(reading, seen, phases), reading) for reading in _readings(wavelength) for seen in maps]
     agreement, hits, count, reading = max(tried, key=lambda found: found[0])
-    if agreement >= _THERE:
+    if agreement >= _THERE and hits >= _FEWEST:
         yield Problem(
             code="W113",
             what="the peaks are where the lines would be over another abscissa",
@@ -49,6 +54,10 @@ def abscissa_warnings(
             f"{as_said.words}",
             todo=reading.todo,
         )
+
+
+def _states(pattern: Pattern) -> bool:
+    return pattern.header is not None and bool(pattern.header.wavelengths)
 
 
 def _peak_map(pattern: Pattern) -> PeakMap | None:

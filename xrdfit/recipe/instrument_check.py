@@ -112,10 +112,10 @@ def _groups(stated: Stated, read: Callable[[PatternHeader], str | float | None])
 
 
 def _told(stated: Stated, read: Callable[[PatternHeader], str | float | None], unit: str = "") -> str:
-    """``240 mm in 2 scans (a.xrdml, b.xrdml)``, and so for every value."""
-    return ", ".join(
-        f"{value}{unit and f' {unit}'} in {named(sources)}" for value, sources in _groups(stated, read).items()
-    )
+    """``240 mm in 2 scans (a.xrdml, b.xrdml)``, and so for the first few values."""
+    groups = _groups(stated, read)
+    told = [f"{value}{unit and f' {unit}'} in {named(sources)}" for value, sources in groups.items()]
+    return ", ".join([*told[:_NAMES_SHOWN], *(["…"] if len(told) > _NAMES_SHOWN else [])])
 
 
 def _wavelength(header: PatternHeader) -> float | None:

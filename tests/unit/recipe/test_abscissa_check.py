@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests import scans
-from xrdfit.crystal import Phase, UnitCell
-from xrdfit.data import Pattern
+from xrdfit.crystal import Phase, SpaceGroup, UnitCell
+from xrdfit.data import Pattern, PatternHeader
 from xrdfit.model import Instrument
 from xrdfit.recipe import build_job, load_recipe
 from xrdfit.recipe.abscissa_check import abscissa_warnings
@@ -69,6 +69,21 @@ def test_patterns_of_something_else_or_of_nothing_are_not_explained_away(seed: i
     assert told(scans.pattern(rng.poisson(200.0 + strange).astype(np.float64))) == []
     assert told(scans.pattern(rng.poisson(200.0, X.size).astype(np.float64))) == []
     assert told(scans.pattern(np.zeros(X.size))) == []
+
+
+def test_a_single_peak_at_a_single_line_says_nothing_of_the_abscissa() -> None:
+    cubic = Phase(name="X", group=SpaceGroup.from_name("Pm-3m"), cell=UnitCell(4.156, 4.156, 4.156))
+    x = np.arange(29.0, 34.0, 0.01)
+    # With Cr this would be (100).
+    counts = np.random.default_rng(1).poisson(200.0 + 5000.0 * np.exp(-(((x - 31.984) / 0.06) ** 2)))
+    lone = replace(PATTERN, two_theta=x, intensity=counts.astype(np.float64), mask=np.ones(x.size, dtype=np.bool_))
+    assert told(lone, phases=(cubic,)) == []
+
+
+def test_a_file_that_states_its_wavelength_leaves_no_doubt_of_its_abscissa() -> None:
+    half = over(X / 2.0)
+    assert told(half) != []
+    assert told(replace(half, header=PatternHeader(format="xrdml", wavelengths=(WAVELENGTH,)))) == []
 
 
 def test_it_is_told_before_anything_is_refined(tmp_path: Path) -> None:

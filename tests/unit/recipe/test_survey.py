@@ -81,6 +81,12 @@ def test_many_scans_of_many_radii_are_still_one_line() -> None:
     assert "240 mm in 4 scans (s1.xy, s4.xy, s7.xy, …), 141 mm in 4 scans (s2.xy" in line
 
 
+def test_a_wavelength_that_drifts_from_scan_to_scan_is_still_a_short_line() -> None:
+    headers = [stated(wavelengths=(1.542 + 1e-5 * i,)) for i in range(100)]
+    (line,) = told([scan(i, header=header) for i, header in enumerate(headers)])
+    assert "1.54202 Å in 1 scan (s2.xy), …" in line and len(line) < 300
+
+
 def test_a_wavelength_of_the_recipe_alone_has_no_anode() -> None:
     synchrotron = Instrument(lines=((0.4939, 1.0),), geometry="debye-scherrer")
     assert told([scan(0, header=stated(anode="Cu", wavelengths=()))], instrument=synchrotron) == []
@@ -111,8 +117,15 @@ def test_scans_without_intensity_are_named(value: float) -> None:
 
 def test_files_whose_last_number_may_be_cut_are_named() -> None:
     cut = PatternHeader(format="test", remarks=(CUT,))
-    (line,) = told([scan(i, header=cut if i == 1 else CU) for i in range(3)])
+    patterns = [scan(i, header=cut if i == 1 else CU, points=199 if i == 1 else 200) for i in range(3)]
+    (line,) = told(patterns)
     assert line.startswith("W109") and "1 scan (s1.xy)" in line
+    assert told([scan(0, header=cut)]) != []
+
+
+def test_files_of_a_program_that_ends_no_last_line_are_not_taken_for_cut() -> None:
+    cut = PatternHeader(format="test", remarks=(CUT,))
+    assert told([scan(i, header=cut) for i in range(5)]) == []
 
 
 def test_a_scan_that_ends_before_the_others_is_named_if_the_range_misses_it() -> None:

@@ -46,10 +46,10 @@ def instant_or_none(text: str | None, dates: DateOrder | None = None) -> datetim
     return instant if instant.year > _EARLIEST else None
 
 
-def order_of_dates(texts: Iterable[object]) -> DateOrder | None:
-    """Which of day and month comes first, told by the dates among the texts that leave no choice."""
+def orders_of_dates(texts: Iterable[object]) -> set[DateOrder]:
+    """Which of day and month comes first, told by the dates with slashes among the texts that leave no choice."""
     matches = (_NUMERIC.fullmatch(text.strip()) for text in texts if isinstance(text, str))
-    return next((order for match in matches if match and (order := _order_of(match))), None)
+    return {order for match in matches if match and match["mark"] == "/" and (order := _order_of(match))}
 
 
 def is_ambiguous(text: object) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from xrdfit.data import PatternHeader, ScanTimes
-from xrdfit.io.instants import DateOrder, in_zone, instant_or_none, is_ambiguous, order_of_dates
+from xrdfit.io.instants import DateOrder, in_zone, instant_or_none, is_ambiguous, orders_of_dates
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.table import header_lines, text_lines
 
@@ -58,10 +58,20 @@ def scan_times(
     Raises
     ------
     DataError
-        Something that is not a time, a scan that ends before it starts, scans out of the order of their times, or times
-        of which only some have a zone.
+        Something that is not a time, dates in two orders, a scan that ends before it starts, scans out of the order of
+        their times, or times of which only some have a zone.
     """
-    dates = dates or order_of_dates([*starts, *(ends or ())])
+    orders = orders_of_dates([*starts, *(ends or ())])
+    if len(orders | ({dates} if dates and orders else set())) > 1:
+        both = "both in the table" if len(orders) > 1 else f"{next(iter(orders))} in the table, {dates} as given"
+        raise data_error(
+            Code.TIMES,
+            "dates with the day first and with the month first",
+            where=source,
+            found=f"{both}, against one of them",
+            todo="write all dates like 2026-05-02T09:14:00+02:00" if len(orders) > 1 else "correct dates",
+        )
+    dates = dates or next(iter(orders), None)
     reading = _Reading(source=source, zone=zone, dates=dates)
     first = reading.parse(starts[0])
     start_s = np.array([reading.seconds_since(first, start) for start in starts])

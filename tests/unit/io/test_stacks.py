@@ -382,6 +382,22 @@ def test_dates_that_may_be_day_or_month_first_are_settled_by_a_key(tmp_path: Pat
         assert times is not None and times.start_s[1] == 86400.0 * days
 
 
+@pytest.mark.parametrize(
+    ("rows", "dates", "found"),
+    [
+        (["01/05/2026 09:00", "13/05/2026 09:00", "05/14/2026 09:00"], None, "both in the table"),
+        (["01/05/2026 09:00", "02/05/2026 09:00", "13/05/2026 09:00"], "month-first", "day-first in the table"),
+    ],
+)
+def test_dates_of_a_table_that_contradict_each_other_or_the_key_are_refused(
+    tmp_path: Path, rows: list[str], dates: str | None, found: str
+) -> None:
+    write_scans(tmp_path, ["scan1.xy", "scan2.xy", "scan3.xy"])
+    (tmp_path / "times.csv").write_text("\n".join(["start_time", *rows]))
+    message = problem_of(open_stack, "scan*.xy", base=tmp_path, times="times.csv", dates=dates)
+    assert message.startswith("E115 dates with the day first and with the month first") and found in message
+
+
 def test_a_dotted_date_in_the_header_of_a_text_is_a_time(tmp_path: Path) -> None:
     for hour in (9, 11):
         rows = "\n".join(f"{x:.3f} {100 + i}" for i, x in enumerate(GRID))

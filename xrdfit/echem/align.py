@@ -109,7 +109,7 @@ def align_scans(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings
         warnings=(
             *zone_warnings(record, times, settings),
             *duration_warnings(record, times),
-            *(() if inside.all() else shift_warnings(float(time_s[0]), times, settings)),
+            *(() if inside.all() else shift_warnings(record, float(time_s[0]), times, settings)),
         ),
     )
 

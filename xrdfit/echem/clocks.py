@@ -16,7 +16,7 @@ from xrdfit.errors import Problem
 
 # A record this part of the series, or this many times as long, is rarely meant.
 _LEAST_SHARE, _MOST_SHARE = 1.0 / 30.0, 500.0
-
+_CHECK_UNIT = "check the unit of the record's time: [cycler.units] time"
 # Hours by which time zones differ, and how nearly whole they are then.
 _MOST_HOURS, _WHOLE_S = 14, 300.0
 
@@ -63,16 +63,19 @@ def zone_warnings(record: CyclerRecord, times: ScanTimes, settings: CyclerSettin
         )
 
 
-def shift_warnings(begin_s: float, times: ScanTimes, settings: CyclerSettings) -> Iterator[str]:
-    """A record that begins whole hours before or after the first scan, though not all scans lie within it.
+def shift_warnings(record: CyclerRecord, begin_s: float, times: ScanTimes, settings: CyclerSettings) -> Iterator[str]:
+    """A record that begins, by its date, whole hours before or after the first scan, though not all scans lie in it.
+
+    What the user says of the clocks is believed.
 
     begin_s : first row of the record, seconds since the first scan began.
     """
+    if times.origin is None or record.start is None or settings.clock_offset_s:
+        return
     late_s = begin_s - float(times.start_s[0])
     hours = round(late_s / 3600.0)
     if 0 < abs(hours) <= _MOST_HOURS and abs(late_s - 3600.0 * hours) < _WHOLE_S:
         side = "after" if hours > 0 else "before"
-        offset = (settings.clock_offset_s or 0.0) - late_s
         yield str(
             Problem(
                 code="W114",
@@ -81,27 +84,31 @@ def shift_warnings(begin_s: float, times: ScanTimes, settings: CyclerSettings) -
                 found=f"found it to begin {abs(late_s) / 3600.0:.2f} h {side} the first scan, and scans outside of it, "
                 "against clocks of one time zone",
                 todo="check time zones and summer time of both clocks; with clock_offset_s = "
-                f"{offset:.0f} they would begin together",
+                f"{-late_s:.0f} they would begin together",
             )
         )
 
 
 def duration_warnings(record: CyclerRecord, times: ScanTimes) -> Iterator[str]:
     """A record much shorter, or very much longer, than the series: its time may be in another unit."""
-    scans_s = float(times.end_s[-1] - times.start_s[0])
-    if scans_s <= 0.0 or record.duration_s <= 0.0 or len(times.start_s) < 2:
-        return
-    share = record.duration_s / scans_s
-    if not _LEAST_SHARE <= share <= _MOST_SHARE:
+    if _lengths_differ(record, times):
+        scans_s = float(times.end_s[-1] - times.start_s[0])
         yield str(
             Problem(
                 code="W107",
                 what="scans and cycler are of very different lengths",
                 where=record.source,
                 found=f"{record.duration_s / 3600.0:.3g} h of record against {scans_s / 3600.0:.3g} h of scans",
-                todo="check the unit of the record's time: [cycler.units] time, and the times of the scans",
+                todo=f"{_CHECK_UNIT}, and the times of the scans",
             )
         )
+
+
+def _lengths_differ(record: CyclerRecord, times: ScanTimes) -> bool:
+    scans_s = float(times.end_s[-1] - times.start_s[0])
+    if scans_s <= 0.0 or record.duration_s <= 0.0 or len(times.start_s) < 2:
+        return False
+    return not _LEAST_SHARE <= record.duration_s / scans_s <= _MOST_SHARE
 
 
 def _zone(name: str) -> tzinfo:
@@ -129,11 +136,15 @@ def disjoint(
             origin = datetime.fromisoformat(times.origin)
             ends = (origin + timedelta(seconds=float(end)) for end in (first, last))
             ranges.append(" to ".join(end.isoformat(sep=" ", timespec="seconds") for end in ends))
-    needed = (settings.clock_offset_s or 0.0) + float(times.start_s[0] - time_s[0])
+    late_s = float(time_s[0] - times.start_s[0])
+    needed = (settings.clock_offset_s or 0.0) - late_s
+    todo = [_CHECK_UNIT] if _lengths_differ(record, times) else []
+    if round(late_s):
+        todo.append(f"check both clocks; clock_offset_s = {needed:.0f} would let the record begin with the first scan")
     return cycler_error(
         Code.CLOCKS,
         "no scan lies within the cycler's record",
         where=record.source,
         found=f"scans {ranges[0]}, cycler {ranges[1]} on the scans' clock, against an overlap",
-        todo=f"check both clocks; clock_offset_s = {needed:.0f} would let the record begin with the first scan",
+        todo=", and ".join(todo) or "check the times of the record",
     )

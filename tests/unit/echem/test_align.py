@@ -140,6 +140,12 @@ def test_a_record_of_seconds_beside_a_series_of_hours_is_wondered_at() -> None:
     assert warning.startswith("W107") and "0.00153 h of record against 5.5 h of scans" in warning
 
 
+def test_a_record_too_short_to_hold_a_scan_is_no_matter_of_clocks() -> None:
+    with pytest.raises(DataError, match=r"E149 .*\[cycler.units\] time") as caught:
+        align_scans(replace(RECORD, time_s=RECORD.time_s / 3600.0), TIMES, CyclerSettings())
+    assert "clock_offset_s" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("late_s", "told"), [(3600.0, True), (-7200.0, True), (3550.0, True), (5000.0, False), (0.0, False)]
 )
@@ -153,6 +159,13 @@ def test_a_record_whole_hours_off_that_misses_scans_is_told_with_the_offset(late
     early = replace(RECORD, start=datetime(2026, 5, 2, 8, 0, 0))
     few = ScanTimes(start_s=TIMES.start_s[:5], end_s=TIMES.end_s[:5], origin=ORIGIN)
     assert not align_scans(early, few, CyclerSettings()).warnings
+
+
+def test_what_the_user_says_of_the_clocks_is_not_doubted() -> None:
+    late = replace(RECORD, start=datetime(2026, 5, 2, 9, 0, 0) + timedelta(seconds=5000.0))
+    assert align_scans(late, TIMES, CyclerSettings(clock_offset_s=-1400.0)).warnings == ()
+    dateless = replace(RECORD, start=None)
+    assert align_scans(dateless, TIMES, CyclerSettings(clock_offset_s=3600.0)).warnings == ()
 
 
 def test_a_mass_far_beyond_what_flowed_is_wondered_at() -> None:

@@ -121,7 +121,7 @@ _EXPECTED = {
     "string_too_short": "a text that is not empty",
     "bool_type": "true or false",
     "list_type": "a list",
-    "tuple_type": "a list of two numbers",
+    "tuple_type": "a list",
     "model_type": "a table",
     "dict_type": "a table",
     "datetime_type": _DATE,

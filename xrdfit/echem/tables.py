@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.echem.instants import parse_instant, utc
+from xrdfit.echem.instants import parse_instant, parse_instants, utc
 from xrdfit.echem.plausible import check_sign, check_time_unit, check_values, settled_time
 from xrdfit.echem.problems import Code, cycler_error
 from xrdfit.echem.quantities import NAMES, Column, ColumnNames, find_columns, is_known, split_unit
@@ -240,7 +240,7 @@ def _instants(table: TextTable, columns: Mapping[str, Column]) -> list[datetime]
     """Instants of all rows; empty if the table has none that can be read."""
     if "instant" not in columns:
         return []
-    parsed = [parse_instant(text) for text in table.texts(columns["instant"].index)]
+    parsed = parse_instants(table.texts(columns["instant"].index))
     instants = [instant for instant in parsed if instant is not None]
     zones = {instant.tzinfo is None for instant in instants}
     return instants if len(instants) == len(parsed) and len(zones) == 1 else []

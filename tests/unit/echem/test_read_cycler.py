@@ -356,6 +356,16 @@ def test_times_in_another_unit_than_their_heading_are_told_by_the_charge(
     np.testing.assert_allclose(record.time_s, CELL.time, rtol=1e-6)
 
 
+def test_dates_of_a_column_are_all_read_as_the_one_that_leaves_no_choice(tmp_path: Path) -> None:
+    begin = datetime(2026, 5, 12, 23, 30, tzinfo=UTC).timestamp()
+    dates = [datetime.fromtimestamp(begin + t, UTC).strftime("%d/%m/%Y %H:%M:%S.%f") for t in CELL.time]
+    assert {date[:2] for date in dates} == {"12", "13"}
+    rows = [f"{d};{v};{i}" for d, v, i in zip(dates, CELL.voltage, CELL.current, strict=True)]
+    record = read_cycler(written(tmp_path, "\n".join(["date;Ewe/V;I/mA", *rows, ""]), "a.csv"))
+    same_as_cell(record)
+    assert record.start == datetime(2026, 5, 12, 23, 30)
+
+
 def test_times_in_another_unit_are_told_by_the_dates_of_the_rows(tmp_path: Path) -> None:
     dates = [datetime.fromtimestamp(1.7e9 + t, UTC).strftime("%Y-%m-%d %H:%M:%S.%f") for t in CELL.time]
     rows = [

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +36,17 @@ def _members(path: Path) -> list[zipfile.ZipInfo]:
         return []
 
 
+@contextmanager
+def _python_unpacks() -> Iterator[None]:
+    """Give back to Python what fastnda replaces in the whole process: another unpacker, with errors of its own."""
+    kept = {name: getattr(zlib, name) for name in ("decompress", "decompressobj")}
+    try:
+        yield
+    finally:
+        for name, function in kept.items():
+            setattr(zlib, name, function)
+
+
 def read_neware(path: Path, reading: Reading) -> CyclerRecord:
     """A record of Neware's cyclers, read by fastnda (BSD licence), which is an extra because of its size.
 
@@ -44,7 +58,8 @@ def read_neware(path: Path, reading: Reading) -> CyclerRecord:
         fastnda is not installed or cannot read the file, the archive is a bomb, or the values make no sense.
     """
     try:
-        import fastnda
+        with _python_unpacks():
+            import fastnda
     except ImportError:
         raise cycler_error(
             Code.EXTRA,
@@ -66,7 +81,8 @@ def read_neware(path: Path, reading: Reading) -> CyclerRecord:
             todo=f"rename the file to {path.stem}{kind.split()[1]}",
         )
     try:
-        frame = fastnda.read(path)
+        with _python_unpacks():
+            frame = fastnda.read(path)
         names = ("total_time_s", "voltage_V", "current_mA", "capacity_mAh", "unix_time_s")
         of = {name: np.asarray(frame[name].to_numpy(), dtype=np.float64) for name in names if name in frame.columns}
         time_s, voltage_V, current_mA = (of[name] for name in names[:3])
@@ -90,7 +106,7 @@ def read_neware(path: Path, reading: Reading) -> CyclerRecord:
     time_s = settled_time(time_s, source=source)
     turn = -1.0 if reading.positive_current == "discharge" else 1.0
     current_A = turn * 1e-3 * current_mA
-    check_values(voltage_V, current_A, source=source)
+    check_values(voltage_V, current_A, source=source, trusted="voltage" in reading.columns.units)
     check_sign(voltage_V, current_A, source=source)
     own = None
     if "capacity_mAh" in of:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -308,6 +309,17 @@ def test_an_archive_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(t
     raw[at : at + 4] = (4_000_000_000).to_bytes(4, "little")
     path.write_bytes(raw)
     assert "unpacks to too much" in refused(path)
+
+
+def test_a_record_of_neware_leaves_python_its_own_unpacker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("fastnda", reason="fastnda is an optional extra")
+    pytest.importorskip("isal", reason="fastnda replaces nothing without it")
+    for name in [name for name in sys.modules if name.split(".")[0] == "fastnda"]:
+        monkeypatch.delitem(sys.modules, name)
+    before = zlib.decompress, zlib.decompressobj
+    refused(archive(tmp_path / "cell.ndax", data_ndc=bytes(2000)))
+    assert "fastnda.ndax" in sys.modules
+    assert (zlib.decompress, zlib.decompressobj) == before
 
 
 def test_an_archive_under_another_suffix_is_told_its_own(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
-"""The reference scan that all benchmarks run on."""
+"""The scans that all benchmarks run on: those of ``xrdfit bench``."""
 
 import pytest
 
-from tests.scans import KnownScan, reference_scan
+from xrdfit.bench.cases import Case, laboratory, synchrotron
 
 
-@pytest.fixture(scope="session")
-def scan() -> KnownScan:
-    """607 points, two Pnma phases, 27 lines of two wavelengths, 15 refined parameters beside the line areas."""
-    return reference_scan()
+@pytest.fixture(scope="session", params=[laboratory, synchrotron], ids=["laboratory", "synchrotron"])
+def case(request: pytest.FixtureRequest) -> Case:
+    """A scan of two phases with 15 or 14 refined parameters beside the line areas."""
+    made: Case = request.param()
+    return made

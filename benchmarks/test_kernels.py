@@ -1,4 +1,4 @@
-"""How long the kernels take on the reference scan.
+"""How long the kernels take on one scan.
 
 ``python -m pytest benchmarks --benchmark-only`` prints the table; `benchmarks/README.md` holds one as measured.
 """
@@ -7,49 +7,40 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tests import scans
-from xrdfit.kernels.least_squares import Workspace, calculate, fill_jacobian, normal_equations
+from xrdfit.bench.cases import Case
+from xrdfit.bench.one_scan import Kernels
+from xrdfit.kernels.least_squares import calculate, fill_jacobian, normal_equations
 from xrdfit.kernels.partition import partition_cycle
-from xrdfit.kernels.problem import Problem
-
-Prepared = tuple[Problem, np.ndarray, np.ndarray, np.ndarray, Workspace]
 
 
-@pytest.fixture
-def prepared(scan: scans.KnownScan) -> Prepared:
-    """Problem, parameter vector, Jacobian row of each slot, mapping of the variables, filled workspace."""
-    table = scan.model.table
-    mapping = table.slot_mapping[:, scans.usual(scan.model)]
-    used = np.abs(mapping).sum(axis=1) > 0.0
-    rows = np.where(used, np.cumsum(used) - 1, -1)
-    given = scans.problem(scan, scan.counts(0))
-    work = scans.filled_workspace(scan, given, int(used.sum()))
-    work.weight[:] = 1.0 / scan.expected
-    return given, table.slots(scan.values), rows, np.ascontiguousarray(mapping[used]), work
+@pytest.fixture(scope="session")
+def kernels(case: Case) -> Kernels:
+    return Kernels.of(case)
 
 
-def test_pattern(benchmark: BenchmarkFixture, prepared: Prepared) -> None:
-    given, slots, _, _, work = prepared
-    benchmark(calculate, given, slots, work, False)
+def test_pattern(benchmark: BenchmarkFixture, kernels: Kernels) -> None:
+    benchmark(kernels.pattern)
 
 
-def test_pattern_with_nonnegative_areas(benchmark: BenchmarkFixture, prepared: Prepared) -> None:
-    given, slots, _, _, work = prepared
-    benchmark(calculate, given, slots, work, True)
+def test_pattern_and_jacobian(benchmark: BenchmarkFixture, kernels: Kernels) -> None:
+    benchmark(kernels.pattern_and_jacobian)
 
 
-def test_jacobian(benchmark: BenchmarkFixture, prepared: Prepared) -> None:
-    given, slots, rows, _, work = prepared
-    benchmark(fill_jacobian, given, slots, rows, work)
+def test_pattern_with_nonnegative_areas(benchmark: BenchmarkFixture, kernels: Kernels) -> None:
+    benchmark(calculate, kernels.problem, kernels.slots, kernels.work, True)
 
 
-def test_normal_equations_with_areas_eliminated(benchmark: BenchmarkFixture, prepared: Prepared) -> None:
-    given, slots, rows, mapping, work = prepared
-    calculate(given, slots, work, True)
-    benchmark(normal_equations, given, slots, rows, mapping, work, True)
+def test_jacobian(benchmark: BenchmarkFixture, kernels: Kernels) -> None:
+    benchmark(fill_jacobian, kernels.problem, kernels.slots, kernels.rows, kernels.work)
 
 
-def test_partition_cycle(benchmark: BenchmarkFixture, scan: scans.KnownScan, prepared: Prepared) -> None:
-    work = prepared[-1]
-    out = np.empty_like(scan.areas)
-    benchmark(partition_cycle, work.profiles, scan.expected - work.background, scan.areas, out)
+def test_normal_equations_with_areas_eliminated(benchmark: BenchmarkFixture, kernels: Kernels) -> None:
+    k = kernels
+    calculate(k.problem, k.slots, k.work, True)
+    benchmark(normal_equations, k.problem, k.slots, k.rows, k.mapping, k.work, True)
+
+
+def test_partition_cycle(benchmark: BenchmarkFixture, case: Case, kernels: Kernels) -> None:
+    kernels.pattern()
+    out = np.empty_like(case.areas)
+    benchmark(partition_cycle, kernels.work.profiles, case.expected - kernels.work.background, case.areas, out)

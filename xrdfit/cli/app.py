@@ -290,3 +290,19 @@ def calibrate(
         two_theta_range=two_theta_range,
     )
     _do(lambda: run_calibrate(file, output, options, fresh=fresh))
+
+
+@app.command()
+def bench(
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where to write what was measured, JSON.")
+    ] = None,
+    peers: Annotated[bool, typer.Option("--peers", help="The same scans through every installed peer, too.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Seconds instead of minutes, with fewer repeats.")] = False,
+    fresh: Fresh = False,
+    as_json: Json = False,
+) -> None:
+    """How fast refinements are on this machine, side by side with other programs that are installed."""
+    from xrdfit.cli.bench import run_bench
+
+    _do(lambda: run_bench(output, peers=peers, quick=quick, fresh=fresh, as_json=as_json))

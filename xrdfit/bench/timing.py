@@ -1,0 +1,46 @@
+"""How long a call takes."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+# A repeat is at least this long, so that the clock's own cost and grain do not count.
+_LEAST_S = 2e-4
+_MOST_REPEATS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Milliseconds of one call: the fastest repeat, the median one, and how many there were."""
+
+    min_ms: float
+    median_ms: float
+    repeats: int
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def timed(call: Callable[[], object], *, seconds: float, repeats: int = 3) -> Timing:
+    """Time a call that has run before, for about `seconds`, but `repeats` times at least."""
+    began = perf_counter()
+    call()
+    once = perf_counter() - began
+    batch = max(1, round(_LEAST_S / max(once, 1e-7)))
+    took: list[float] = []
+    end = perf_counter() + seconds
+    while len(took) < repeats or (perf_counter() < end and len(took) < _MOST_REPEATS):
+        began = perf_counter()
+        for _ in range(batch):
+            call()
+        took.append((perf_counter() - began) / batch)
+    return summary(took)
+
+
+def summary(seconds: list[float]) -> Timing:
+    """What is kept of repeats that took these `seconds`."""
+    return Timing(min_ms=1e3 * min(seconds), median_ms=1e3 * statistics.median(seconds), repeats=len(seconds))

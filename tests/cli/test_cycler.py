@@ -105,6 +105,7 @@ def test_results_are_of_another_record_when_the_record_has_changed(refined: Path
         ('file = "stack.mpt"', 'file = "stack.h5"', "E143", "HDF5"),
         ("[cycler]", "[cycler]\nclock_offset_s = 1e9", "E149", "clock_offset_s = 0 would"),
         ("[cycler]", '[cycler]\ntime_zone = "Mars/Olympus"', "E149", "Europe/Berlin"),
+        ("[cycler]", '[cycler]\ndates = "day-first"', "E149", "cycler 2026-02-05"),
         ("[cycler]", "[cycler]\ncurrent = 1.0", "E152", "cycler.current"),
         ("[cycler]", '[cycler]\npositive_current = "discharge"', "E147", "the other way round"),
     ],

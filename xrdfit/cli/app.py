@@ -225,6 +225,9 @@ def gitt(
     capacity_mah: Annotated[
         float | None, typer.Option(help="Full capacity; the largest half cycle by default.")
     ] = None,
+    dates: Annotated[
+        str | None, typer.Option(help="day-first or month-first, where the record's dates do not tell.")
+    ] = None,
 ) -> None:
     """Diffusion coefficient, IR drop and overpotential of every pulse of a GITT: CSV and figure."""
     from xrdfit.cli.gitt import run_gitt
@@ -240,6 +243,7 @@ def gitt(
             length_um=length_um,
             sphere=sphere,
             capacity_mah=capacity_mah,
+            dates=dates,
         )
     )
 

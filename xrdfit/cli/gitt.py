@@ -7,11 +7,14 @@ import io
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import cast, get_args
 
 import numpy as np
 
 from xrdfit.cli.problems import input_error
-from xrdfit.echem import MOST_TAU, GittPulse, GittSettings, find_pulses, read_cycler
+from xrdfit.cli.words import one_of
+from xrdfit.data import DateOrder
+from xrdfit.echem import MOST_TAU, GittPulse, GittSettings, Reading, find_pulses, read_cycler
 from xrdfit.io import atomic_write
 from xrdfit.report import gitt_figure, save_figure
 
@@ -27,6 +30,7 @@ def run_gitt(
     length_um: float | None,
     sphere: bool,
     capacity_mah: float | None,
+    dates: str | None,
 ) -> int:
     """Find the pulses of a record, print what they tell and whether it holds, write CSV and figure."""
     settings = gitt_settings(
@@ -38,7 +42,9 @@ def run_gitt(
         sphere=sphere,
         capacity_mah=capacity_mah,
     )
-    record = read_cycler(file)
+    if dates is not None:
+        one_of("--dates", dates, get_args(DateOrder))
+    record = read_cycler(file, reading=Reading(dates=cast(DateOrder | None, dates)))
     pulses = find_pulses(record, settings)
     factor, unit, heading = _reference(settings)
     resistance = factor * np.array([pulse.resistance_ohm for pulse in pulses])

@@ -9,8 +9,9 @@ from typing import cast, get_args
 
 from xrdfit.cli.problems import input_error
 from xrdfit.cli.words import one_of
+from xrdfit.data import DateOrder
 from xrdfit.errors import InputError
-from xrdfit.io import ColumnName, DateOrder, check_files, expand_files, open_stack, write_stack
+from xrdfit.io import ColumnName, check_files, expand_files, open_stack, write_stack
 from xrdfit.recipe.measurement import column_problems
 from xrdfit.recipe.survey import Survey
 

@@ -1,5 +1,6 @@
 """What flows through the package: no logic, no file, no lmfit."""
 
+from xrdfit.data.instants import DateOrder, instant_or_none, is_ambiguous, orders_of_dates
 from xrdfit.data.pattern import Pattern, PatternHeader
 from xrdfit.data.result import Curves, Outcome, PhaseLabel, PhaseLines, ScanResult, SeriesResult
 from xrdfit.data.settings import (
@@ -22,6 +23,7 @@ from xrdfit.data.zone import zone_or_none
 __all__ = [
     "Amount",
     "Curves",
+    "DateOrder",
     "Direction",
     "Drift",
     "EsdScaling",
@@ -43,5 +45,8 @@ __all__ = [
     "ScopeName",
     "SeriesResult",
     "Weights",
+    "instant_or_none",
+    "is_ambiguous",
+    "orders_of_dates",
     "zone_or_none",
 ]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from xrdfit.echem.instants import parse_instant
+from xrdfit.data import DateOrder
+from xrdfit.echem.instants import parse_instant, settled_order
 from xrdfit.echem.problems import Code, cycler_error
 from xrdfit.echem.quantities import find_columns, is_known
 from xrdfit.echem.record import CyclerRecord
@@ -80,20 +81,24 @@ def _technique(text: str, source: str, reading: Reading) -> CyclerRecord | None:
         return None
     table = _filled_rows(read_rows(text, heading=heading, source=source, keep=partial(is_known, said=reading.columns)))
     columns = find_columns(table.names, said=reading.columns, source=source)
-    first = next(iter(table.texts(columns["time"].index)), "")
-    absolute = parse_instant(first)
+    times = table.texts(columns["time"].index)
+    first = next(iter(times), "")
+    dates = [*times, *(match[1] for pattern in (_ACQUISITION, _TECHNIQUE_START) if (match := pattern.search(header)))]
+    order = settled_order(dates, reading.dates, source=source, usual="month-first")
+    absolute = parse_instant(first, order)
     if absolute is not None:
-        table = _seconds_since(absolute, table, columns["time"].index)
+        table = _seconds_since(absolute, table, columns["time"].index, order)
         start: datetime | None = absolute
     else:
-        start = _start(header, float(first.replace(",", ".")) if re.fullmatch(r"[\d.,eE+\-]+", first) else 0.0)
+        passed = float(first.replace(",", ".")) if re.fullmatch(r"[\d.,eE+\-]+", first) else 0.0
+        start = _start(header, passed, order)
     return record_of(table, reading, kind="BioLogic .mpt", start=start, technique=technique)
 
 
-def _start(header: str, first_time_s: float) -> datetime | None:
+def _start(header: str, first_time_s: float, order: DateOrder | None) -> datetime | None:
     """The instant of zero seconds: the begin of the acquisition, or of the technique if times begin anew with it."""
     acquisition, technique = (
-        parse_instant(match[1]) if (match := pattern.search(header)) else None
+        parse_instant(match[1], order) if (match := pattern.search(header)) else None
         for pattern in (_ACQUISITION, _TECHNIQUE_START)
     )
     if acquisition is None or technique is None:
@@ -110,10 +115,10 @@ def _filled_rows(table: TextTable) -> TextTable:
     return replace(table, rows=rows, notes=notes)
 
 
-def _seconds_since(start: datetime, table: TextTable, column: int) -> TextTable:
+def _seconds_since(start: datetime, table: TextTable, column: int, order: DateOrder | None) -> TextTable:
     rows = []
     for line, row in enumerate(table.rows):
-        instant = parse_instant(row[column])
+        instant = parse_instant(row[column], order)
         if instant is None:
             raise cycler_error(
                 Code.TIMES,

@@ -1,40 +1,56 @@
-"""Dates and times as cyclers write them."""
+"""Dates of a record: whether the day or the month comes first, and seconds since 1970."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-_NUMERIC = re.compile(
-    r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4})[ T]+(\d{1,2}):(\d{2}):(\d{2})(?:[.,](\d+))?\s*([AaPp][Mm])?"
-)
+from xrdfit.data import DateOrder, instant_or_none, is_ambiguous, orders_of_dates
+from xrdfit.echem.problems import Code, cycler_error
+
 _LEAST, _MOST = datetime(1990, 1, 1), datetime(2100, 1, 1)
 
 
-def parse_instants(texts: Sequence[str]) -> list[datetime | None]:
-    """The instants of a column: one date with the day first says that all of them are written so."""
-    matches = (_NUMERIC.fullmatch(text.strip().strip("\"'")) for text in texts)
-    day_first = any(match is not None and int(match[1]) > 12 for match in matches)
-    return [parse_instant(text, day_first=day_first) for text in texts]
+def settled_order(
+    texts: Sequence[str], dates: DateOrder | None, *, source: str, usual: DateOrder | None = None
+) -> DateOrder | None:
+    """What comes first in dates: a date that leaves no choice decides for all; None if it does not matter.
+
+    Parameters
+    ----------
+    dates : what the user says comes first. usual : of a program that writes no other.
+
+    Raises
+    ------
+    DataError
+        Dates in two orders, or dates none of which tells whether the day comes first.
+    """
+    told = orders_of_dates(texts)
+    if len(told | ({dates} if dates and told else set())) > 1:
+        both = "both in the record" if len(told) > 1 else f"{next(iter(told))} in the record, {dates} as given"
+        raise cycler_error(
+            Code.DATES,
+            "dates with the day first and with the month first",
+            where=source,
+            found=f"{both}, against one of them",
+            todo="export the dates in one way" if len(told) > 1 else "correct cycler.dates",
+        )
+    order = dates or next(iter(told), usual)
+    unclear = next((text for text in texts if order is None and is_ambiguous(text)), None)
+    if unclear is not None:
+        raise cycler_error(
+            Code.DATES,
+            "day and month cannot be told apart",
+            where=source,
+            found=f"{unclear!r} against a date that can be read in one way only",
+            todo='write dates = "day-first", or "month-first", under [cycler] (gitt: --dates)',
+        )
+    return order
 
 
-def parse_instant(text: str, *, day_first: bool = False) -> datetime | None:
-    """An instant from ISO 8601, ``05/26/2022 15:59:30.758`` (month first, unless it cannot be one or ``day_first``) or
-    ``26.05.2022 15:59:30`` (day first); None if it is none of these."""
-    text = text.strip().strip("\"'")
-    match = _NUMERIC.fullmatch(text)
-    try:
-        if match is None:
-            return datetime.fromisoformat(text) if ":" in text else None
-        first, mark, second, year, hour, minute, whole, part, half = match.groups()
-        day_first = day_first or mark == "." or int(first) > 12
-        month, day = (int(second), int(first)) if day_first else (int(first), int(second))
-        hours = int(hour) % 12 + 12 * (half.lower() == "pm") if half else int(hour)
-        instant = datetime(int(year), month, day, hours, int(minute), int(whole))
-    except ValueError:
-        return None
-    return instant + timedelta(seconds=float(f"0.{part}") if part else 0.0)
+def parse_instant(text: str, order: DateOrder | None) -> datetime | None:
+    """A date with a time of day, or None for anything else."""
+    return instant_or_none(text, order) if ":" in text else None
 
 
 def wall_clock(unix_s: float) -> datetime | None:

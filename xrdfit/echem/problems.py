@@ -10,6 +10,7 @@ from xrdfit.errors import DataError, Problem
 class Code(StrEnum):
     """What ``xrdfit explain`` looks up; one code a kind of mistake."""
 
+    DATES = "E115"
     FILE = "E142"
     FORMAT = "E143"
     EXTRA = "E144"

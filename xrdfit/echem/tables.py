@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.echem.instants import parse_instant, parse_instants, utc
+from xrdfit.data import DateOrder
+from xrdfit.echem.instants import parse_instant, settled_order, utc
 from xrdfit.echem.plausible import check_sign, check_time_unit, check_values, settled_time
 from xrdfit.echem.problems import Code, cycler_error
 from xrdfit.echem.quantities import NAMES, Column, ColumnNames, find_columns, is_known, split_unit
@@ -29,10 +30,11 @@ _TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}:\d{2}(\s*[AaPp][Mm])?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How a file is to be read: what the user says of its columns and of the sign of its current."""
+    """How a file is to be read: what the user says of its columns, the sign of its current and its dates."""
 
     columns: ColumnNames = field(default_factory=ColumnNames)
     positive_current: PositiveCurrent = "charge"
+    dates: DateOrder | None = None
 
 
 def is_maccor(text: str) -> bool:
@@ -59,7 +61,7 @@ def read_maccor(text: str, source: str, reading: Reading) -> CyclerRecord:
     lines = text.splitlines()
     heading = next(i for i, line in enumerate(lines) if _MACCOR_HEAD.match(line))
     table = read_rows(text, heading=heading, source=source, keep=partial(is_known, said=reading.columns))
-    return record_of(table, reading, kind="Maccor", start=_maccor_start(lines[:heading], table))
+    return record_of(table, reading, kind="Maccor", start=_maccor_start(lines[:heading], table, reading.dates))
 
 
 def read_arbin(text: str, source: str, reading: Reading) -> CyclerRecord:
@@ -134,7 +136,7 @@ def record_of(
     numeric = [q for q in columns if q not in ("instant", "state")]
     values = numbers(table, [columns[q].index for q in numeric])
     of = {q: values[columns[q].index] * columns[q].factor for q in numeric}
-    instants = _instants(table, columns)
+    instants = _instants(table, columns, reading.dates)
     if start is None and "unix_time" in of:
         start = utc(float(of["unix_time"][0]))
         start = start and start - timedelta(seconds=float(of["time"][0]) if "time" in of else 0.0)
@@ -236,11 +238,13 @@ def _check_needed(columns: Mapping[str, Column], table: TextTable, *, resting: b
         )
 
 
-def _instants(table: TextTable, columns: Mapping[str, Column]) -> list[datetime]:
+def _instants(table: TextTable, columns: Mapping[str, Column], dates: DateOrder | None) -> list[datetime]:
     """Instants of all rows; empty if the table has none that can be read."""
     if "instant" not in columns:
         return []
-    parsed = parse_instants(table.texts(columns["instant"].index))
+    texts = table.texts(columns["instant"].index)
+    order = settled_order(texts, dates, source=table.source)
+    parsed = [parse_instant(text, order) for text in texts]
     instants = [instant for instant in parsed if instant is not None]
     zones = {instant.tzinfo is None for instant in instants}
     return instants if len(instants) == len(parsed) and len(zones) == 1 else []
@@ -254,16 +258,19 @@ def _time(of: Mapping[str, NDArray[np.float64]], instants: Sequence[datetime]) -
     return np.array([(instant - instants[0]).total_seconds() for instant in instants])
 
 
-def _maccor_start(head: Sequence[str], table: TextTable) -> datetime | None:
+def _maccor_start(head: Sequence[str], table: TextTable, said: DateOrder | None) -> datetime | None:
     """The date of the test with the time of day of the first row, less what had passed by then."""
     columns = find_columns(table.names, said=ColumnNames(), source=table.source)
     if "instant" not in columns or "time" not in columns:
         return None
-    first = table.texts(columns["instant"].index)[0]
-    dates = re.findall(r"Date of Test:?\s*\"?(" + _DATE.pattern + ")", "\n".join(head))
-    if _TIME_OF_DAY.fullmatch(first) and dates:
-        first = f"{dates[0]} {first}"
-    instant = parse_instant(first)
+    texts = table.texts(columns["instant"].index)
+    first = texts[0]
+    dates = re.findall(r"Date( of Test)?:?\s*\"?(" + _DATE.pattern + ")", "\n".join(head))
+    tested = [date for of_test, date in dates if of_test]
+    if _TIME_OF_DAY.fullmatch(first) and tested:
+        texts = [f"{date} {first}" for _, date in dates]
+        first = f"{tested[0]} {first}"
+    instant = parse_instant(first, settled_order(texts, said, source=table.source))
     if instant is None:
         return None
     time = numbers(table, [columns["time"].index])[columns["time"].index][0] * columns["time"].factor

@@ -3,7 +3,6 @@
 from xrdfit.io.atomic import atomic_path, atomic_write
 from xrdfit.io.content import CUT, ColumnName
 from xrdfit.io.hdf5_stack import Hdf5Stack
-from xrdfit.io.instants import DateOrder, instant_or_none
 from xrdfit.io.paths import expand_files, natural_key
 from xrdfit.io.pattern import read_pattern, read_patterns
 from xrdfit.io.results import StoredResults, read_results
@@ -19,7 +18,6 @@ __all__ = [
     "SERIES_FILE",
     "TIMES_WORDS",
     "ColumnName",
-    "DateOrder",
     "FileStack",
     "Hdf5Stack",
     "RegularTimes",
@@ -31,7 +29,6 @@ __all__ = [
     "check_files",
     "expand_files",
     "header_lines",
-    "instant_or_none",
     "natural_key",
     "open_stack",
     "read_pattern",

@@ -9,12 +9,12 @@ from datetime import tzinfo
 from functools import lru_cache
 from pathlib import Path
 
-from xrdfit.data import Pattern, PatternHeader, ScanStack, ScanTimes
+from xrdfit.data import DateOrder, Pattern, PatternHeader, ScanStack, ScanTimes
 from xrdfit.errors import DataError, Problem
 from xrdfit.io.content import ColumnName, read_content
 from xrdfit.io.formats import instrument_format
 from xrdfit.io.hdf5_stack import Hdf5Stack
-from xrdfit.io.instants import DateOrder, zone_named
+from xrdfit.io.instants import zone_named
 from xrdfit.io.paths import expand_files
 from xrdfit.io.pattern import is_hdf5, read_patterns
 from xrdfit.io.problems import Code, data_error

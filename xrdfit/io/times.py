@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from xrdfit.data import PatternHeader, ScanTimes
-from xrdfit.io.instants import DateOrder, in_zone, instant_or_none, is_ambiguous, orders_of_dates
+from xrdfit.data import DateOrder, PatternHeader, ScanTimes, instant_or_none, is_ambiguous, orders_of_dates
+from xrdfit.io.instants import in_zone
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.table import header_lines, text_lines
 

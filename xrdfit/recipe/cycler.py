@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from xrdfit.data import ScanStack
+from xrdfit.data import DateOrder, ScanStack
 from xrdfit.echem import (
     ColumnNames,
     CyclerSettings,
@@ -54,6 +54,7 @@ class CyclerTable(Table):
     theoretical_capacity_mAh_g: Positive | None = None
     initial_x: Number = 1.0
     positive_current: Literal["charge", "discharge"] = "charge"
+    dates: DateOrder | None = None
     columns: CyclerColumnsTable = CyclerColumnsTable()
     units: CyclerUnitsTable = CyclerUnitsTable()
 
@@ -94,7 +95,9 @@ def electrochemistry(table: CyclerTable, base: Path, stack: ScanStack) -> ScanEl
         )
     names = {name: heading for name, heading in table.columns.model_dump().items() if heading is not None}
     units = {name: unit for name, unit in table.units.model_dump().items() if unit is not None}
-    reading = Reading(columns=ColumnNames(names=names, units=units), positive_current=table.positive_current)
+    reading = Reading(
+        columns=ColumnNames(names=names, units=units), positive_current=table.positive_current, dates=table.dates
+    )
     settings = CyclerSettings(
         clock_offset_s=table.clock_offset_s if "clock_offset_s" in table.model_fields_set else None,
         time_zone=table.time_zone,

@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from xrdfit.data import Weights
+from xrdfit.data import DateOrder, Weights, instant_or_none
 from xrdfit.errors import Problem
-from xrdfit.io import ColumnName, DateOrder, instant_or_none
+from xrdfit.io import ColumnName
 from xrdfit.model import HOELZER_ELEMENTS, K_ALPHA
 from xrdfit.model.emission import ContaminantName, Emission
 from xrdfit.model.instrument import Detector, Geometry

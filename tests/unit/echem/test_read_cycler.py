@@ -390,3 +390,49 @@ def test_times_in_another_unit_are_told_by_the_dates_of_the_rows(tmp_path: Path)
 def test_a_current_in_another_unit_is_told_by_the_charge(tmp_path: Path) -> None:
     message = refused(written(tmp_path, mpt(CELL).replace("I/mA", "I/A").replace("P/W", "x")))
     assert "the unit of current and charge" in message
+
+
+def dated(folder: Path, form: str, begin: datetime) -> Path:
+    """The cell with dates of this form in place of times."""
+    dates = [datetime.fromtimestamp(begin.timestamp() + t, UTC).strftime(form) for t in CELL.time]
+    rows = [f"{d};{v};{i}" for d, v, i in zip(dates, CELL.voltage, CELL.current, strict=True)]
+    return written(folder, "\n".join(["date;Ewe/V;I/mA", *rows, ""]), "a.csv")
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y %H:%M:%S.%f", "%d-%m-%Y %I:%M:%S.%f %p"])
+def test_dates_that_may_be_day_or_month_first_are_asked_about(tmp_path: Path, form: str) -> None:
+    file = dated(tmp_path, form, datetime(2026, 5, 2, 9, 14, tzinfo=UTC))
+    message = refused(file)
+    assert message.startswith("E115 day and month cannot be told apart") and 'dates = "day-first"' in message
+    assert read_cycler(file, reading=Reading(dates="day-first")).start == datetime(2026, 5, 2, 9, 14)
+    assert read_cycler(file, reading=Reading(dates="month-first")).start == datetime(2026, 2, 5, 9, 14)
+
+
+def test_a_date_whose_day_is_its_month_is_not_asked_about(tmp_path: Path) -> None:
+    file = dated(tmp_path, "%d/%m/%Y %H:%M:%S.%f", datetime(2026, 5, 5, 9, 14, tzinfo=UTC))
+    assert read_cycler(file).start == datetime(2026, 5, 5, 9, 14)
+
+
+def test_dates_that_contradict_what_is_said_of_them_are_refused(tmp_path: Path) -> None:
+    file = dated(tmp_path, "%d/%m/%Y %H:%M:%S.%f", datetime(2026, 5, 22, 9, 14, tzinfo=UTC))
+    message = refused(file, reading=Reading(dates="month-first"))
+    assert message.startswith("E115 dates with the day first") and "day-first in the record" in message
+
+
+def test_eclab_writes_the_month_first_unless_the_user_says_otherwise(tmp_path: Path) -> None:
+    file = written(tmp_path, mpt(CELL, start="05/02/2026 09:14:00.5"))
+    assert read_cycler(file).start == datetime(2026, 5, 2, 9, 14, 0, 500000)
+    assert read_cycler(file, reading=Reading(dates="day-first")).start == datetime(2026, 2, 5, 9, 14, 0, 500000)
+
+
+def test_the_day_on_which_maccor_exported_tells_the_order_of_its_dates(tmp_path: Path) -> None:
+    row = "{}\t0\t1\t{}\t0.1\t3.{}\tC\t11:49:32"
+    rows = [row.format(n, n, n) for n in range(5)]
+    names = "Rec#\tCyc#\tStep\tTest (Min)\tAmps\tVolts\tState\tDPt Time"
+    for exported, start in (("15/02/2025", datetime(2025, 2, 1, 11, 49, 32)), ("03/02/2025", None)):
+        text = "\n".join([f"Today's Date {exported}\tDate of Test:\t01/02/2025", names, *rows, ""])
+        file = written(tmp_path, text, "maccor.txt")
+        if start is None:
+            assert refused(file).startswith("E115 ")
+        else:
+            assert read_cycler(file).start == start

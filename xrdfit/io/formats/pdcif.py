@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.crystal.cif_blocks import CifBlock, read_cif_blocks
-from xrdfit.data import Pattern, PatternHeader
+from xrdfit.data import Pattern, PatternHeader, instant_or_none
 from xrdfit.io.content import Content
-from xrdfit.io.instants import instant_or_none
 from xrdfit.io.measured import MeasuredScan, patterns_of, regular_grid
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.safe_xml import number

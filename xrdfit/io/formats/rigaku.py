@@ -12,9 +12,9 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.data import Pattern, PatternHeader
+from xrdfit.data import Pattern, PatternHeader, instant_or_none
 from xrdfit.io.content import Content
-from xrdfit.io.instants import american_instant_or_none, instant_or_none
+from xrdfit.io.instants import american_instant_or_none
 from xrdfit.io.measured import MeasuredScan, patterns_of
 from xrdfit.io.paths import natural_key
 from xrdfit.io.problems import Code, data_error

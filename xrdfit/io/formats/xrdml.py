@@ -10,9 +10,8 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.data import Pattern, PatternHeader
+from xrdfit.data import Pattern, PatternHeader, instant_or_none
 from xrdfit.io.content import Content
-from xrdfit.io.instants import instant_or_none
 from xrdfit.io.measured import MeasuredScan, patterns_of
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.safe_xml import number_of, parse_xml, text_of

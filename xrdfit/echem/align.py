@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import ScanTimes
 from xrdfit.echem.charge import ChargeCount, HalfCycle, SocScale, count_charge, soc_scale
-from xrdfit.echem.clocks import begin_on_scan_clock, disjoint, duration_warnings, shift_warnings, zone_warnings
+from xrdfit.echem.clocks import begin_on_scan_clock, disjoint, duration_warnings, shift_notes, zone_warnings
 from xrdfit.echem.problems import Code, cycler_error
 from xrdfit.echem.record import CyclerRecord
 from xrdfit.echem.settings import CyclerSettings
@@ -97,6 +97,7 @@ def align_scans(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings
         notes.append("no mass of active material given: capacities in mA h only")
     if not inside.all():
         notes.append(f"{int((~inside).sum())} of {middle.size} scans lie outside the cycler's record: empty there")
+        notes += shift_notes(record, float(time_s[0]), times, settings)
     if (inside & ~known).any():
         notes.append(f"{int((inside & ~known).sum())} scans lie in pauses of the cycler's record: empty there")
     return ScanElectrochemistry(
@@ -109,7 +110,6 @@ def align_scans(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings
         warnings=(
             *zone_warnings(record, times, settings),
             *duration_warnings(record, times),
-            *(() if inside.all() else shift_warnings(record, float(time_s[0]), times, settings)),
         ),
     )
 

@@ -18,7 +18,7 @@ from xrdfit.errors import Problem
 _LEAST_SHARE, _MOST_SHARE = 1.0 / 30.0, 500.0
 _CHECK_UNIT = "check the unit of the record's time: [cycler.units] time"
 # Hours by which time zones differ, and how nearly whole they are then.
-_MOST_HOURS, _WHOLE_S = 14, 300.0
+_MOST_HOURS, _WHOLE_S = 14, 120.0
 
 
 def begin_on_scan_clock(record: CyclerRecord, times: ScanTimes, settings: CyclerSettings) -> tuple[float, str]:
@@ -63,10 +63,10 @@ def zone_warnings(record: CyclerRecord, times: ScanTimes, settings: CyclerSettin
         )
 
 
-def shift_warnings(record: CyclerRecord, begin_s: float, times: ScanTimes, settings: CyclerSettings) -> Iterator[str]:
+def shift_notes(record: CyclerRecord, begin_s: float, times: ScanTimes, settings: CyclerSettings) -> Iterator[str]:
     """A record that begins, by its date, whole hours before or after the first scan, though not all scans lie in it.
 
-    What the user says of the clocks is believed.
+    A note, as one record in 15 does so by chance. What the user says of the clocks is believed.
 
     begin_s : first row of the record, seconds since the first scan began.
     """
@@ -76,16 +76,9 @@ def shift_warnings(record: CyclerRecord, begin_s: float, times: ScanTimes, setti
     hours = round(late_s / 3600.0)
     if 0 < abs(hours) <= _MOST_HOURS and abs(late_s - 3600.0 * hours) < _WHOLE_S:
         side = "after" if hours > 0 else "before"
-        yield str(
-            Problem(
-                code="W114",
-                what="the record begins whole hours off the first scan",
-                where="cycler.time_zone",
-                found=f"found it to begin {abs(late_s) / 3600.0:.2f} h {side} the first scan, and scans outside of it, "
-                "against clocks of one time zone",
-                todo="check time zones and summer time of both clocks; with clock_offset_s = "
-                f"{-late_s:.0f} they would begin together",
-            )
+        yield (
+            f"the record begins {abs(late_s) / 3600.0:.2f} h {side} the first scan: if that is no accident, check time "
+            f"zones and summer time of both clocks; with clock_offset_s = {-late_s:.0f} they would begin together"
         )
 
 

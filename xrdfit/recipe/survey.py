@@ -18,6 +18,8 @@ _DAY_S = 86400.0
 _LONG_S, _UNUSUAL, _MONTH_S = 5.0 * _DAY_S, 20.0, 30.0 * _DAY_S
 # Part of the usual span by which a scan that ends early is short.
 _SHORT = 0.02
+# No detector counts so far.
+_MOST_COUNTS = 1e15
 # Scans from which on an end that most of them have is no accident.
 _ENOUGH = 3
 
@@ -28,6 +30,8 @@ class Survey:
     def __init__(self) -> None:
         self.headers: list[tuple[str, PatternHeader]] = []
         self._dead: list[str] = []
+        self._negative: list[str] = []
+        self._huge: list[str] = []
         self._cut: list[str] = []
         self._seen: dict[bytes, str] = {}
         self._again: list[str] = []
@@ -46,6 +50,10 @@ class Survey:
             first = self._seen.setdefault(hashlib.sha256(pattern.intensity.tobytes()).digest(), pattern.source)
             if first != pattern.source:
                 self._again.append(f"{pattern.source} as {first}")
+            if values.max() <= 0.0:
+                self._negative.append(pattern.source)
+            elif np.abs(values).max() > _MOST_COUNTS:
+                self._huge.append(pattern.source)
         self._ends.append((pattern.source, float(pattern.two_theta[0]), float(pattern.two_theta[-1])))
 
     def warnings(
@@ -70,6 +78,15 @@ class Survey:
                 where="data.files",
                 found=f"found one value at all points, or none, in {named(self._dead)}",
                 todo="they get no results; measure or export them again, or leave them out",
+            )
+        kinds = (("nowhere above 0", self._negative), (f"beyond {_MOST_COUNTS:g}", self._huge))
+        if absurd := [f"{what} in {named(sources)}" for what, sources in kinds if sources]:
+            yield Problem(
+                code="W116",
+                what="implausible intensities",
+                where="data.files",
+                found=f"found {' and '.join(absurd)} against counts",
+                todo="look at the column, its unit and what was subtracted; export them again, or leave them out",
             )
         if self._again:
             yield Problem(

@@ -147,7 +147,7 @@ def test_a_record_too_short_to_hold_a_scan_is_no_matter_of_clocks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("late_s", "told"), [(3600.0, True), (-7200.0, True), (3500.0, True), (3400.0, False), (5000.0, False), (0.0, False)]
+    ("late_s", "told"), [(3600.0, True), (-7200.0, True), (3500.0, True), (3400.0, False), (0.0, False)]
 )
 def test_a_record_whole_hours_off_that_misses_scans_is_noted_with_the_offset(late_s: float, told: bool) -> None:
     late = replace(RECORD, start=datetime(2026, 5, 2, 9, 0, 0) + timedelta(seconds=late_s))

@@ -115,6 +115,16 @@ def test_scans_without_intensity_are_named(value: float) -> None:
     assert line.startswith("W108") and "2 scans (s1.xy, s4.xy)" in line
 
 
+def test_scans_of_intensities_that_nothing_counts_are_named_in_one_line() -> None:
+    patterns = [scan(i) for i in range(5)]
+    for i, factor in ((0, -1.0), (1, 1e14), (3, -1.0)):
+        patterns[i] = scan(i, counts=factor * patterns[i].intensity)
+    (line,) = told(patterns)
+    assert line.startswith("W116") and "nowhere above 0 in 2 scans (s0.xy, s3.xy)" in line
+    assert "beyond 1e+15 in 1 scan (s1.xy)" in line
+    assert told([scan(i, counts=patterns[2].intensity * 10.0**i - 100.0) for i in range(6)]) == []
+
+
 def test_files_whose_last_number_may_be_cut_are_named() -> None:
     cut = PatternHeader(format="test", remarks=(CUT,))
     patterns = [scan(i, header=cut if i == 1 else CU, points=199 if i == 1 else 200) for i in range(3)]

@@ -15,7 +15,13 @@ from xrdfit.errors import InputError, Problem, RecipeError
 from xrdfit.io import RegularTimes, check_files, open_stack, read_pattern
 from xrdfit.model import Background, Hump, Instrument, MeasuredBackground, parameter_table
 from xrdfit.recipe.cycler import electrochemistry
-from xrdfit.recipe.fit_check import fit_problems, peak_warnings, unseen_inert_phases, without_parameters
+from xrdfit.recipe.fit_check import (
+    fit_problems,
+    left_out_problems,
+    peak_warnings,
+    unseen_inert_phases,
+    without_parameters,
+)
 from xrdfit.recipe.fractions import FractionsTable
 from xrdfit.recipe.instrument import choose_instrument, with_prior
 from xrdfit.recipe.job import Job
@@ -75,6 +81,8 @@ def build_job(recipe: Recipe) -> Job:
         if unseen:
             seen = tuple(phase for phase in phases if phase.name not in unseen)
             of_all, of_seen = (set(parameter_table(instrument, some, background).names) for some in (phases, seen))
+            problems = list(left_out_problems(settings, unseen, of_all - of_seen))
+            errors += [RecipeError(*problems)] if problems else []
             phases, settings = seen, without_parameters(settings, of_all - of_seen)
     if errors or stack is None or instrument is None or background is None:
         raise _as_one(errors)

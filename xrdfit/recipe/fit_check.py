@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -110,6 +111,28 @@ def unseen_inert_phases(
         for problem in _line_problems(phase, index, instrument, used)
         if problem.code == Code.NOTHING_IN_RANGE
     }
+
+
+def left_out_problems(
+    settings: RefineSettings, left_out: Mapping[str, Problem], gone: Collection[str]
+) -> Iterator[Problem]:
+    """Constraints on parameters of phases that are left out, each with the reason.
+
+    Parameters
+    ----------
+    left_out : what is told of these phases, by name. gone : the parameters that left with them.
+    """
+    for name, said in settings.overrides.items():
+        for other in dict.fromkeys(re.findall(r"\w+", said.expr or "")):
+            if name not in gone and other in gone:
+                phase = max((phase for phase in left_out if other.startswith(f"{phase}_")), key=len)
+                yield mistake(
+                    Code.UNKNOWN_PARAMETER,
+                    "the constraint needs a phase that is left out",
+                    where=f"refine.parameters.{name}.expr",
+                    found=f"{other}, but {left_out[phase].found}, so that {phase} has no parameters",
+                    todo=f"remove expr and the phase, or check the cell of {phase} and the range",
+                )
 
 
 def without_parameters(settings: RefineSettings, names: Collection[str]) -> RefineSettings:

@@ -281,6 +281,15 @@ def test_an_inert_phase_without_a_line_in_the_range_is_left_out_and_told(tmp_pat
         job_of(tmp_path, alone.replace("LFP_a = { min = 10.1 }", ""))
 
 
+def test_a_constraint_on_a_phase_that_is_left_out_says_so_and_why(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        job_of(tmp_path, RECIPE + 'FP_b = { expr = "1.43 * Al_a" }\n')
+    (problem,) = caught.value.problems
+    assert str(problem).startswith("E161 the constraint needs a phase that is left out · refine.parameters.FP_b.expr")
+    assert "Al_a, but no line of Al with 1.5" in problem.found
+    job_of(tmp_path, RECIPE + 'Al_a = { expr = "0.4 * LFP_a" }\n')
+
+
 def test_mistakes_in_files_and_in_structures_are_told_together(tmp_path: Path) -> None:
     text = NO_ALUMINIUM.replace("scan*.xy", "scan*.xye")
     text = text.replace('space_group = "R-3c"\ncell = [8.5004, 20.8156]', 'cif = "missing.cif"')

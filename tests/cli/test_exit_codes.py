@@ -81,6 +81,12 @@ def test_check_says_what_a_run_would_do_as_text_and_as_json(cell: Path, xrdfit: 
     assert "Pnma" in text
 
 
+def test_a_single_scan_is_counted_as_one(cell: Path, xrdfit: Xrdfit) -> None:
+    sorted((cell / "scans").iterdir())[1].unlink()
+    assert xrdfit("check", cell / "recipe.toml").stdout.startswith("1 scan")
+    assert "1 scans" not in xrdfit("check", cell / "recipe.toml").stdout
+
+
 @pytest.mark.parametrize("debug", [False, True])
 def test_the_installed_command_ends_in_words_unless_debug_is_asked_for(cell: Path, debug: bool) -> None:
     code = "from xrdfit.cli import main; main()"

@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from xrdfit.cli.words import counted
 from xrdfit.data import Pattern, PatternHeader
 from xrdfit.echem import ScanElectrochemistry
 from xrdfit.errors import CrystalError, InputError, NoResultError
@@ -124,9 +125,8 @@ def _first_scan(job: Job) -> tuple[Pattern, PreparedScan]:
 def _print(plan: dict[str, Any]) -> None:
     low, high = plan["two_theta"]
     span = "" if plan["hours"] is None else f" over {plan['hours']:.1f} h"
-    print(
-        f"{plan['scans']} scans{span}, {plan['points']} points from {low:g} to {high:g} deg, {plan['weights']} weights"
-    )
+    points = f"{plan['points']} points from {low:g} to {high:g} deg"
+    print(f"{counted(plan['scans'])}{span}, {points}, {plan['weights']} weights")
     said = plan["file"]
     lines = " ".join(f"{value:g}" for value in said["wavelengths"])
     facts = [said["format"], said["start_time"], lines and f"{lines} Å", *said["remarks"]]
@@ -157,6 +157,6 @@ def _print_cycler(cycler: dict[str, Any], scans: int) -> None:
     if len(words) > 6:
         words = [*words[:5], f"… {len(words) - 5} more"]
     print(f"half cycles (mA h): {', '.join(words) or 'none'}")
-    print(f"{cycler['scans_covered']} of {scans} scans lie within the record")
+    print(f"{cycler['scans_covered']} of {counted(scans)} {'lie' if scans > 1 else 'lies'} within the record")
     for note in cycler["notes"]:
         print(f"  {note}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from xrdfit.cli.problems import input_error
-from xrdfit.cli.words import one_of
+from xrdfit.cli.words import counted, one_of
 from xrdfit.data import DateOrder
 from xrdfit.errors import InputError
 from xrdfit.io import ColumnName, check_files, expand_files, open_stack, write_stack
@@ -84,7 +84,7 @@ def run_import(
         print(problem, file=sys.stderr)
     write_stack(output, (stack.read(scan) for scan in range(len(stack))), times=stack.times)
     known = "with times" if stack.times is not None else "without times: not all of the files tell them"
-    print(f"{output}: {len(stack)} scans {known}")
+    print(f"{output}: {counted(len(stack))} {known}")
     return 0
 
 

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from xrdfit.cli.check import make_plan
 from xrdfit.cli.figures import results_figures
 from xrdfit.cli.problems import input_error
+from xrdfit.cli.words import counted
 from xrdfit.data import SeriesResult
 from xrdfit.errors import Problem
 from xrdfit.io import (
@@ -225,7 +226,7 @@ def _progress(quiet: bool) -> Progress:
 
 
 def _log(result: SeriesResult, seconds: float, of_input: Sequence[Problem]) -> str:
-    lines = [f"refined {len(result.columns['scan'])} scans in {seconds:.1f} s"]
+    lines = [f"refined {counted(len(result.columns['scan']))} in {seconds:.1f} s"]
     lines += [*result.notes, *map(str, of_input), *result.warnings, *result.messages]
     return "\n".join(lines) + "\n"
 
@@ -233,10 +234,10 @@ def _log(result: SeriesResult, seconds: float, of_input: Sequence[Problem]) -> s
 def print_verdict(result: SeriesResult | StoredResults, target: Path) -> None:
     """How many scans ended how, which ones need a look, and where things are."""
     counts = Counter(str(outcome) for outcome in result.columns["outcome"])
-    print(f"{len(result.columns['scan'])} scans: " + ", ".join(f"{n} {name}" for name, n in sorted(counts.items())))
+    print(f"{counted(len(result.columns['scan']))}: " + ", ".join(f"{n} {name}" for name, n in sorted(counts.items())))
     for phase in result.phases:
         present = result.columns[f"{phase.name}_present"]
-        print(f"  {phase.name}: present in {int((present == 1).sum())} scans")
+        print(f"  {phase.name}: present in {counted(int((present == 1).sum()))}")
     for note in result.notes:
         print(f"  {note}")
     for warning in result.warnings:

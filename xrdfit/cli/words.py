@@ -1,4 +1,4 @@
-"""Words of the command line that stand for one of a few things."""
+"""Words of the command line: those that stand for one of a few things, and how scans are counted."""
 
 from __future__ import annotations
 
@@ -24,3 +24,12 @@ def one_of(option: str, word: str, choices: Sequence[str]) -> None:
             found=f"found {word!r} against {', '.join(choices)}",
             todo=nearest(word, choices),
         )
+
+
+def counted(scans: int) -> str:
+    """How many scans, in words.
+
+    >>> counted(1), counted(2)
+    ('1 scan', '2 scans')
+    """
+    return f"{scans} {'scan' if scans == 1 else 'scans'}"

@@ -18,6 +18,8 @@ _ELSEWHERE = 0.2
 _CLEARER = 3.2
 # Share of noise in what a polynomial does not describe that biases the amount.
 _NOISY = 0.1
+# Squared part of its height by which a curve leaves a polynomial that describes it to the last digit.
+_NOTHING = 1e-20
 # Collectors, windows and casings: what a background may hold though no phase says so; a, c in Å.
 _USUAL = {
     "Al": ("Fm-3m", 4.0496, 4.0496),
@@ -84,8 +86,17 @@ def noise_warnings(measured: MeasuredBackground, terms: int, two_theta: NDArray[
     y = measured.at(two_theta)
     beside = y - smooth @ np.linalg.lstsq(smooth, y, rcond=None)[0]
     total = float(np.mean(beside**2))
-    share = min(float(np.mean(measured.variance_at(two_theta))) / total, 1.0) if total > 0.0 else 0.0
-    if share > _NOISY:
+    share = min(float(np.mean(measured.variance_at(two_theta))) / max(total, np.finfo(float).tiny), 1.0)
+    # Of a curve that hardly leaves the polynomial, not even noise can be told.
+    if total <= _NOTHING * float(np.mean(y**2)):
+        yield Problem(
+            code="W112",
+            what="a polynomial describes the measured background already",
+            where="background.file",
+            found=f"found nothing beside a polynomial of {terms} terms against a pattern of its own",
+            todo="leave the file out, and check that it holds what was measured",
+        )
+    elif share > _NOISY:
         yield Problem(
             code="W112",
             what="the measured background is noisy",

@@ -88,3 +88,10 @@ def test_a_background_of_noise_is_told_with_the_bias_of_its_amount(time: float, 
         amount = np.linalg.lstsq(np.column_stack([counts, smooth]), expected, rcond=None)[0][0]
         assert found[0].code == "W112"
         assert float(found[0].found.split()[1]) / 100.0 == pytest.approx(1.0 - amount, abs=0.05)
+
+
+@pytest.mark.parametrize("curve", [np.full(X.size, 100.0), np.full(X.size, 0.1), 50.0 + 3.0 * X])
+def test_a_background_that_a_polynomial_describes_already_is_told_as_that(curve: np.ndarray) -> None:
+    (problem,) = noise_warnings(MeasuredBackground.of(X, curve, None), 4, X)
+    assert problem.code == "W112" and problem.what == "a polynomial describes the measured background already"
+    assert "noise" not in str(problem)

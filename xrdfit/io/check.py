@@ -66,6 +66,24 @@ def check_two_theta(two_theta: NDArray[np.float64], *, source: str) -> None:
         )
 
 
+def _refuse_exchanged(
+    two_theta: NDArray[np.float64], intensity: NDArray[np.float64], *, source: str, last: str
+) -> None:
+    """Refuse angles in no order beside intensities that ascend or descend throughout, as angles do."""
+    if two_theta.size < MINIMUM_POINTS or not np.all(np.isfinite(intensity)) or not np.any(np.diff(two_theta) <= 0.0):
+        return
+    angles = intensity[rising(intensity)]
+    if np.all(np.diff(angles) > 0.0) and angles[0] >= 0.0 and angles[-1] <= 180.0:
+        raise data_error(
+            Code.TWO_THETA_ORDER,
+            "2theta and intensity seem to be exchanged",
+            where=source,
+            found=f"2theta in no order, intensities in that of angles from {angles[0]:g} to {angles[-1]:g}, against "
+            "2theta first",
+            todo=f'write columns = ["intensity", "two_theta"{last}] under [data] (import: --columns), or correct it',
+        )
+
+
 def usable(
     two_theta: NDArray[np.float64], intensity: NDArray[np.float64], sigma: NDArray[np.float64] | None
 ) -> NDArray[np.bool_]:
@@ -98,6 +116,7 @@ def checked_pattern(
     order = rising(two_theta)
     two_theta, intensity = two_theta[order], intensity[order]
     sigma = None if sigma is None else sigma[order]
+    _refuse_exchanged(two_theta, intensity, source=source, last="" if sigma is None else ', "sigma"')
     check_two_theta(two_theta, source=source)
     if sigma is not None and np.any(sigma < 0.0):
         first = int(np.argmax(sigma < 0.0))

@@ -156,6 +156,17 @@ def test_a_mistake_is_named_with_code_and_place(tmp_path: Path, text: str, code:
     assert says in message
 
 
+@pytest.mark.parametrize("columns", [("intensity", "two_theta"), ("intensity", "two_theta", "sigma")])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_exchanged_columns_are_told_with_what_to_write(tmp_path: Path, columns: tuple[str, ...], turn: int) -> None:
+    rows = [(100.0 + i * (-1) ** i, x, s) for i, (x, _, s) in enumerate(ROWS)][::turn]
+    path = write(tmp_path, table(rows=rows, columns=len(columns)))
+    found, message = code_of(path)
+    assert found == "E107" and "2theta and intensity seem to be exchanged" in message
+    assert "columns = [" + ", ".join(f'"{name}"' for name in columns) + "]" in message
+    assert read_patterns(path, columns=columns)[0].two_theta[0] == 20.0
+
+
 def test_rows_from_the_highest_angle_down_are_the_same_pattern(tmp_path: Path) -> None:
     turned, straight = (read_pattern(write(tmp_path, table(rows=rows))) for rows in (ROWS[::-1], ROWS))
     for name in ("two_theta", "intensity", "sigma", "mask"):

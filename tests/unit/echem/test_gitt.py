@@ -237,3 +237,13 @@ def test_a_record_without_pulses_writes_nothing(tmp_path: Path) -> None:
     assert refused.exit_code == 2
     assert "E193" in refused.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"cell.mpt"}
+
+
+def test_dates_that_may_be_day_or_month_first_are_settled_on_the_line(tmp_path: Path) -> None:
+    of = cell()
+    rows = [f"05/02/2026 09:14:00,{t},{v},{1e-3 * i}" for t, v, i in zip(of.time, of.voltage, of.current, strict=True)]
+    file = tmp_path / "cell.csv"
+    file.write_text("\n".join(["date_time,time/s,voltage/V,current/A", *rows, ""]), encoding="utf-8")
+    assert "E115" in run(file).stderr and "--dates" in run(file).stderr
+    assert "E193" in run(file, "--dates", "day-first").stderr
+    assert "E198" in run(file, "--dates", "monthfirst").stderr

@@ -107,3 +107,8 @@ class DeadlyStack:
             self.mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return self.stack.read(index)
+
+
+def pause(mark: None, task: int) -> int:
+    time.sleep(0.1)
+    return task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -42,15 +43,17 @@ def test_kernels_import_numpy_numba_and_math_alone(path: Path) -> None:
 def test_every_import_beyond_the_standard_library_is_a_declared_dependency() -> None:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    lines = project["dependencies"] + extras["biologic"] + extras["neware"] + extras["peers"]
-    declared = {line.partition(">=")[0].replace("-", "_") for line in lines}
+    lines = project["dependencies"] + extras["biologic"] + extras["dask"] + extras["neware"]
+    lines += extras["peers"]
+    declared = {re.split(r"\[|>=", line)[0].replace("-", "_") for line in lines}
     declared.add("pydantic_core")  # pydantic pins it and keeps its error types there
     used = {name.partition(".")[0] for path in SOURCES for name in _imports(path)}
     assert used - set(sys.stdlib_module_names) - {"xrdfit"} <= declared
 
 
 @pytest.mark.parametrize(
-    ("library", "home"), [("galvani", "biologic.py"), ("fastnda", "neware.py"), ("rietx", "rietx.py")]
+    ("library", "home"),
+    [("galvani", "biologic.py"), ("fastnda", "neware.py"), ("rietx", "rietx.py"), ("dask", "cluster.py")],
 )
 def test_an_optional_library_is_imported_within_one_function_only(library: str, home: str) -> None:
     users = [path for path in SOURCES if library in {name.partition(".")[0] for name in _imports(path)}]

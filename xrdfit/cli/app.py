@@ -84,12 +84,29 @@ def refine(
     fresh: Fresh = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run ended; begin if there is none.")] = False,
     scans: Annotated[str | None, typer.Option("--scans", metavar="A:B", help="Scans A to B-1 only.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Processes that share the work; 1 by default.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", metavar="URL", help="A Dask cluster: tcp://host:8786.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Refine a series: the main job."""
     from xrdfit.cli.refine import run_refine
 
-    _do(lambda: run_refine(recipe, output, fresh=fresh, resume=resume, scans=scans, as_json=as_json))
+    _do(
+        lambda: run_refine(
+            recipe,
+            output,
+            fresh=fresh,
+            resume=resume,
+            scans=scans,
+            workers=workers,
+            scheduler=scheduler,
+            as_json=as_json,
+        )
+    )
 
 
 @app.command()

@@ -10,6 +10,7 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from xrdfit.cli.check import make_plan
 from xrdfit.cli.figures import results_figures
 from xrdfit.cli.problems import input_error
 from xrdfit.cli.words import counted
+from xrdfit.cli.workers import open_workers
 from xrdfit.data import SeriesResult
 from xrdfit.errors import Problem
 from xrdfit.io import (
@@ -32,6 +34,7 @@ from xrdfit.io import (
 )
 from xrdfit.recipe import Job, build_job, load_recipe, lock_text, package_versions
 from xrdfit.series import refine_series
+from xrdfit.series.workers import Workers
 
 EXIT_CLEAN, EXIT_FLAGGED = 0, 1
 TRAJECTORIES, ORIGIN, LOCK, LOG = "trajectories.csv", "trajectories_origin.csv", "recipe.lock.toml", "run.log"
@@ -40,7 +43,15 @@ OWN = (SERIES_FILE, TRAJECTORIES, ORIGIN, LOCK, LOG, "figures", "curves", "repor
 
 
 def run_refine(
-    recipe: Path, output: Path | None, *, fresh: bool, resume: bool, scans: str | None, as_json: bool
+    recipe: Path,
+    output: Path | None,
+    *,
+    fresh: bool,
+    resume: bool,
+    scans: str | None,
+    workers: int | None,
+    scheduler: str | None,
+    as_json: bool,
 ) -> int:
     """Check everything that can be wrong before anything is computed, refine, publish, report."""
     if fresh and resume:
@@ -59,7 +70,9 @@ def run_refine(
     for warning in plan["warnings"]:
         print(warning, file=sys.stderr)
     if result is None:
-        result = refine_into(job, target, scans=chosen, quiet=as_json)
+        n_scans = len(job.stack if chosen is None else chosen)
+        with closing(open_workers(workers, scheduler, stack=job.stack, n_scans=n_scans)) as those:
+            result = refine_into(job, target, scans=chosen, workers=those, quiet=as_json)
     counts = Counter(str(outcome) for outcome in result.columns["outcome"])
     flagged = sum(count for outcome, count in counts.items() if outcome != "converged")
     if as_json:
@@ -156,7 +169,9 @@ def _stored_inputs(target: Path) -> dict[str, str] | None:
         return None
 
 
-def refine_into(job: Job, target: Path, *, scans: list[int] | None = None, quiet: bool = False) -> SeriesResult:
+def refine_into(
+    job: Job, target: Path, *, scans: list[int] | None = None, workers: Workers | None = None, quiet: bool = False
+) -> SeriesResult:
     """Refine a job and publish its results directory, replacing the results that are there."""
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -176,7 +191,7 @@ def refine_into(job: Job, target: Path, *, scans: list[int] | None = None, quiet
                 def step(done: int, total: int, word: str) -> None:
                     progress.update(task, completed=done, total=total, description=word)
 
-                result = refine_series(job, scans=scans, writer=series_file, progress=step)
+                result = refine_series(job, scans=scans, writer=series_file, progress=step, workers=workers)
             series_file.finish(result)
         write_trajectories_csv(work / TRAJECTORIES, result)
         write_origin_csv(work / ORIGIN, result)

@@ -14,6 +14,7 @@ from xrdfit.fit import PreparedScan, prepare_scan
 from xrdfit.series.sequential.complaints import is_poor
 from xrdfit.series.sequential.neighbours import Neighbours
 from xrdfit.series.sequential.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
+from xrdfit.series.sequential.selection import MISFIT
 from xrdfit.series.sequential.survey import Survey
 from xrdfit.series.state import ScanRecord, Status
 
@@ -132,7 +133,9 @@ class FirstPass:
             own = self.fitter.model.of_phase(phase)
             values[own] = self.seen.start[own]
         other = self.fitter.settle(scan, values, best.status)
-        return other if other.fit.success and other.fit.agreement.gof < best.fit.agreement.gof else best
+        # Where misfit rules, a lower chi^2 does not say which lines are whose.
+        better = other.fit.agreement.gof < best.fit.agreement.gof and other.fit.agreement.chi2_reduced <= MISFIT
+        return other if other.fit.success and better else best
 
     def strayed(self, fitted: Fitted) -> list[int]:
         """Phases with a line that is not where the survey saw the phase best."""

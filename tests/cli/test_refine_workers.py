@@ -23,6 +23,8 @@ Xrdfit = Callable[..., Result]
 def test_workers_that_cannot_be_end_the_run_before_it_begins(
     words: tuple[str, ...], message: str, cell: Path, xrdfit: Xrdfit
 ) -> None:
+    if "E165" in message:
+        pytest.importorskip("distributed", reason="Dask is an extra")
     before = set(cell.rglob("*"))
     run = xrdfit("refine", cell / "recipe.toml", *words)
     assert run.exit_code == 2

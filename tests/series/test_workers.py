@@ -58,6 +58,8 @@ def test_the_same_bits_by_one_two_or_three_workers(
     simulated: SimulatedStack, job_of: Callable[[SimulatedStack], Job], two: Pool
 ) -> None:
     job = job_of(simulated)
+    # Then all kernels are in the cache, and every worker loads them.
+    xrdfit.refine_series(job)
     with Pool(1) as one, Pool(3) as three:
         numbers, scans, first = bits_of(job, one)
         assert len(scans) == 12
@@ -85,6 +87,7 @@ def test_a_worker_that_is_killed_changes_nothing(
 ) -> None:
     job = job_of(simulated)
     mark = tmp_path / "killed"
+    xrdfit.refine_series(job)
     deadly = replace(job, stack=DeadlyStack(job.stack, scan=7, mark=mark))
     assert bits_of(deadly, two)[:2] == bits_of(job, two)[:2]
     assert mark.exists()

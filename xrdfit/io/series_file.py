@@ -14,7 +14,7 @@ import numpy as np
 from xrdfit.data import Curves, PhaseLines, ScanResult, ScanStack, SeriesResult
 from xrdfit.io.atomic import partial_path, publish
 from xrdfit.io.hdf5_stack import Hdf5Stack
-from xrdfit.io.scan_rows import ScanRows, create_rows, put_row
+from xrdfit.io.scan_rows import GrowingRows, ScanRows
 from xrdfit.io.trajectories import write_phases, write_trajectories
 from xrdfit.io.write_stack import new_group
 
@@ -75,6 +75,7 @@ class SeriesFile:
         patterns.attrs["axes"] = [".", "two_theta"]
         self._curves = ScanRows(patterns, CURVES)
         self._lines = new_group(self._entry, "lines", "NXcollection")
+        self._line_rows: dict[str, dict[str, GrowingRows]] = {}
         if isinstance(stack, Hdf5Stack):
             target = os.path.relpath(stack.path, directory)
             self._entry["raw"] = h5py.ExternalLink(target, stack.group)
@@ -96,6 +97,10 @@ class SeriesFile:
 
     def finish(self, series: SeriesResult) -> Path:
         """Write the trajectories and make the file durable under its final name."""
+        self._curves.flush()
+        for rows in self._line_rows.values():
+            for dataset in rows.values():
+                dataset.flush()
         write_trajectories(self._entry, series)
         write_phases(self._entry, series.phases)
         for name, texts in (("messages", series.messages), ("warnings", series.warnings), ("notes", series.notes)):
@@ -114,16 +119,14 @@ class SeriesFile:
         self._curves.put(index, curves.two_theta, rows | {"residual": curves.observed - curves.calculated})
 
     def _write_lines(self, index: int, lines: PhaseLines) -> None:
-        if lines.phase not in self._lines:
+        if lines.phase not in self._line_rows:
             group = new_group(self._lines, lines.phase, "NXcollection")
-            create_rows(group, "hkl", lines.hkl.shape, np.int32)
-            for name, dtype in LINES.items():
-                create_rows(group, name, lines.two_theta.shape, dtype)
-            group["two_theta"].attrs["units"] = "deg"
-        group = self._lines[lines.phase]
-        put_row(group["hkl"], index, lines.hkl)
-        for name in LINES:
-            put_row(group[name], index, getattr(lines, name))
+            rows = {"hkl": GrowingRows(group, "hkl", lines.hkl.shape, np.int32)}
+            rows |= {name: GrowingRows(group, name, lines.two_theta.shape, dtype) for name, dtype in LINES.items()}
+            rows["two_theta"].dataset.attrs["units"] = "deg"
+            self._line_rows[lines.phase] = rows
+        for name, dataset in self._line_rows[lines.phase].items():
+            dataset.put(index, getattr(lines, name))
 
     def _write_process(self, recipe_text: str, recipe_hash: str, versions: Mapping[str, str]) -> None:
         process = new_group(self._entry, "process", "NXprocess")

@@ -159,6 +159,7 @@ def _write_patterns(
         raise data_error(
             Code.EMPTY, "no scan to write", where=path, found="0 patterns against at least 1", todo="name the scans"
         )
+    rows.flush()
     group["source"] = sources
     if len(spans) < len(sources):
         return None

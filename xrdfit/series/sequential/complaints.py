@@ -8,7 +8,7 @@ import numpy as np
 
 from xrdfit.fit import Agreement, ScanFit
 from xrdfit.model import ParameterSpec, PatternModel
-from xrdfit.series.sequential.scanfit import Fitted
+from xrdfit.series.sequential.fitted import Fitted
 from xrdfit.series.sequential.selection import gain_threshold
 from xrdfit.series.state import ScanRecord, Status
 

@@ -12,8 +12,9 @@ from xrdfit.data import Outcome, ScanStack
 from xrdfit.errors import DataError
 from xrdfit.fit import PreparedScan, prepare_scan
 from xrdfit.series.sequential.complaints import is_poor
+from xrdfit.series.sequential.fitted import Fitted, record_of
 from xrdfit.series.sequential.neighbours import Neighbours
-from xrdfit.series.sequential.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
+from xrdfit.series.sequential.scanfit import NARROW, WIDE, ScanFitter
 from xrdfit.series.sequential.selection import MISFIT
 from xrdfit.series.sequential.survey import Survey
 from xrdfit.series.state import ScanRecord, Status
@@ -101,9 +102,13 @@ class FirstPass:
     ) -> Fitted | None:
         """Warm; if that fails, or fits worse than the neighbour did, staged, then cold; the best of them."""
         best = self.fitter.settle(scan, start, status)
+        # A phase that comes to its end is missing from its place, and from everywhere else.
         lost = [
-            neighbour is not None and before == Status.REFINED and after == Status.ABSENT
-            for before, after in zip(status, best.status, strict=True)
+            neighbour is not None
+            and before == Status.REFINED
+            and after == Status.ABSENT
+            and not self.fitter.gains_nowhere(best, phase, reach=WIDE)
+            for phase, (before, after) in enumerate(zip(status, best.status, strict=True))
         ]
         poor = neighbour is not None and is_poor(best.fit.agreement, neighbour.gof, neighbour.r_wp)
         if best.fit.success and not poor and not any(lost):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.data import Outcome, RefineSettings
+from xrdfit.data import RefineSettings
 from xrdfit.fit import TOLERANCE, Expected, PreparedScan, ScanFit, fit_scan, with_seeded_background
 from xrdfit.model import PatternModel
 from xrdfit.series.scopes import Scopes
 from xrdfit.series.search import search_for
+from xrdfit.series.sequential.fitted import Fitted
 from xrdfit.series.sequential.selection import (
     DECOYS,
     DETERMINED,
@@ -25,7 +26,6 @@ from xrdfit.series.sequential.selection import (
     gain_threshold,
     gains,
     is_seen,
-    mean_width,
     scale_grid,
     scaled_cell,
 )
@@ -48,15 +48,6 @@ _FEW_LINES = 3
 _PROOF = 2.0
 # A line that moves by this part of its FWHM when another phase is taken away has left its place.
 _OUT_OF_PLACE = 0.25
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
-    """A fit with what was decided about each phase."""
-
-    fit: ScanFit
-    status: tuple[Status, ...]
-    significance: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +141,7 @@ class ScanFitter:
                         held_for_good.add(phase)
                         changed = True
             if not changed:
-                best = self._best_newcomer(prepared, predicted, found, state)
+                best = self._best_newcomer(predicted, found, state)
                 if best is not None:
                     state[best] = Status.HELD if best in held_for_good else Status.REFINED
                     changed = True
@@ -290,29 +281,48 @@ class ScanFitter:
                 values[own] = start[own]
         return values
 
-    def _best_newcomer(
-        self, prepared: PreparedScan, start: NDArray[np.float64], found: ScanFit, status: Sequence[Status]
-    ) -> int | None:
+    def gains_nowhere(self, fitted: Fitted, phase: int, *, reach: float) -> bool:
+        """Whether an absent phase would gain no more than noise does, wherever it is within `reach` of its place."""
+        found, values = fitted.fit, fitted.fit.values
+        factors = self._places(values, found.prepared, phase, reach)
+        gain, _, n_lines = self._best_of_adding(found, values, fitted.status, phase, factors=factors)
+        return gain / _misfit(found) < gain_threshold(n_lines)
+
+    def _best_of_adding(
+        self,
+        found: ScanFit,
+        values: NDArray[np.float64],
+        status: Sequence[Status],
+        phase: int,
+        *,
+        factors: Iterable[float],
+    ) -> tuple[float, float, int]:
+        """Gain of a phase beside those of a fit, where it is greatest; the factor on its cell there, and its lines."""
+        return gain_of_adding(
+            self.model,
+            found.prepared,
+            values=values,
+            present=[state != Status.ABSENT for state in status],
+            phase=phase,
+            factors=factors,
+            weight=found.objective.at_points(found.objective.work.weight),
+        )[0]
+
+    def _best_newcomer(self, start: NDArray[np.float64], found: ScanFit, status: Sequence[Status]) -> int | None:
         values = self._carry(found, start, status)
-        scale = max(found.agreement.chi2_reduced, 1e-300)
-        if prepared.noise.regime != "unit":
-            scale = max(scale, 1.0)
+        scale = _misfit(found)
         best, phase_found = 0.0, None
         for phase, state in enumerate(status):
             if state == Status.ABSENT:
-                gain, _, n_lines = gain_of_adding(
-                    self.model,
-                    prepared,
-                    values=values,
-                    present=[s != Status.ABSENT for s in status],
-                    phase=phase,
-                    factors=(1.0,),
-                    weight=found.objective.at_points(found.objective.work.weight),
-                )[0]
+                gain, _, n_lines = self._best_of_adding(found, values, status, phase, factors=(1.0,))
                 surplus = gain / scale - gain_threshold(n_lines)
                 if n_lines and surplus > best:
                     best, phase_found = surplus, phase
         return phase_found
+
+    def _places(self, values: NDArray[np.float64], scan: PreparedScan, phase: int, reach: float) -> list[float]:
+        """Factors on a phase's cell at which it is looked for."""
+        return scale_grid(self.model, values, scan.points.two_theta, reach) if self._moves(phase) else [1.0]
 
     def _moves(self, phase: int) -> bool:
         """Whether a phase's lines may be elsewhere than its start values put them."""
@@ -331,23 +341,13 @@ class ScanFitter:
         found = coarse.fit(prepared, values, status)
         for _ in self.model.phases:
             best: tuple[float, int, float] | None = None
-            scale = max(found.agreement.chi2_reduced, 1.0 if prepared.noise.regime != "unit" else 1e-300)
+            scale = _misfit(found)
             absent = [phase for phase, state in enumerate(status) if state == Status.ABSENT]
             # A cell that is known can cover for nothing else; others might cover for its lines, and take their places.
             known = [phase for phase in absent if self.model.phases[phase].fixed_cell]
             for phase in known or absent:
-                factors = [1.0]
-                if self._moves(phase):
-                    factors = scale_grid(self.model, values, prepared.points.two_theta, reach[phase])
-                gain, factor, n_lines = gain_of_adding(
-                    self.model,
-                    prepared,
-                    values=values,
-                    present=[s != Status.ABSENT for s in status],
-                    phase=phase,
-                    factors=factors,
-                    weight=found.objective.at_points(found.objective.work.weight),
-                )[0]
+                factors = self._places(values, prepared, phase, reach[phase])
+                gain, factor, n_lines = self._best_of_adding(found, values, status, phase, factors=factors)
                 surplus = gain / scale / gain_threshold(n_lines)
                 if n_lines and surplus > 1.0 and (best is None or gain > best[0]):
                     best = (gain, phase, factor)
@@ -362,29 +362,6 @@ class ScanFitter:
         return self.settle(prepared, found.values, status)
 
 
-def record_of(
-    fitted: Fitted, *, outcome: Outcome, message: str, stands_out: tuple[bool, ...] | None = None
-) -> ScanRecord:
-    """The brief of a fit; every phase stands out if not said otherwise."""
-    fit = fitted.fit
-    lines = fit.objective.lines
-    areas = tuple(
-        {
-            (int(hkl[0]), int(hkl[1]), int(hkl[2])): float(area)
-            for hkl, area in zip(lines.hkl[own], fit.objective.work.area[own], strict=True)
-        }
-        for own in (lines.phase == phase for phase in range(len(fitted.status)))
-    )
-    return ScanRecord(
-        outcome=outcome,
-        message=message,
-        values=fit.values,
-        status=fitted.status,
-        significance=fitted.significance,
-        stands_out=(True,) * len(fitted.status) if stands_out is None else stands_out,
-        areas=areas,
-        width=tuple(mean_width(fit, phase) for phase in range(len(fitted.status))),
-        chi2=fit.agreement.chi2,
-        gof=fit.agreement.gof,
-        r_wp=fit.agreement.r_wp,
-    )
+def _misfit(found: ScanFit) -> float:
+    """By what noise and misfit scale gains: 1 at least, where the noise is known."""
+    return max(found.agreement.chi2_reduced, 1.0 if found.prepared.noise.regime != "unit" else 1e-300)

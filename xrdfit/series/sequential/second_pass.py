@@ -16,8 +16,9 @@ from xrdfit.series.search import CHANCE
 from xrdfit.series.sequential.complaints import complaints, is_poor
 from xrdfit.series.sequential.evidence import TOO_BROAD, Evidence
 from xrdfit.series.sequential.first_pass import FirstPass
+from xrdfit.series.sequential.fitted import Fitted, record_of
 from xrdfit.series.sequential.neighbours import Neighbours
-from xrdfit.series.sequential.scanfit import Fitted, ScanFitter, record_of
+from xrdfit.series.sequential.scanfit import ScanFitter
 from xrdfit.series.sequential.segments import Segment
 from xrdfit.series.sequential.selection import gains, mean_width
 from xrdfit.series.state import ScanRecord, Status

@@ -15,8 +15,9 @@ from xrdfit.series.search import CHANCE
 from xrdfit.series.sequential.complaints import is_poor
 from xrdfit.series.sequential.evidence import Evidence
 from xrdfit.series.sequential.first_pass import FirstPass, Walk, blank, prepared, refine_first
+from xrdfit.series.sequential.fitted import Fitted
 from xrdfit.series.sequential.neighbours import Neighbours
-from xrdfit.series.sequential.scanfit import WIDE, Fitted, ScanFitter
+from xrdfit.series.sequential.scanfit import WIDE, ScanFitter
 from xrdfit.series.sequential.second_pass import FinalScan, LastWord, Summary, WayBack, refine_second
 from xrdfit.series.sequential.segments import Segment, cut, walk_order
 from xrdfit.series.sequential.survey import LEAST_SURVEYED, MAX_SURVEYED, Survey, survey, survey_indices

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Outcome
 from xrdfit.fit import PreparedScan, ScanFit, ScanObjective
-from xrdfit.series.sequential.scanfit import NARROW, WIDE, Fitted, ScanFitter, record_of
+from xrdfit.series.sequential.fitted import Fitted, record_of
+from xrdfit.series.sequential.scanfit import NARROW, WIDE, ScanFitter
 from xrdfit.series.sequential.selection import MISFIT
 from xrdfit.series.sequential.widths import observed_fwhm, with_first_widths
 from xrdfit.series.state import ScanRecord, Status

@@ -25,6 +25,7 @@ _MPS_TITLE = re.compile(r"^(EC|BT)-LAB SETTING FILE", re.IGNORECASE)
 _HEADER_COUNT = re.compile(r"^Nb header lines\s*:\s*(\d+)", re.MULTILINE)
 _ACQUISITION = re.compile(r"^Acquisition started on\s*:\s*(.+?)\s*$", re.MULTILINE)
 _TECHNIQUE_START = re.compile(r"^Technique started on\s*:\s*(.+?)\s*$", re.MULTILINE)
+_DOTTED = re.compile(r"^(\d{1,2})\.(\d{1,2})\.(?=\d{4}\s)")
 
 
 def is_mpt(text: str) -> bool:
@@ -84,8 +85,10 @@ def _technique(text: str, source: str, reading: Reading) -> CyclerRecord | None:
     times = table.texts(columns["time"].index)
     first = next(iter(times), "")
     dates = [*times, *(match[1] for pattern in (_ACQUISITION, _TECHNIQUE_START) if (match := pattern.search(header)))]
-    order = settled_order(dates, reading.dates, source=source, usual="month-first")
-    absolute = parse_instant(first, order)
+    # With slashes EC-Lab has the month first; with dots, as its machine's locale has it.
+    usual: DateOrder | None = None if any(_DOTTED.match(date) for date in dates) else "month-first"
+    order = settled_order([_slashed(date) for date in dates], reading.dates, source=source, usual=usual)
+    absolute = parse_instant(_slashed(first), order)
     if absolute is not None:
         table = _seconds_since(absolute, table, columns["time"].index, order)
         start: datetime | None = absolute
@@ -98,13 +101,18 @@ def _technique(text: str, source: str, reading: Reading) -> CyclerRecord | None:
 def _start(header: str, first_time_s: float, order: DateOrder | None) -> datetime | None:
     """The instant of zero seconds: the begin of the acquisition, or of the technique if times begin anew with it."""
     acquisition, technique = (
-        parse_instant(match[1], order) if (match := pattern.search(header)) else None
+        parse_instant(_slashed(match[1]), order) if (match := pattern.search(header)) else None
         for pattern in (_ACQUISITION, _TECHNIQUE_START)
     )
     if acquisition is None or technique is None:
         return acquisition or technique
     late = (technique - acquisition).total_seconds()
     return technique if late > 0.0 and first_time_s < 0.5 * late else acquisition
+
+
+def _slashed(date: str) -> str:
+    """A date with slashes for dots, which elsewhere say that the day comes first, but not here."""
+    return _DOTTED.sub(r"\1/\2/", date)
 
 
 def _filled_rows(table: TextTable) -> TextTable:
@@ -118,7 +126,7 @@ def _filled_rows(table: TextTable) -> TextTable:
 def _seconds_since(start: datetime, table: TextTable, column: int, order: DateOrder | None) -> TextTable:
     rows = []
     for line, row in enumerate(table.rows):
-        instant = parse_instant(row[column], order)
+        instant = parse_instant(_slashed(row[column]), order)
         if instant is None:
             raise cycler_error(
                 Code.TIMES,

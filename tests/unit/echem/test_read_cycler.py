@@ -425,6 +425,15 @@ def test_eclab_writes_the_month_first_unless_the_user_says_otherwise(tmp_path: P
     assert read_cycler(file, reading=Reading(dates="day-first")).start == datetime(2026, 2, 5, 9, 14, 0, 500000)
 
 
+def test_eclab_writes_dots_as_the_locale_has_it_so_that_the_order_of_its_dates_is_asked_for(tmp_path: Path) -> None:
+    file = written(tmp_path, mpt(CELL, start="05.02.2026 09:14:00.5"))
+    assert refused(file).startswith("E115 day and month cannot be told apart")
+    assert read_cycler(file, reading=Reading(dates="month-first")).start == datetime(2026, 5, 2, 9, 14, 0, 500000)
+    assert read_cycler(file, reading=Reading(dates="day-first")).start == datetime(2026, 2, 5, 9, 14, 0, 500000)
+    clear = written(tmp_path, mpt(CELL, start="05.22.2026 09:14:00.5"))
+    assert read_cycler(clear).start == datetime(2026, 5, 22, 9, 14, 0, 500000)
+
+
 def test_the_day_on_which_maccor_exported_tells_the_order_of_its_dates(tmp_path: Path) -> None:
     row = "{}\t0\t1\t{}\t0.1\t3.{}\tC\t11:49:32"
     rows = [row.format(n, n, n) for n in range(5)]

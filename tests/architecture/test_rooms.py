@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "xrdfit"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 KERNELS = sorted((PACKAGE / "kernels").glob("*.py"))
 MOST_LINES = 400
-KERNEL_IMPORTS = {"__future__", "collections", "typing", "math", "numpy", "numba"}
+KERNEL_IMPORTS = {"__future__", "collections", "contextlib", "typing", "math", "numpy", "numba"}
 
 
 def _imports(path: Path) -> set[str]:

@@ -42,7 +42,8 @@ def test_a_series_that_is_as_expected_ends_clean(clean: tuple[Path, Result]) -> 
     told = json.loads(run.stdout)
     assert told["outcomes"] == {"converged": N_SCANS}
     assert told["warnings"] == told["messages"] == []
-    assert run.stderr == ""
+    told_else = [line for line in run.stderr.splitlines() if not line.startswith("compiling the numerical kernels")]
+    assert told_else == []
     assert "mole fractions of the active phases by conservation" in (folder / "cell-results" / "run.log").read_text()
 
 

@@ -37,7 +37,12 @@ def main() -> None:
     sys.exit(spoken(lambda: app(args=words, prog_name="xrdfit", standalone_mode=False)))
 
 
-def _do(run: Callable[[], int]) -> None:
+def _do(run: Callable[[], int], *, of_series: bool = False) -> None:
+    # What has imported kernels may have to compile some.
+    if "xrdfit.kernels.jit" in sys.modules:
+        from xrdfit.cli.compiling import tell_of_compiling
+
+        tell_of_compiling(of_series=of_series)
     raise typer.Exit(guarded(run, debug=_state["debug"]))
 
 
@@ -66,7 +71,7 @@ def demo(
     """Write the bundled simulated LiFePO4/FePO4 series and its recipe, and refine it with --run."""
     from xrdfit.cli.demo import run_demo
 
-    _do(lambda: run_demo(directory, refine=run))
+    _do(lambda: run_demo(directory, refine=run), of_series=run)
 
 
 @app.command()
@@ -105,7 +110,8 @@ def refine(
             workers=workers,
             scheduler=scheduler,
             as_json=as_json,
-        )
+        ),
+        of_series=True,
     )
 
 

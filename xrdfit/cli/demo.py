@@ -39,7 +39,7 @@ def run_demo(directory: Path, *, refine: bool) -> int:
         print(f"refine them with: xrdfit refine {directory / RECIPE}")
         return 0
     job = build_job(load_recipe(directory / RECIPE))
-    print("refining; the first run compiles the kernels, which takes up to a minute")
+    print("refining")
     result = refine_into(job, directory / RESULTS)
     scan = representative_scan(result)
     print(f"\nscan {scan} refined by lmfit (leastsq, analytic Jacobian, line areas solved along):\n")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from numba import njit
 
-from xrdfit.kernels.compiler import KernelCompiler
+from xrdfit.kernels.compilation.library import KernelCompiler
 
 
 def branches(decorate: Any) -> Any:

@@ -1,0 +1,1 @@
+"""How kernels are compiled, kept on disk and compiled ahead; what they compute is nothing to these files."""

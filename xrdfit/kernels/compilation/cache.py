@@ -1,0 +1,105 @@
+"""Compiled kernels on disk, shared by processes that compile at the same time: each kernel by one of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, ClassVar
+from zlib import crc32
+
+from numba.core import event
+from numba.core.caching import FunctionCache
+
+try:
+    import fcntl
+except ImportError:  # Windows: whoever needs a kernel compiles it
+    fcntl = None  # type: ignore[assignment]
+
+LOCKS_WORK = fcntl is not None
+
+# Longer than any kernel takes, s: whoever keeps others waiting for so long has been stopped.
+_PATIENCE = 120.0
+
+# At most one, called when a kernel is not on disk.
+_before_compiling: list[Callable[[], None]] = []
+
+
+def before_compiling(call: Callable[[], None]) -> None:
+    """Have `call`, and no other, called once before the first kernel that has to be compiled to be kept on disk."""
+    _before_compiling[:] = [call]
+
+
+class SharedCache(FunctionCache):
+    """Numba's cache of one function, but for those who miss something: they wait for whoever is compiling it."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(function)
+        self.lock = _Lock(self.cache_path, self._impl.filename_base)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        found = super().load_overload(sig, target_context)
+        if found is None:
+            while _before_compiling:
+                _before_compiling.pop()()
+            self.lock.acquire()
+            found = super().load_overload(sig, target_context)
+            if found is not None:
+                self.lock.release()
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        finally:
+            self.lock.release()
+
+
+class _Lock:
+    """One byte of a file that all kernels of a directory share; the system frees it when a process ends.
+
+    Kernels call each other in no circle, so nobody waits for someone who waits for him. Where locks do not work, work
+    is done twice, and right.
+    """
+
+    files: ClassVar[dict[str, int]] = {}
+
+    def __init__(self, folder: str, name: str) -> None:
+        self._path = os.path.join(folder, "kernels.lock")
+        self._place = crc32(name.encode())
+
+    def acquire(self) -> None:
+        if fcntl is None:
+            return
+        with suppress(OSError):
+            if self._path not in self.files:
+                # Never closed: closing it would free all that is locked in it.
+                self.files[self._path] = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            end = time.monotonic() + _PATIENCE
+            while time.monotonic() < end:
+                try:
+                    fcntl.lockf(self.files[self._path], fcntl.LOCK_EX | fcntl.LOCK_NB, 1, self._place)
+                    return
+                except (BlockingIOError, PermissionError):
+                    time.sleep(0.02)
+
+    def release(self) -> None:
+        if fcntl is not None and self._path in self.files:
+            with suppress(OSError):
+                fcntl.lockf(self.files[self._path], fcntl.LOCK_UN, 1, self._place)
+
+
+class _Interrupted(event.Listener):
+    """A compilation that was interrupted keeps nobody waiting."""
+
+    def on_start(self, event: Any) -> None:
+        pass
+
+    def on_end(self, event: Any) -> None:
+        cache = event.data["dispatcher"]._cache
+        if event.is_failed and isinstance(cache, SharedCache):
+            cache.lock.release()
+
+
+event.register("numba:compile", _Interrupted())

@@ -25,7 +25,7 @@ def partition(objective: ScanObjective, values: NDArray[np.float64], *, area: ND
     """Share out the net intensity at these parameters, from `area`, and put the result into the objective."""
     free, objective.areas_free = objective.areas_free, False
     objective.forget()
-    objective.calculate(values)
+    objective.fill_profiles(values)
     net = objective.points.intensity - objective.at_points(objective.work.background)
     profiles = np.ascontiguousarray(objective.at_points(objective.work.profiles))
     shared = area.copy()
@@ -82,9 +82,8 @@ def refine_classically(
         previous = objective.chi2
     constraints.set(best[2])
     objective.forget()
-    objective.calculate(best[1])
+    objective.fill_products(best[1])
     objective.set_areas(best[3])
-    objective.fill_products()
     found = minimum_here(
         objective,
         constraints,

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from xrdfit.fit.ties import Expected, tie_unresolved
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.least_squares import (
+    add_up,
     calculate,
     compare,
     eliminated,
+    fill_profiles,
     make_workspace,
     normal_equations,
     update_weights,
@@ -93,15 +95,22 @@ class ScanObjective:
         self._at = self._placed = values.copy()
         self.chi2 = chi2
 
+    def fill_profiles(self, values: NDArray[np.float64]) -> None:
+        """Profiles of the lines at these parameters, which a pattern of given areas does without."""
+        self.calculate(values)
+        fill_profiles(self.problem, self.model.table.slots(values), self.work)
+
     def set_areas(self, area: NDArray[np.float64]) -> None:
-        """Put these areas in and fill the model with them, at the parameters last calculated."""
+        """Put these areas in and fill the model with them, at the profiles last filled."""
         self.work.area[:] = area
         self.work.active[:] = area > 0.0
+        add_up(self.work)
         self.chi2 = compare(self.problem, self.work)
         self._at = None
 
-    def fill_products(self) -> None:
+    def fill_products(self, values: NDArray[np.float64]) -> None:
         """Products of the lines' profiles with each other and with the net pattern, which given areas do without."""
+        self.fill_profiles(values)
         work = self.work
         weighted_gram(work.profiles, work.weight, work.gram)
         work.right[:] = work.profiles @ (work.weight * (self.problem.intensity - work.background))
@@ -137,7 +146,7 @@ class ScanObjective:
         """Normal matrix and right side of the variables after elimination of the areas."""
         self.calculate(values)
         if not self.areas_free:
-            self.fill_products()
+            self.fill_products(values)
         slots = self.model.table.slots(values)
         mapping = np.ascontiguousarray(self.slot_derivative(derivative))
         return normal_equations(self.problem, slots, self.row_of_slot, mapping, self.work, areas_free)

@@ -1,4 +1,10 @@
-"""The decorators of all kernels."""
+"""The decorators of all kernels.
+
+What a kernel costs to compile grows with all that it calls, since each holds its callees. So thin ones are made part of
+their callers; none is given a literal number or truth value that it is also given as a variable (numba would compile it
+for both: hence `np.int64(0)` where a count begins); and no array is assigned to a part of another, which would bring in
+the words of an error message.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from numba import njit
+from numba.extending import register_jitable
 
 from xrdfit.kernels.compilation.cache import SharedCache
 from xrdfit.kernels.compilation.library import KernelCompiler
@@ -16,6 +23,7 @@ KERNELS: list[Any] = []
 
 
 def _decorator(**options: Any) -> Callable[[Any], Any]:
+    # Kernels are not called from C.
     compiled = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, pipeline_class=KernelCompiler, **options)
 
     def decorate(function: Any) -> Any:
@@ -30,8 +38,20 @@ def _decorator(**options: Any) -> Callable[[Any], Any]:
     return decorate
 
 
-kernel = _decorator()
-
 # Sums and products may be reassociated so that loops become vector code; NaN and infinity keep their meaning. The
 # rounding this costs is bounded by the twin tests (rtol 1e-12).
-vector_kernel = _decorator(fastmath={"contract", "reassoc", "arcp", "nsz"})
+_VECTOR = {"contract", "reassoc", "arcp", "nsz"}
+
+kernel = _decorator()
+vector_kernel = _decorator(fastmath=_VECTOR)
+
+# For what runs in inner loops: without numba's runtime nothing can be allocated, which is an error of compilation then,
+# and no references to arrays are counted, which costs more than a short loop does.
+lean_kernel = _decorator(_nrt=False)
+lean_vector_kernel = _decorator(fastmath=_VECTOR, _nrt=False)
+
+# For what does little but call others: it becomes part of the kernels that call it.
+inlined_kernel = _decorator(inline="always")
+
+# For a plain function that kernels call too: called from Python it costs no conversion of its arguments.
+plain_or_kernel = register_jitable

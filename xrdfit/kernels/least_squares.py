@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.jit import kernel, vector_kernel
+from xrdfit.kernels.jacobian import jacobian
+from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
 from xrdfit.kernels.linear import (
     cholesky,
     cholesky_solve,
@@ -27,7 +28,7 @@ from xrdfit.kernels.linear import (
     weighted_products,
 )
 from xrdfit.kernels.lines import place_lines
-from xrdfit.kernels.pattern import add_scaled, background, jacobian, line_profiles
+from xrdfit.kernels.pattern import add_lines, add_scaled, background, line_profiles
 from xrdfit.kernels.problem import Problem
 
 CONVERGED = 0
@@ -85,7 +86,7 @@ def make_workspace(problem: Problem, n_rows: int) -> Workspace:
     )
 
 
-@vector_kernel
+@lean_vector_kernel
 def update_weights(problem: Problem, work: Workspace) -> None:
     """Weights ``1 / variance`` from the model just calculated."""
     for i in range(work.weight.size):
@@ -95,19 +96,40 @@ def update_weights(problem: Problem, work: Workspace) -> None:
 
 @kernel
 def calculate(problem: Problem, slots: NDArray[np.float64], work: Workspace, solve_areas: bool) -> float:
-    """Fill the workspace for these parameters, solving for the areas if asked, and return chi^2."""
+    """Fill the workspace for these parameters and return chi^2.
+
+    The areas are solved for if asked, which needs the profiles of the lines; at given areas they are not filled.
+    """
     place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
+    background(problem, slots, work.background)
+    if solve_areas:
+        fill_profiles(problem, slots, work)
+        return weigh(problem, work, True)
+    model = work.model.reshape(1, work.model.size)
+    model[0] = work.background
+    rows = np.zeros(work.area.size, dtype=np.int64)
+    add_lines(problem, slots, work.position, work.gauss, work.lorentz, work.area, rows, model)
+    n_ties = problem.ties.shape[1]
+    for tie in range(n_ties):
+        at = work.model.size - n_ties + tie
+        work.model[at] = 0.0
+        for line in range(work.area.size):
+            work.model[at] += work.area[line] * problem.ties[line, tie]
+    return compare(problem, work)
+
+
+@kernel
+def fill_profiles(problem: Problem, slots: NDArray[np.float64], work: Workspace) -> None:
+    """Profiles of the lines as they are placed in the workspace."""
     line_profiles(problem, slots, work.position, work.gauss, work.lorentz, work.profiles)
     n_ties = problem.ties.shape[1]
     if n_ties > 0:
         work.profiles[:, work.profiles.shape[1] - n_ties :] = problem.ties
-    background(problem, slots, work.background)
-    return weigh(problem, work, solve_areas)
 
 
 @kernel
 def weigh(problem: Problem, work: Workspace, solve_areas: bool) -> float:
-    """The part of `calculate` that answers to the weights: areas, if asked for, and chi^2."""
+    """The part of `calculate` that answers to the weights: areas and with them the model, if asked for, and chi^2."""
     if solve_areas:
         for i in range(work.residual.size):
             work.residual[i] = problem.intensity[i] - work.background[i]
@@ -115,16 +137,24 @@ def weigh(problem: Problem, work: Workspace, solve_areas: bool) -> float:
         for line in range(work.right.size):
             work.right[line] = weighted_dot(work.profiles[line], work.weight, work.residual)
         nonnegative_solve(work.gram, work.right, work.area, work.active)
+        add_up(work)
     return compare(problem, work)
 
 
-@kernel
-def compare(problem: Problem, work: Workspace) -> float:
-    """Model and residual from profiles, areas and background at hand; returns chi^2."""
-    work.model[:] = work.background
+@lean_vector_kernel
+def add_up(work: Workspace) -> None:
+    """The model from profiles, areas and background at hand."""
+    model = work.model
+    for i in range(model.size):
+        model[i] = work.background[i]
     for line in range(work.area.size):
         if work.area[line] != 0.0:
-            add_scaled(work.area[line], work.profiles[line], work.model)
+            add_scaled(work.area[line], work.profiles[line], model)
+
+
+@lean_vector_kernel
+def compare(problem: Problem, work: Workspace) -> float:
+    """Residual of the model at hand; returns chi^2."""
     total = 0.0
     for i in range(work.model.size):
         work.residual[i] = problem.intensity[i] - work.model[i]
@@ -260,7 +290,7 @@ def damped_step(
     return step
 
 
-@kernel
+@lean_kernel
 def _inside(
     variables: NDArray[np.float64],
     right: NDArray[np.float64],

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.kernels.jit import kernel, vector_kernel
+from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel, vector_kernel
 
 # A line whose profile is this fraction or less its own (the rest being a sum of other lines') cannot be told from
 # them and stays out: smallest accepted pivot of the Gram matrix scaled to unit diagonal.
@@ -80,7 +80,7 @@ def weighted_gram(rows: NDArray[np.float64], weight: NDArray[np.float64], out: N
             out[i, j] = out[j, i]
 
 
-@vector_kernel
+@lean_vector_kernel
 def weighted_dot(row: NDArray[np.float64], weight: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     total = 0.0
     for x in range(weight.size):
@@ -88,7 +88,7 @@ def weighted_dot(row: NDArray[np.float64], weight: NDArray[np.float64], other: N
     return total
 
 
-@kernel
+@lean_kernel
 def cholesky(matrix: NDArray[np.float64], least_pivot: float) -> int:
     """Lower Cholesky factor in place; returns the first row whose pivot is at most `least_pivot`, or -1."""
     size = matrix.shape[0]
@@ -108,7 +108,7 @@ def cholesky(matrix: NDArray[np.float64], least_pivot: float) -> int:
     return -1
 
 
-@kernel
+@lean_kernel
 def cholesky_solve(factor: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
     """Solve ``factor factor^T x = vector`` in place."""
     size = factor.shape[0]

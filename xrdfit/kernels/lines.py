@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.jit import kernel
+from xrdfit.kernels.jit import kernel, lean_kernel
 from xrdfit.kernels.problem import Problem
 
 _DEG = 180.0 / math.pi
@@ -26,7 +26,15 @@ _PER_UNIT = 1e-8
 UNREACHABLE = 1e6
 
 
-@kernel
+@lean_kernel
+def _cosine_and_sine(angle: float) -> tuple[float, float]:
+    """Of an angle in deg. A right angle is exact: its cosine in floating point would tie b and c at the 1e-17 level."""
+    if angle == 90.0:
+        return 0.0, 1.0
+    return math.cos(angle / _DEG), math.sin(angle / _DEG)
+
+
+@lean_kernel
 def inverse_d_squared(
     cell: NDArray[np.float64],
     h: float,
@@ -36,14 +44,9 @@ def inverse_d_squared(
 ) -> float:
     """``1 / d^2`` (1/angstrom^2) of a reflection and its derivatives with respect to a b c alpha beta gamma (deg)."""
     a, b, c = cell[0], cell[1], cell[2]
-    cos_al, cos_be, cos_ga = math.cos(cell[3] / _DEG), math.cos(cell[4] / _DEG), math.cos(cell[5] / _DEG)
-    # A right angle is exact: cos(90 deg) in floating point would tie b and c of an orthogonal cell at the 1e-17 level.
-    if cell[3] == 90.0:
-        cos_al = 0.0
-    if cell[4] == 90.0:
-        cos_be = 0.0
-    if cell[5] == 90.0:
-        cos_ga = 0.0
+    cos_al, sin_al = _cosine_and_sine(cell[3])
+    cos_be, sin_be = _cosine_and_sine(cell[4])
+    cos_ga, sin_ga = _cosine_and_sine(cell[5])
     m11, m22, m33 = a * a, b * b, c * c
     m12, m13, m23 = a * b * cos_ga, a * c * cos_be, b * c * cos_al
     c11, c22, c33 = m22 * m33 - m23 * m23, m11 * m33 - m13 * m13, m11 * m22 - m12 * m12
@@ -56,9 +59,9 @@ def inverse_d_squared(
     gradient[0] = -2.0 * v1 * (a * v1 + b * cos_ga * v2 + c * cos_be * v3)
     gradient[1] = -2.0 * v2 * (a * cos_ga * v1 + b * v2 + c * cos_al * v3)
     gradient[2] = -2.0 * v3 * (a * cos_be * v1 + b * cos_al * v2 + c * v3)
-    gradient[3] = 2.0 * v2 * v3 * b * c * math.sin(cell[3] / _DEG) / _DEG
-    gradient[4] = 2.0 * v1 * v3 * a * c * math.sin(cell[4] / _DEG) / _DEG
-    gradient[5] = 2.0 * v1 * v2 * a * b * math.sin(cell[5] / _DEG) / _DEG
+    gradient[3] = 2.0 * v2 * v3 * b * c * sin_al / _DEG
+    gradient[4] = 2.0 * v1 * v3 * a * c * sin_be / _DEG
+    gradient[5] = 2.0 * v1 * v2 * a * b * sin_ga / _DEG
     return h * v1 + k * v2 + l * v3
 
 
@@ -100,7 +103,7 @@ def within_reach(
                 near[line] = True
 
 
-@kernel
+@lean_kernel
 def caglioti(u: float, v: float, w: float, tangent: float) -> tuple[float, float, float, float, float]:
     """``u tan^2 + v tan + w`` (deg^2) kept positive, and its derivatives with respect to u, v, w and the tangent.
 
@@ -120,7 +123,7 @@ def caglioti(u: float, v: float, w: float, tangent: float) -> tuple[float, float
     return value, by_u, slope * tangent, by_w, slope * (2.0 * u * tangent + v) + by_without * 2.0 * abs(u) * tangent
 
 
-@kernel
+@lean_kernel
 def stephens_width(
     terms: NDArray[np.float64], products: NDArray[np.float64], inverse: float, by_term: NDArray[np.float64]
 ) -> tuple[float, float]:
@@ -155,7 +158,7 @@ def stephens_width(
     return _DEG * root / inverse, by_inverse - _DEG * root / (inverse * inverse)
 
 
-@kernel
+@lean_kernel
 def slot_kind(index: int) -> int:
     """What a global or phase slot (phase slots counted on from N_GLOBAL) acts on."""
     if index <= slot.CAPILLARY_PERPENDICULAR:
@@ -204,9 +207,25 @@ def place_lines(
         slots, of position, gauss or lorentz (deg) for the others.
     """
     gradient = np.empty(6)
+    by_term = np.zeros(slot.AXIS_SIZE - slot.STEPHENS)
+    _place(problem, slots, gradient, by_term, position, gauss, lorentz, by_theta, by_slot)
+
+
+@lean_kernel
+def _place(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    by_term: NDArray[np.float64],
+    position: NDArray[np.float64],
+    gauss: NDArray[np.float64],
+    lorentz: NDArray[np.float64],
+    by_theta: NDArray[np.float64],
+    by_slot: NDArray[np.float64],
+) -> None:
+    """The same; gradient (6,) and by_term (15,) are scratch."""
     anisotropic = problem.anisotropy.shape[0] > 0
     n_products = slot.AXIS_SIZE - slot.STEPHENS
-    by_term = np.zeros(n_products)
     zero = slots[slot.ZERO_SHIFT]
     transparency = slots[slot.TRANSPARENCY]
     perpendicular = slots[slot.CAPILLARY_PERPENDICULAR]
@@ -224,9 +243,13 @@ def place_lines(
         strain_by_q = 0.0
         if anisotropic:
             form = problem.anisotropy[line]
-            size += np.sum(form[n_products:] * slots[base + slot.AXIS_SIZE : base + slot.N_PHASE])
+            for i in range(n_products, form.size):
+                size += form[i] * slots[base + slot.STEPHENS + i]
             by_term[:] = 0.0
-            if form[:n_products].any():
+            largest = 0.0
+            for i in range(n_products):
+                largest = max(largest, abs(form[i]))
+            if largest > 0.0:
                 terms = slots[base + slot.STEPHENS : base + slot.AXIS_SIZE]
                 extra, strain_by_q = stephens_width(terms, form[:n_products], q, by_term)
                 strain += extra

@@ -1,4 +1,4 @@
-"""The calculated pattern and its Jacobian."""
+"""The calculated pattern: profiles of the lines, and the background."""
 
 from __future__ import annotations
 
@@ -9,22 +9,32 @@ from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.aberrations import aberration_nodes, make_nodes
-from xrdfit.kernels.jit import kernel, vector_kernel
-from xrdfit.kernels.lines import UNREACHABLE, inverse_d_squared, slot_kind
+from xrdfit.kernels.coarse import N_NODES, add_interpolated, alike, n_blocks, points_of
+from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
+from xrdfit.kernels.lines import UNREACHABLE, inverse_d_squared
 from xrdfit.kernels.problem import Problem
-from xrdfit.kernels.profiles import accumulate_peak, peak_derivatives, pseudo_voigt_shape
-from xrdfit.kernels.spread import BEYOND, N_BUFFERS, accumulate_spread, spread_derivatives
+from xrdfit.kernels.profiles import (
+    AT,
+    ETA,
+    FWHM,
+    TOP,
+    WEIGHT,
+    accumulate_peak,
+    add_two_cores,
+    add_two_lorentzians,
+    pseudo_voigt_shape,
+    put_two_lorentzians,
+)
+from xrdfit.kernels.spread import accumulate_spread
 
-_LN2 = math.log(2.0)
 
-
-@kernel
+@lean_kernel
 def background_start(problem: Problem) -> int:
     """Slot of the first Chebyshev coefficient."""
     return slot.N_GLOBAL + slot.N_PHASE * problem.n_phases
 
 
-@kernel
+@lean_kernel
 def emission_weight(problem: Problem, slots: NDArray[np.float64], e: int) -> float:
     """Weight of an emission line: given, or for a contaminating line refined."""
     if problem.weight_slot[e] < 0:
@@ -32,19 +42,20 @@ def emission_weight(problem: Problem, slots: NDArray[np.float64], e: int) -> flo
     return problem.weight[e] * slots[problem.weight_slot[e]]
 
 
-@kernel
+@lean_kernel
 def beam_spreads(slots: NDArray[np.float64]) -> bool:
     """Whether lines are convoluted with the divergence of the beam."""
-    return bool(np.any(slots[slot.AXIAL_SAMPLE : slot.EQUATORIAL_DIVERGENCE + 1] > 0.0))
+    widest = 0.0
+    for index in range(slot.AXIAL_SAMPLE, slot.EQUATORIAL_DIVERGENCE + 1):
+        widest = max(widest, slots[index])
+    return widest > 0.0
 
 
 @kernel
-def _copies_of(
+def copies_of(
     problem: Problem, slots: NDArray[np.float64], line: int, e: int, fwhm: float, room: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The copies of a line that the wavelength reaches, their centroid last; none if the beam does not spread."""
-    if room.size == 0:
-        return room
+    """The copies of a line that the wavelength reaches and the beam spreads, their centroid last."""
     base = slot.N_GLOBAL + slot.N_PHASE * problem.phase[line]
     hkl = problem.hkl[line]
     q = inverse_d_squared(slots[base : base + 6], hkl[0], hkl[1], hkl[2], np.empty(6))
@@ -53,20 +64,36 @@ def _copies_of(
     return room[: aberration_nodes(theta, openings, fwhm, room) + 1]
 
 
-@kernel
-def _add_line(
-    two_theta: NDArray[np.float64],
-    position: float,
-    fwhm: float,
-    eta: float,
-    area: float,
-    copies: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> None:
-    if copies.shape[0] == 0:
-        accumulate_peak(two_theta, position, fwhm, eta, area, out)
-    else:
-        accumulate_spread(two_theta, position, fwhm, eta, area, copies, out)
+@lean_kernel
+def _next_two(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    position: NDArray[np.float64],
+    gauss: NDArray[np.float64],
+    lorentz: NDArray[np.float64],
+    first: int,
+    two: NDArray[np.float64],
+) -> int:
+    """Take the next two emission lines that are there, from `first` on; returns the one to go on from.
+
+    position, gauss, lorentz : (n_lines,) of one reflection. two : (2, 5), overwritten: position (deg), FWHM (deg), eta,
+    weight, and height of the Lorentzian part; a weight of zero for one that is not there.
+    """
+    count = 0
+    e = first
+    two[1, :] = 0.0
+    two[0, :] = 0.0
+    two[0, FWHM] = two[1, FWHM] = math.inf
+    while e < position.size and count < 2:
+        weight = emission_weight(problem, slots, e)
+        if position[e] != UNREACHABLE and weight != 0.0:
+            fwhm, eta, _, _, _, _ = pseudo_voigt_shape(gauss[e], lorentz[e])
+            row = two[count]
+            row[AT], row[FWHM], row[ETA], row[WEIGHT] = position[e], fwhm, eta, weight
+            row[TOP] = weight * eta * 2.0 / (math.pi * fwhm)
+            count += 1
+        e += 1
+    return e
 
 
 @kernel
@@ -79,151 +106,134 @@ def line_profiles(
     out: NDArray[np.float64],
 ) -> None:
     """Profile of unit area of every line, all emission lines together: out (m, n) is overwritten."""
-    room = make_nodes() if beam_spreads(slots) else np.empty((0, 0))
+    if beam_spreads(slots):
+        unit = np.ones(position.shape[0])
+        out[:, :] = 0.0
+        _add_spread_lines(problem, slots, position, gauss, lorentz, unit, np.arange(unit.size), out)
+        return
+    two = np.empty((2, 5))
     for line in range(position.shape[0]):
-        out[line, :] = 0.0
-        for e in range(problem.wavelength.size):
-            weight = emission_weight(problem, slots, e)
-            if position[line, e] == UNREACHABLE or weight == 0.0:
-                continue
-            fwhm, eta, _, _, _, _ = pseudo_voigt_shape(gauss[line, e], lorentz[line, e])
-            copies = _copies_of(problem, slots, line, e, fwhm, room)
-            _add_line(problem.two_theta, position[line, e], fwhm, eta, weight, copies, out[line])
+        _put_profile(problem, slots, position[line], gauss[line], lorentz[line], two, out[line])
+
+
+@lean_kernel
+def _put_profile(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    position: NDArray[np.float64],
+    gauss: NDArray[np.float64],
+    lorentz: NDArray[np.float64],
+    two: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    x = problem.two_theta
+    e = _next_two(problem, slots, position, gauss, lorentz, 0, two)
+    put_two_lorentzians(x, two, out)
+    add_two_cores(x, two, 1.0, out)
+    while e < position.size:
+        e = _next_two(problem, slots, position, gauss, lorentz, e, two)
+        add_two_lorentzians(x, two, 1.0, out)
+        add_two_cores(x, two, 1.0, out)
 
 
 @kernel
+def add_lines(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    position: NDArray[np.float64],
+    gauss: NDArray[np.float64],
+    lorentz: NDArray[np.float64],
+    area: NDArray[np.float64],
+    row: NDArray[np.int64],
+    out: NDArray[np.float64],
+) -> None:
+    """Add lines of known area to `out` (n_rows, n); far tails by way of the coarse grid.
+
+    area, row : (m,) area of each line, and the row that it belongs to.
+    """
+    if beam_spreads(slots):
+        _add_spread_lines(problem, slots, position, gauss, lorentz, area, row, out)
+        return
+    two = np.empty((2, 5))
+    at_nodes = np.zeros((out.shape[0], problem.coarse.node.size))
+    for line in range(area.size):
+        if area[line] != 0.0:
+            there, nodes = out[row[line]], at_nodes[row[line]]
+            _add_line(problem, slots, position[line], gauss[line], lorentz[line], area[line], two, nodes, there)
+    for k in range(out.shape[0]):
+        add_interpolated(problem.two_theta, problem.coarse, at_nodes[k], out[k])
+
+
+@lean_kernel
+def _add_line(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    position: NDArray[np.float64],
+    gauss: NDArray[np.float64],
+    lorentz: NDArray[np.float64],
+    area: float,
+    two: NDArray[np.float64],
+    at_nodes: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    x, grid = problem.two_theta, problem.coarse
+    e = 0
+    while e < position.size:
+        e = _next_two(problem, slots, position, gauss, lorentz, e, two)
+        if two[0, WEIGHT] == 0.0:
+            return
+        other = two[1, AT] if two[1, WEIGHT] != 0.0 else two[0, AT]
+        low, high = min(two[0, AT], other), max(two[0, AT], other)
+        block = 0
+        while block < n_blocks(x):
+            far, end = alike(x, block, low, high)
+            if far:
+                start, stop = block * N_NODES, end * N_NODES
+                add_two_lorentzians(grid.node[start:stop], two, area, at_nodes[start:stop])
+            else:
+                start, stop = points_of(x, block, end)
+                add_two_lorentzians(x[start:stop], two, area, out[start:stop])
+            block = end
+        add_two_cores(x, two, area, out)
+
+
+@kernel
+def _add_spread_lines(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    position: NDArray[np.float64],
+    gauss: NDArray[np.float64],
+    lorentz: NDArray[np.float64],
+    area: NDArray[np.float64],
+    row: NDArray[np.int64],
+    out: NDArray[np.float64],
+) -> None:
+    """The same with a beam that spreads the lines."""
+    room = make_nodes()
+    for line in range(area.size):
+        for e in range(problem.wavelength.size):
+            part = area[line] * emission_weight(problem, slots, e)
+            if position[line, e] == UNREACHABLE or part == 0.0:
+                continue
+            fwhm, eta, _, _, _, _ = pseudo_voigt_shape(gauss[line, e], lorentz[line, e])
+            copies = copies_of(problem, slots, line, e, fwhm, room)
+            accumulate_spread(problem.two_theta, position[line, e], fwhm, eta, part, copies, out[row[line]])
+
+
+@lean_vector_kernel
+def add_scaled(factor: float, row: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    for i in range(out.size):
+        out[i] += factor * row[i]
+
+
+@lean_kernel
 def background(problem: Problem, slots: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """Chebyshev polynomial and humps at the points: out (n,) is overwritten."""
     start = background_start(problem)
     out[:] = 0.0
     n_terms = problem.chebyshev.shape[0]
     for term in range(n_terms):
-        coefficient = slots[start + term]
-        for i in range(out.size):
-            out[i] += coefficient * problem.chebyshev[term, i]
+        add_scaled(slots[start + term], problem.chebyshev[term], out)
     for hump in range(problem.n_humps):
         first = start + n_terms + slot.N_HUMP * hump
         accumulate_peak(problem.two_theta, slots[first], slots[first + 1], 0.0, slots[first + 2], out)
-
-
-@vector_kernel
-def add_scaled(factor: float, row: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    for i in range(out.size):
-        out[i] += factor * row[i]
-
-
-@vector_kernel
-def _combine(
-    factor: NDArray[np.float64],
-    on_position: NDArray[np.float64],
-    on_gauss: NDArray[np.float64],
-    on_lorentz: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> None:
-    a, b, c = factor[0], factor[1], factor[2]
-    for i in range(out.size):
-        out[i] = a * on_position[i] + b * on_gauss[i] + c * on_lorentz[i]
-
-
-@kernel
-def jacobian(
-    problem: Problem,
-    slots: NDArray[np.float64],
-    row_of_slot: NDArray[np.int64],
-    area: NDArray[np.float64],
-    position: NDArray[np.float64],
-    gauss: NDArray[np.float64],
-    lorentz: NDArray[np.float64],
-    by_theta: NDArray[np.float64],
-    by_slot: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> None:
-    """Derivative of the pattern with respect to the slots in use, at fixed areas.
-
-    Parameters
-    ----------
-    row_of_slot : (n_slots,) row of `out` for each slot, -1 where it is not wanted.
-    area : (m,) of the lines; the other line arrays as `xrdfit.kernels.lines.place_lines` gives them.
-    out : (n_rows, n), overwritten.
-    """
-    out[:, :] = 0.0
-    n = problem.two_theta.size
-    buffer = np.zeros((N_BUFFERS, n))
-    room = make_nodes() if beam_spreads(slots) else np.empty((0, 0))
-    with_openings = bool(np.any(row_of_slot[slot.AXIAL_SAMPLE : slot.EQUATORIAL_DIVERGENCE + 1] >= 0))
-    for line in range(position.shape[0]):
-        if area[line] == 0.0:
-            continue
-        phase_base = slot.N_GLOBAL + slot.N_PHASE * problem.phase[line]
-        for e in range(problem.wavelength.size):
-            if position[line, e] == UNREACHABLE:
-                continue
-            weight = emission_weight(problem, slots, e)
-            # A contaminating line without weight still answers to it.
-            weighed = problem.weight_slot[e] >= 0 and row_of_slot[problem.weight_slot[e]] >= 0
-            if weight == 0.0 and not weighed:
-                continue
-            at, g, l = position[line, e], gauss[line, e], lorentz[line, e]  # noqa: E741
-            fwhm, eta, _, _, _, _ = pseudo_voigt_shape(g, l)
-            copies = _copies_of(problem, slots, line, e, fwhm, room)
-            if copies.shape[0] == 0:
-                peak_derivatives(
-                    problem.two_theta,
-                    at,
-                    g,
-                    l,
-                    area[line] * weight,
-                    buffer[slot.ON_POSITION],
-                    buffer[slot.ON_GAUSS],
-                    buffer[slot.ON_LORENTZ],
-                )
-            else:
-                total = area[line] * weight
-                spread_derivatives(problem.two_theta, at, g, l, total, copies, with_openings, buffer)
-            _combine(
-                by_theta[line, e],
-                buffer[slot.ON_POSITION],
-                buffer[slot.ON_GAUSS],
-                buffer[slot.ON_LORENTZ],
-                buffer[slot.ON_THETA],
-            )
-            if copies.shape[0] > 0:
-                add_scaled(1.0, buffer[BEYOND], buffer[slot.ON_THETA])
-            if weighed:
-                buffer[slot.ON_WEIGHT, :] = 0.0
-                unit = area[line] * problem.weight[e]
-                _add_line(problem.two_theta, at, fwhm, eta, unit, copies, buffer[slot.ON_WEIGHT])
-            for index in range(by_slot.shape[2]):
-                where = index if index < slot.N_GLOBAL else phase_base + index - slot.N_GLOBAL
-                row = row_of_slot[where]
-                if row >= 0 and by_slot[line, e, index] != 0.0:
-                    add_scaled(by_slot[line, e, index], buffer[slot_kind(index)], out[row])
-    start = background_start(problem)
-    n_terms = problem.chebyshev.shape[0]
-    for term in range(n_terms):
-        row = row_of_slot[start + term]
-        if row >= 0:
-            out[row] += problem.chebyshev[term]
-    for hump in range(problem.n_humps):
-        _hump_jacobian(problem, slots, row_of_slot, start + n_terms + slot.N_HUMP * hump, out)
-
-
-@kernel
-def _hump_jacobian(
-    problem: Problem,
-    slots: NDArray[np.float64],
-    row_of_slot: NDArray[np.int64],
-    first: int,
-    out: NDArray[np.float64],
-) -> None:
-    centre, fwhm, area = slots[first], slots[first + 1], slots[first + 2]
-    unit = np.zeros(problem.two_theta.size)
-    accumulate_peak(problem.two_theta, centre, fwhm, 0.0, 1.0, unit)
-    for i in range(unit.size):
-        u = 2.0 * (problem.two_theta[i] - centre) / fwhm
-        if row_of_slot[first] >= 0:
-            out[row_of_slot[first], i] += area * unit[i] * 4.0 * _LN2 * u / fwhm
-        if row_of_slot[first + 1] >= 0:
-            out[row_of_slot[first + 1], i] += area * unit[i] * (2.0 * _LN2 * u * u - 1.0) / fwhm
-        if row_of_slot[first + 2] >= 0:
-            out[row_of_slot[first + 2], i] += unit[i]

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from xrdfit.kernels.coarse import CoarseGrid
+
 # Global slots.
 ZERO_SHIFT = 0
 SAMPLE_DISPLACEMENT = 1
@@ -67,7 +69,7 @@ class Problem(NamedTuple):
 
     Attributes
     ----------
-    two_theta : (n,) deg, ascending.
+    two_theta : (n,) deg, ascending. coarse : the grid on which far tails of their derivatives are calculated.
     intensity : (n,) measured.
     variance_constant : (n,), and variance_slope, variance_floor: variance = constant + slope * max(model, floor).
     chebyshev : (n_terms, n) polynomials at the points, and a measured curve where the background has one.
@@ -85,6 +87,7 @@ class Problem(NamedTuple):
     """
 
     two_theta: NDArray[np.float64]
+    coarse: CoarseGrid
     intensity: NDArray[np.float64]
     variance_constant: NDArray[np.float64]
     variance_slope: float

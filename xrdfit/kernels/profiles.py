@@ -1,6 +1,10 @@
 """The Thompson-Cox-Hastings pseudo-Voigt, area-normalised, with uncut Lorentzian tails.
 
 Source: Thompson, Cox & Hastings (1987), J. Appl. Cryst. 20, 79, doi:10.1107/S0021889887087090.
+
+The Gaussian part is evaluated only where it exists, the Lorentzian part everywhere, each in a loop of its own that the
+compiler turns into vector code. Two Lorentzians at once, as a K-alpha doublet has them, cost one division:
+``a / p + b / q = (a q + b p) / (p q)``.
 """
 
 from __future__ import annotations
@@ -10,15 +14,25 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.kernels.jit import kernel, vector_kernel
+from xrdfit.kernels.gaussian import halved
+from xrdfit.kernels.jit import lean_kernel, lean_vector_kernel
 
 # Beyond this many FWHM the Gaussian is below 1e-16 of its top: it is not evaluated there. The Lorentzian always is.
 GAUSS_REACH = 3.7
+# Windows are rounded up to whole vectors: what is left over would be calculated point by point.
+_VECTOR = 8
 _LN2 = math.log(2.0)
 GAUSS_NORM = 2.0 * math.sqrt(_LN2 / math.pi)
 
+# Columns of what describes one line of two.
+AT = 0
+FWHM = 1
+ETA = 2
+WEIGHT = 3
+TOP = 4
 
-@kernel
+
+@lean_kernel
 def pseudo_voigt_shape(gauss: float, lorentz: float) -> tuple[float, float, float, float, float, float]:
     """FWHM and mixing of the pseudo-Voigt from the FWHM (deg) of its parts, with derivatives.
 
@@ -59,72 +73,158 @@ def pseudo_voigt_shape(gauss: float, lorentz: float) -> tuple[float, float, floa
     return fwhm, eta, dfwhm_dg, dfwhm_dl, deta_dg, deta_dl
 
 
-@kernel
+@lean_kernel
+def _stretch(two_theta: NDArray[np.float64], low: float, high: float) -> tuple[int, int]:
+    """First and one-past-last point of a stretch that holds all points from low to high (deg)."""
+    first, last = int(np.searchsorted(two_theta, low)), int(np.searchsorted(two_theta, high))
+    whole = first + (last - first + _VECTOR - 1) // _VECTOR * _VECTOR
+    return first, min(whole, two_theta.size)
+
+
+@lean_kernel
 def gauss_window(two_theta: NDArray[np.float64], position: float, fwhm: float) -> tuple[int, int]:
-    """First and one-past-last point where the Gaussian part is more than nothing."""
-    first = np.searchsorted(two_theta, position - GAUSS_REACH * fwhm)
-    last = np.searchsorted(two_theta, position + GAUSS_REACH * fwhm)
-    return int(first), int(last)
+    """First and one-past-last point of a stretch outside which the Gaussian part is nothing."""
+    return _stretch(two_theta, position - GAUSS_REACH * fwhm, position + GAUSS_REACH * fwhm)
 
 
-@vector_kernel
+@lean_vector_kernel
+def add_two_lorentzians(
+    two_theta: NDArray[np.float64], two: NDArray[np.float64], factor: float, out: NDArray[np.float64]
+) -> None:
+    """Add `factor` times two Lorentzians to `out` (n,).
+
+    two : (2, 5) with their positions, FWHM (deg) and heights in columns AT, FWHM, TOP; a height of zero for none.
+    """
+    at, inverse, top = two[0, AT], 2.0 / two[0, FWHM], factor * two[0, TOP]
+    other_at, other_inverse, other_top = two[1, AT], 2.0 / two[1, FWHM], factor * two[1, TOP]
+    for i in range(out.size):
+        u = (two_theta[i] - at) * inverse
+        v = (two_theta[i] - other_at) * other_inverse
+        p = 1.0 + u * u
+        q = 1.0 + v * v
+        out[i] += (top * q + other_top * p) / (p * q)
+
+
+@lean_vector_kernel
+def put_two_lorentzians(two_theta: NDArray[np.float64], two: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """The same, overwriting `out`."""
+    at, inverse, top = two[0, AT], 2.0 / two[0, FWHM], two[0, TOP]
+    other_at, other_inverse, other_top = two[1, AT], 2.0 / two[1, FWHM], two[1, TOP]
+    for i in range(out.size):
+        u = (two_theta[i] - at) * inverse
+        v = (two_theta[i] - other_at) * other_inverse
+        p = 1.0 + u * u
+        q = 1.0 + v * v
+        out[i] = (top * q + other_top * p) / (p * q)
+
+
+@lean_vector_kernel
+def _add_gaussian(
+    two_theta: NDArray[np.float64], position: float, inverse: float, top: float, out: NDArray[np.float64]
+) -> None:
+    for i in range(out.size):
+        u = (two_theta[i] - position) * inverse
+        out[i] += top * halved(u * u)
+
+
+@lean_kernel
+def accumulate_core(
+    two_theta: NDArray[np.float64], position: float, fwhm: float, eta: float, area: float, out: NDArray[np.float64]
+) -> None:
+    """Add the Gaussian part of a pseudo-Voigt of the given area (intensity deg) to `out`."""
+    first, last = gauss_window(two_theta, position, fwhm)
+    top = area * (1.0 - eta) * GAUSS_NORM / fwhm
+    _add_gaussian(two_theta[first:last], position, 2.0 / fwhm, top, out[first:last])
+
+
+@lean_vector_kernel
+def _add_two_gaussians(
+    two_theta: NDArray[np.float64],
+    two: NDArray[np.float64],
+    top: float,
+    other_top: float,
+    out: NDArray[np.float64],
+) -> None:
+    at, inverse = two[0, AT], 2.0 / two[0, FWHM]
+    other_at, other_inverse = two[1, AT], 2.0 / two[1, FWHM]
+    for i in range(out.size):
+        u = (two_theta[i] - at) * inverse
+        v = (two_theta[i] - other_at) * other_inverse
+        out[i] += top * halved(u * u) + other_top * halved(v * v)
+
+
+@lean_kernel
+def add_two_cores(
+    two_theta: NDArray[np.float64], two: NDArray[np.float64], factor: float, out: NDArray[np.float64]
+) -> None:
+    """Add `factor` times the Gaussian parts of two lines to `out` (n,); two : (2, 5), a weight of zero for none."""
+    reach = GAUSS_REACH * max(two[0, FWHM], two[1, FWHM])
+    if two[0, WEIGHT] != 0.0 and two[1, WEIGHT] != 0.0 and abs(two[1, AT] - two[0, AT]) < reach:
+        # They overlap: one loop serves both.
+        first, last = _stretch(two_theta, min(two[0, AT], two[1, AT]) - reach, max(two[0, AT], two[1, AT]) + reach)
+        top = factor * two[0, WEIGHT] * (1.0 - two[0, ETA]) * GAUSS_NORM / two[0, FWHM]
+        other_top = factor * two[1, WEIGHT] * (1.0 - two[1, ETA]) * GAUSS_NORM / two[1, FWHM]
+        _add_two_gaussians(two_theta[first:last], two, top, other_top, out[first:last])
+        return
+    for k in range(2):
+        if two[k, WEIGHT] != 0.0:
+            accumulate_core(two_theta, two[k, AT], two[k, FWHM], two[k, ETA], factor * two[k, WEIGHT], out)
+
+
+@lean_vector_kernel
 def accumulate_peak(
     two_theta: NDArray[np.float64], position: float, fwhm: float, eta: float, area: float, out: NDArray[np.float64]
 ) -> None:
     """Add a pseudo-Voigt of the given area (intensity deg) at `position` (deg) to `out`."""
     inverse = 2.0 / fwhm
     top = area * eta * inverse / math.pi
-    for i in range(two_theta.size):
+    for i in range(out.size):
         u = (two_theta[i] - position) * inverse
         out[i] += top / (1.0 + u * u)
-    first, last = gauss_window(two_theta, position, fwhm)
-    top = area * (1.0 - eta) * GAUSS_NORM / fwhm
-    for i in range(first, last):
-        u = (two_theta[i] - position) * inverse
-        out[i] += top * math.exp(-_LN2 * u * u)
+    accumulate_core(two_theta, position, fwhm, eta, area, out)
 
 
-@vector_kernel
-def peak_derivatives(
-    two_theta: NDArray[np.float64],
-    position: float,
-    gauss: float,
-    lorentz: float,
-    area: float,
-    on_position: NDArray[np.float64],
-    on_gauss: NDArray[np.float64],
-    on_lorentz: NDArray[np.float64],
-) -> None:
-    """Derivatives of a peak with respect to its position and the FWHM of its Gaussian and Lorentzian parts.
+# What `derivative_factors` is about: rows, then columns.
+BY_POSITION = 0
+BY_GAUSS = 1
+BY_LORENTZ = 2
+VALUE = 3
+N_FACTORS = 6
 
-    The three outputs (n,) are overwritten.
+
+@lean_kernel
+def derivative_factors(gauss: float, lorentz: float, area: float, out: NDArray[np.float64]) -> float:
+    """A peak and its derivatives as sums of six functions of ``u = 2 (x - position) / fwhm``.
+
+    With ``t = 1 / (1 + u^2)`` and ``e = 2^(-u^2)`` they are ``u t^2``, ``t``, ``t^2``, ``u e``, ``e`` and ``u^2 e``.
+
+    Parameters
+    ----------
+    gauss, lorentz : FWHM of the parts, deg. area : intensity deg.
+    out : (4, 6), overwritten: what the derivatives with respect to position, gauss and lorentz, and the peak itself
+        have of each function.
+
+    Returns
+    -------
+    ``2 / fwhm``, 1/deg.
     """
     fwhm, eta, fwhm_g, fwhm_l, eta_g, eta_l = pseudo_voigt_shape(gauss, lorentz)
     inverse = 2.0 / fwhm
-    # With u = 2 (x - x0) / fwhm and t = 1 / (1 + u^2), the Lorentzian is 2 t / (pi fwhm) and its derivative with
-    # respect to fwhm is 2 (t - 2 t^2) / (pi fwhm^2) times -1.
+    out[:, :] = 0.0
+    # The Lorentzian is 2 t / (pi fwhm); its derivative with respect to fwhm is 2 (2 t^2 - t) / (pi fwhm^2) times -1.
     height = area * inverse / math.pi
-    by_position = 2.0 * eta * height * inverse
-    by_fwhm = eta * height / fwhm
-    g1 = eta_g * height + fwhm_g * by_fwhm
-    g2 = -2.0 * fwhm_g * by_fwhm
-    l1 = eta_l * height + fwhm_l * by_fwhm
-    l2 = -2.0 * fwhm_l * by_fwhm
-    for i in range(two_theta.size):
-        u = (two_theta[i] - position) * inverse
-        t = 1.0 / (1.0 + u * u)
-        tt = t * t
-        on_position[i] = by_position * u * tt
-        on_gauss[i] = g1 * t + g2 * tt
-        on_lorentz[i] = l1 * t + l2 * tt
-    first, last = gauss_window(two_theta, position, fwhm)
+    out[BY_POSITION, 0] = 2.0 * eta * height * inverse
+    out[BY_GAUSS, 1] = height * (eta_g + fwhm_g * eta / fwhm)
+    out[BY_GAUSS, 2] = -2.0 * height * fwhm_g * eta / fwhm
+    out[BY_LORENTZ, 1] = height * (eta_l + fwhm_l * eta / fwhm)
+    out[BY_LORENTZ, 2] = -2.0 * height * fwhm_l * eta / fwhm
+    out[VALUE, 1] = height * eta
     height = area * GAUSS_NORM / fwhm
-    by_position = 2.0 * _LN2 * (1.0 - eta) * inverse
-    by_fwhm = (1.0 - eta) / fwhm
-    for i in range(first, last):
-        u = (two_theta[i] - position) * inverse
-        value = height * math.exp(-_LN2 * u * u)
-        wider = by_fwhm * (2.0 * _LN2 * u * u - 1.0)
-        on_position[i] += value * by_position * u
-        on_gauss[i] += value * (fwhm_g * wider - eta_g)
-        on_lorentz[i] += value * (fwhm_l * wider - eta_l)
+    rest = 1.0 - eta
+    out[BY_POSITION, 3] = 2.0 * _LN2 * height * rest * inverse
+    out[BY_GAUSS, 4] = -height * (eta_g + fwhm_g * rest / fwhm)
+    out[BY_GAUSS, 5] = 2.0 * _LN2 * height * fwhm_g * rest / fwhm
+    out[BY_LORENTZ, 4] = -height * (eta_l + fwhm_l * rest / fwhm)
+    out[BY_LORENTZ, 5] = 2.0 * _LN2 * height * fwhm_l * rest / fwhm
+    out[VALUE, 4] = height * rest
+    return inverse

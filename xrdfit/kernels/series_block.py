@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.jit import kernel, vector_kernel
+from xrdfit.kernels.jacobian import jacobian
+from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
 from xrdfit.kernels.linear import weighted_dot, weighted_gram
 from xrdfit.kernels.lines import place_lines
-from xrdfit.kernels.pattern import add_scaled, background, jacobian, line_profiles
+from xrdfit.kernels.pattern import add_scaled, background, line_profiles
 from xrdfit.kernels.problem import Problem
 
 # Rows of `share`: the scan before, the scan itself, the scan after.
@@ -72,7 +73,7 @@ def make_block_work(problem: Problem, n_used_slots: int, n_rows: int) -> BlockWo
     )
 
 
-@kernel
+@lean_kernel
 def quasi_deviance(problem: Problem, model: NDArray[np.float64]) -> float:
     """Minus twice the quasi-likelihood of a pattern, up to a constant (Wedderburn 1974, doi:10.1093/biomet/61.3.439).
 
@@ -98,13 +99,13 @@ def quasi_deviance(problem: Problem, model: NDArray[np.float64]) -> float:
     return total
 
 
-@vector_kernel
+@lean_vector_kernel
 def _add_product(left: NDArray[np.float64], right: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     for i in range(out.size):
         out[i] += left[i] * right[i]
 
 
-@vector_kernel
+@lean_vector_kernel
 def _add_scaled_product(
     factor: float, left: NDArray[np.float64], right: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None:
@@ -112,7 +113,7 @@ def _add_scaled_product(
         out[i] += factor * left[i] * right[i]
 
 
-@vector_kernel
+@lean_vector_kernel
 def _scaled_product(
     factor: float, left: NDArray[np.float64], right: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None:
@@ -120,7 +121,7 @@ def _scaled_product(
         out[i] = factor * left[i] * right[i]
 
 
-@vector_kernel
+@lean_vector_kernel
 def _compare(
     problem: Problem, model: NDArray[np.float64], residual: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> None:
@@ -131,7 +132,7 @@ def _compare(
         weight[i] = 1.0 / (problem.variance_constant[i] + problem.variance_slope * level)
 
 
-@kernel
+@lean_kernel
 def _pin(pinned: NDArray[np.float64], work: BlockWork) -> None:
     """Leave pinned lines where they are: they answer to nothing that moves lines."""
     for line in range(pinned.shape[0]):

@@ -172,7 +172,7 @@ def _add_derivatives(
     for k in range(nodes.shape[0]):
         at = position + nodes[k, node.OFFSET]
         weight = nodes[k, node.WEIGHT]
-        # As in `peak_derivatives`, times the weight.
+        # As in `derivative_factors`, times the weight.
         height = area * inverse / math.pi
         slope = 2.0 * eta * height * inverse
         by_fwhm = eta * height / fwhm

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from xrdfit.crystal import N_QUARTIC, Phase, UnitCell, candidate_lines, direction_squares, quartic_terms
 from xrdfit.kernels import problem as slot
+from xrdfit.kernels.coarse import coarse_grid
 from xrdfit.kernels.lines import lines_between, place_lines, within_reach
 from xrdfit.kernels.problem import Problem
 from xrdfit.model.background import Background
@@ -136,8 +137,10 @@ class PatternModel:
         if ties is None or ties.shape[1] == 0:
             return problem
         n_ties = ties.shape[1]
+        two_theta = np.append(problem.two_theta, np.full(n_ties, _BEHIND))
         return problem._replace(
-            two_theta=np.append(problem.two_theta, np.full(n_ties, _BEHIND)),
+            two_theta=two_theta,
+            coarse=coarse_grid(two_theta),
             intensity=np.append(problem.intensity, np.zeros(n_ties)),
             # Scaled up together with the ties, so that a variance that grows with the model makes no difference here.
             variance_constant=np.append(problem.variance_constant, np.full(n_ties, _TIE_SCALE**2)),
@@ -156,6 +159,7 @@ class PatternModel:
         source = _source(self.instrument)
         return Problem(
             two_theta=two_theta,
+            coarse=coarse_grid(two_theta),
             intensity=intensity,
             variance_constant=noise.constant if noise else np.ones_like(two_theta),
             variance_slope=noise.slope if noise else 0.0,

@@ -47,6 +47,7 @@ def descend(
     lower, upper = (limit[constraints.varied] for limit in constraints.limits())
     evaluations = 0
     status = CONVERGED
+    normal = None
     for _ in range(_MAX_RELINEARISED):
         values = constraints.values()
         variables = constraints.variables()
@@ -55,7 +56,7 @@ def descend(
         base = objective.model.table.slots(values) - slot_mapping @ variables
         longest = objective.longest_steps(values, derivative)
         before = variables.copy()
-        chi2, used, status = minimise(
+        chi2, used, status, matrix, right = minimise(
             objective.problem,
             base,
             slot_mapping,
@@ -80,6 +81,7 @@ def descend(
         if not constraints.tied:
             if status == CONVERGED:
                 objective.take(constraints.values(), chi2)
+                normal = matrix, right
             break
         if evaluations >= max_nfev:
             break
@@ -97,4 +99,5 @@ def descend(
         success=status == CONVERGED,
         message=_WORDS.get(status, f"stopped after {evaluations} evaluations"),
         nfev=evaluations,
+        normal=normal,
     )

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.fit.ties import Expected, tie_unresolved
-from xrdfit.kernels import problem as slot
 from xrdfit.kernels.least_squares import (
     add_up,
     calculate,
     compare,
     eliminated,
     fill_profiles,
+    longest_steps,
     make_workspace,
     normal_equations,
     update_weights,
@@ -59,7 +59,6 @@ class ScanObjective:
         self.areas_free = True
         self.nfev = 0
         self._at: NDArray[np.float64] | None = None
-        self._placed: NDArray[np.float64] | None = None
         self.chi2 = np.inf
 
     def at_points(self, array: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -82,17 +81,17 @@ class ScanObjective:
         """Chi^2 at `values` (n_parameters,); the workspace then holds the pattern."""
         if self._at is None or not np.array_equal(self._at, values):
             self.chi2 = calculate(self.problem, self.model.table.slots(values), self.work, self.areas_free)
-            self._at = self._placed = values.copy()
+            self._at = values.copy()
             self.nfev += 1
         return self.chi2
 
     def forget(self) -> None:
         """The workspace was filled by someone else: calculate afresh at the next call."""
-        self._at = self._placed = None
+        self._at = None
 
     def take(self, values: NDArray[np.float64], chi2: float) -> None:
         """The workspace was filled by someone else, at `values`."""
-        self._at = self._placed = values.copy()
+        self._at = values.copy()
         self.chi2 = chi2
 
     def fill_profiles(self, values: NDArray[np.float64]) -> None:
@@ -132,7 +131,7 @@ class ScanObjective:
         if index.size and self.areas_free:
             scale = 1.0 / np.sqrt(np.diag(self.work.gram)[index])
             # factor factor^T is the scaled Gram matrix, half = factor^-1 (scaled products).
-            response = np.linalg.solve(factor_lower(factor).T, half @ mapping)
+            response = np.linalg.solve(factor_lower(factor).T, half.T @ mapping)
             rows = rows - (response * scale[:, None]).T @ self.work.profiles[index]
         return -rows * np.sqrt(self.work.weight)
 
@@ -152,33 +151,10 @@ class ScanObjective:
         return normal_equations(self.problem, slots, self.row_of_slot, mapping, self.work, areas_free)
 
     def longest_steps(self, values: NDArray[np.float64], derivative: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n_variables,) steps that move no line by more than half its FWHM, nor its width by as much.
-
-        Position and width answer linearly only that far; beyond, a step is a leap in the dark.
-        """
-        # Lines stay where they are whatever the weights and areas.
-        if self._placed is None or not np.array_equal(self._placed, values):
-            self.calculate(values)
-        work = self.work
-        per_slot = np.zeros(self.model.table.n_slots)
-        if self.lines.phase.size:
-            half = 0.5 * (work.gauss + work.lorentz)
-            motion = work.by_slot / half[:, :, None]
-            on_cell = slice(slot.N_GLOBAL, slot.N_GLOBAL + slot.LORENTZ_SIZE)
-            motion[:, :, on_cell] *= work.by_theta[:, :, :1]
-            relative = np.abs(motion).max(axis=1)
-            per_slot[: slot.N_GLOBAL] = relative[:, : slot.N_GLOBAL].max(axis=0)
-            for phase in np.unique(self.lines.phase):
-                first = slot.N_GLOBAL + slot.N_PHASE * phase
-                own = relative[self.lines.phase == phase, slot.N_GLOBAL :]
-                per_slot[first : first + own.shape[1]] = own.max(axis=0)
-        start = slot.N_GLOBAL + slot.N_PHASE * len(self.model.phases) + self.model.background.n_curves
-        for hump in range(len(self.model.background.humps)):
-            fwhm = self.model.table.slots(values)[start + slot.N_HUMP * hump + 1]
-            per_slot[start + slot.N_HUMP * hump : start + slot.N_HUMP * hump + 2] = 4.0 / fwhm
-        rate = per_slot[self.rows] @ np.abs(self.slot_derivative(derivative))
-        with np.errstate(divide="ignore"):
-            return 1.0 / rate
+        """(n_variables,) steps of the variables; see `xrdfit.kernels.least_squares.longest_steps`."""
+        self.forget()
+        mapping = np.ascontiguousarray(self.model.table.slot_mapping @ derivative)
+        return longest_steps(self.problem, self.model.table.slots(values), mapping, self.work)
 
 
 def factor_lower(factor: NDArray[np.float64]) -> NDArray[np.float64]:

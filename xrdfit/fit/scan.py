@@ -178,10 +178,11 @@ def fit_scan(
             wanted=free | tied,
             expected=expected,
         )
-        start_by_partition(objective, values, prepared.variance)
         if isinstance(parameters, FreeParameters):
+            objective.start_weights(1.0 / prepared.variance)
             found = descend(objective, parameters, tolerance=tolerance)
         else:
+            start_by_partition(objective, values, prepared.variance)
             found = minimum_of(_driven(objective, parameters, settings, tolerance))
         nfev += found.nfev
         values = found.values

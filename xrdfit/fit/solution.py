@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xrdfit.fit.objective import ScanObjective, factor_lower
 from xrdfit.fit.parameters import Constraints, FreeParameters
 from xrdfit.kernels.least_squares import eliminated
+from xrdfit.kernels.linear import invert_over
 
 # Directions of the scaled normal matrix weaker than this say nothing: their parameters get no esd.
 _BLIND = 1e-11
@@ -21,7 +22,7 @@ def invert_normal_matrix(matrix: NDArray[np.float64], free: NDArray[np.bool_]) -
     """Covariance (k, k) of the variables; rows of those at a limit, or that the data do not determine, are NaN."""
     covariance = np.full(matrix.shape, np.nan)
     index = np.flatnonzero(free & (np.diag(matrix) > 0.0))
-    if index.size == 0:
+    if index.size == 0 or invert_over(np.ascontiguousarray(matrix), index, _BLIND, covariance):
         return covariance
     root = np.sqrt(np.diag(matrix)[index])
     scaled = matrix[np.ix_(index, index)] / np.outer(root, root)
@@ -69,7 +70,7 @@ def marginal_area_covariance(
     if index.size:
         scale = 1.0 / np.sqrt(np.diag(objective.work.gram)[index])
         inverse = np.linalg.inv(factor_lower(factor))
-        response = inverse.T @ (half @ objective.slot_derivative(derivative))
+        response = inverse.T @ (half.T @ objective.slot_derivative(derivative))
         block = inverse.T @ inverse + response @ np.nan_to_num(covariance) @ response.T
         result[np.ix_(index, index)] = block * np.outer(scale, scale)
     return result
@@ -156,11 +157,15 @@ def minimum_here(
     success: bool,
     message: str,
     nfev: int,
+    normal: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> Minimum:
-    """The errors at the parameters as they stand; `initial` (n_parameters,) is where they began."""
+    """The errors at the parameters as they stand; `initial` (n_parameters,) is where they began.
+
+    normal : normal matrix and right side of the variables there, if they are known.
+    """
     values = constraints.values()
     derivative = constraints.derivative()
-    matrix, right = objective.normal_equations(values, derivative)
+    matrix, right = objective.normal_equations(values, derivative) if normal is None else normal
     lower, upper = constraints.limits()
     variables = constraints.variables()
     free = free_variables(variables, lower[constraints.varied], upper[constraints.varied], matrix, right)

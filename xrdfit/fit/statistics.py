@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import EsdScaling, Weights
+from xrdfit.kernels.agreement import agreement_sums
 
 # For white noise the mean square of the sum over a run of equal signs exceeds the sum of squares by this factor: runs
 # have E[n] = 2 and E[n (n - 1)] = 4 members, and the mean product of two half-normals is 2 / pi.
@@ -58,38 +60,32 @@ def agreement(
 
     All arrays (n,) over the used points. A factor with nothing to divide by is NaN.
     """
-    difference = observed - calculated
-    chi2 = float(np.sum(weight * difference**2))
-    total = float(np.sum(weight * observed**2))
-    net = float(np.sum(weight * (observed - background) ** 2))
-    absolute = float(np.sum(np.abs(observed)))
-    scaled = np.sqrt(weight) * difference
+    sums = agreement_sums(*(np.ascontiguousarray(array) for array in (observed, calculated, background, weight)))
+    chi2, total, net, absolute = sums.chi2, sums.total, sums.net, sums.absolute
     n_free = max(observed.size - n_parameters, 1)
-    durbin_watson = float(np.sum(np.diff(scaled) ** 2)) / chi2 if chi2 > 0.0 else np.nan
+    durbin_watson = sums.steps / chi2 if chi2 > 0.0 else np.nan
     return Agreement(
         chi2=chi2,
         n_points=observed.size,
         n_parameters=n_parameters,
-        r_p=float(np.sum(np.abs(difference))) / absolute if absolute > 0.0 else np.nan,
-        r_wp=float(np.sqrt(chi2 / total)) if total > 0.0 else np.nan,
-        r_wp_background_subtracted=float(np.sqrt(chi2 / net)) if net > 0.0 else np.nan,
-        r_exp=float(np.sqrt(n_free / total)) if total > 0.0 else np.nan,
+        r_p=sums.difference / absolute if absolute > 0.0 else np.nan,
+        r_wp=math.sqrt(chi2 / total) if total > 0.0 else np.nan,
+        r_wp_background_subtracted=math.sqrt(chi2 / net) if net > 0.0 else np.nan,
+        r_exp=math.sqrt(n_free / total) if total > 0.0 else np.nan,
         durbin_watson=durbin_watson,
-        serial_correlation=_run_factor(scaled, durbin_watson),
+        serial_correlation=_run_factor(sums.runs, chi2, durbin_watson, observed.size),
     )
 
 
-def _run_factor(scaled: NDArray[np.float64], durbin_watson: float) -> float:
+def _run_factor(runs: float, chi2: float, durbin_watson: float, n_points: int) -> float:
     """Berar & Lelann (1991), J. Appl. Cryst. 24, 1: squared sums over runs of one sign against the sum of squares.
 
     Divided by what white noise gives, and never below 1. Only where Durbin & Watson's d says that there is correlation
     at all (d of white noise has a standard deviation of 2 / sqrt(n)); else 1, so that clean data pay nothing.
     """
-    if not durbin_watson < 2.0 - _SIGNIFICANT * 2.0 / np.sqrt(scaled.size):
+    if not durbin_watson < 2.0 - _SIGNIFICANT * 2.0 / math.sqrt(n_points):
         return 1.0
-    starts = np.flatnonzero(np.concatenate([[True], np.signbit(scaled[1:]) != np.signbit(scaled[:-1])]))
-    sums = np.add.reduceat(scaled, starts)
-    return max(1.0, float(np.sum(sums**2) / np.sum(scaled**2)) / _WHITE_RUNS)
+    return max(1.0, runs / chi2 / _WHITE_RUNS)
 
 
 def esd_factor(fit: Agreement, *, scaling: EsdScaling, regime: Weights) -> float:

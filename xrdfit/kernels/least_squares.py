@@ -20,6 +20,7 @@ from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
 from xrdfit.kernels.linear import (
     cholesky,
     cholesky_solve,
+    dot,
     factor_subset,
     nonnegative_solve,
     unit_scale,
@@ -27,8 +28,8 @@ from xrdfit.kernels.linear import (
     weighted_gram,
     weighted_products,
 )
-from xrdfit.kernels.lines import place_lines
-from xrdfit.kernels.pattern import add_lines, add_scaled, background, line_profiles
+from xrdfit.kernels.lines import place_lines, slot_kind
+from xrdfit.kernels.pattern import add_lines, add_scaled, background, background_start, line_profiles
 from xrdfit.kernels.problem import Problem
 
 CONVERGED = 0
@@ -36,12 +37,16 @@ STALLED = 1
 TOO_MANY = 2
 NOT_FINITE = 3
 
-_MAX_WEIGHT_UPDATES = 12
+_MAX_WEIGHT_UPDATES = 24
+# A step that leaves this part of chi^2 has not made another pattern of it.
+_NEAR_PART = 0.5
 # Part of chi^2 that is rounding: no fall smaller than that is waited for.
 _ROUNDING = 1e-12
 # A gradient that promises no more than this fall of chi^2 (a tenth of an esd), where no step brings one, is rounding or
 # the nodes of a quadrature.
 _NEAR = 1e-2
+# A step that promises less than this fall of chi^2 (a thousandth of an esd) leaves the normal matrix as it is.
+_LITTLE = 1e-6
 
 
 class Workspace(NamedTuple):
@@ -188,7 +193,8 @@ def eliminated(
     """Eliminate the active lines from the Jacobian, which is filled first (`fill_jacobian`).
 
     Returns the Cholesky factor of the active lines' Gram matrix (scaled to unit diagonal), ``factor^-1`` times the
-    scaled products of active lines with the Jacobian (n_active, n_rows), and the active lines' index.
+    scaled products of active lines with the Jacobian, a row of the Jacobian in each row (n_rows, n_active), and the
+    active lines' index.
     """
     fill_jacobian(problem, slots, row_of_slot, work)
     scale = unit_scale(work.gram)
@@ -198,17 +204,29 @@ def eliminated(
         index = np.delete(index, dependent)
         factor, dependent = factor_subset(work.gram, scale, index, index.size)
     n_rows = work.jacobian.shape[0]
-    cross = np.empty((n_rows, index.size))
-    profiles = work.profiles[index]
-    weighted_products(work.jacobian, profiles, work.weight, cross)
-    half = np.empty((index.size, n_rows))
-    for row in range(n_rows):
-        for i in range(index.size):
-            total = cross[row, i] * scale[index[i]]
-            for k in range(i):
-                total -= factor[i, k] * half[k, row]
-            half[i, row] = total / factor[i, i]
+    cross = np.empty((n_rows, work.area.size))
+    weighted_products(work.jacobian, work.profiles, work.weight, cross)
+    half = np.empty((n_rows, index.size))
+    _forward(factor, cross, scale, index, half)
     return factor, half, index
+
+
+@lean_vector_kernel
+def _forward(
+    factor: NDArray[np.float64],
+    cross: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    index: NDArray[np.int64],
+    out: NDArray[np.float64],
+) -> None:
+    """``factor^-1`` times the scaled columns `index` of each row of `cross`, in the rows of `out`."""
+    for row in range(out.shape[0]):
+        solved = out[row]
+        for i in range(index.size):
+            total = cross[row, index[i]] * scale[index[i]]
+            for k in range(i):
+                total -= factor[i, k] * solved[k]
+            solved[i] = total / factor[i, i]
 
 
 @kernel
@@ -228,7 +246,7 @@ def normal_equations(
     matrix = np.empty((n_rows, n_rows))
     right = np.empty(n_rows)
     if areas_free:
-        _, half, index = eliminated(problem, slots, row_of_slot, work)
+        half = eliminated(problem, slots, row_of_slot, work)[1]
     else:
         fill_jacobian(problem, slots, row_of_slot, work)
     weighted_gram(work.jacobian, work.weight, matrix)
@@ -237,26 +255,24 @@ def normal_equations(
     if areas_free:
         # At the solution for the areas their own right side is zero, so only the matrix changes.
         for row in range(n_rows):
-            for other in range(n_rows):
-                total = 0.0
-                for i in range(index.size):
-                    total += half[i, row] * half[i, other]
-                matrix[row, other] -= total
+            for other in range(row + 1):
+                matrix[row, other] -= dot(half[row], half[other])
+                matrix[other, row] = matrix[row, other]
     n_variables = mapping.shape[1]
     mapped = np.zeros((n_variables, n_variables))
     mapped_right = np.zeros(n_variables)
-    partial = np.zeros((n_rows, n_variables))
+    partial = np.zeros((n_variables, n_rows))
+    # Most slots are variables of their own.
     for row in range(n_rows):
-        for j in range(n_variables):
-            for other in range(n_rows):
-                if mapping[other, j] != 0.0:
-                    partial[row, j] += matrix[row, other] * mapping[other, j]
-    for i in range(n_variables):
-        for row in range(n_rows):
+        for i in range(n_variables):
             if mapping[row, i] != 0.0:
                 mapped_right[i] += mapping[row, i] * right[row]
-                for j in range(n_variables):
-                    mapped[i, j] += mapping[row, i] * partial[row, j]
+                add_scaled(mapping[row, i], matrix[row], partial[i])
+    for row in range(n_rows):
+        for j in range(n_variables):
+            if mapping[row, j] != 0.0:
+                for i in range(n_variables):
+                    mapped[i, j] += partial[i, row] * mapping[row, j]
     return mapped, mapped_right
 
 
@@ -290,6 +306,51 @@ def damped_step(
     return step
 
 
+@kernel
+def longest_steps(
+    problem: Problem, slots: NDArray[np.float64], slot_mapping: NDArray[np.float64], work: Workspace
+) -> NDArray[np.float64]:
+    """Steps of the variables that move no line by more than half its FWHM, nor its width by as much.
+
+    Position and width answer linearly only that far; beyond, a step is a leap in the dark.
+
+    Parameters
+    ----------
+    slot_mapping : (n_slots, n_variables) derivative of the slots with respect to the variables.
+    work : lines are placed in it.
+    """
+    place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
+    motion = np.zeros(slots.size)
+    _relative_motion(problem, work, motion)
+    first = background_start(problem) + problem.chebyshev.shape[0]
+    for hump in range(problem.n_humps):
+        motion[first + slot.N_HUMP * hump] = motion[first + slot.N_HUMP * hump + 1] = (
+            4.0 / slots[first + slot.N_HUMP * hump + 1]
+        )
+    longest = np.empty(slot_mapping.shape[1])
+    for j in range(longest.size):
+        rate = 0.0
+        for index in range(motion.size):
+            rate += motion[index] * abs(slot_mapping[index, j])
+        longest[j] = 1.0 / rate
+    return longest
+
+
+@lean_kernel
+def _relative_motion(problem: Problem, work: Workspace, out: NDArray[np.float64]) -> None:
+    """(n_slots,) how far a slot moves or widens a line at most, in half its FWHM."""
+    for line in range(work.position.shape[0]):
+        base = slot.N_GLOBAL + slot.N_PHASE * problem.phase[line]
+        for e in range(work.position.shape[1]):
+            half = 0.5 * (work.gauss[line, e] + work.lorentz[line, e])
+            for k in range(work.by_slot.shape[2]):
+                by = abs(work.by_slot[line, e, k]) / half
+                if slot_kind(k) == slot.ON_THETA:
+                    by *= abs(work.by_theta[line, e, 0])
+                index = k if k < slot.N_GLOBAL else base + k - slot.N_GLOBAL
+                out[index] = max(out[index], by)
+
+
 @lean_kernel
 def _inside(
     variables: NDArray[np.float64],
@@ -317,8 +378,11 @@ def minimise(
     areas_free: bool,
     tolerance: float,
     max_evaluations: int,
-) -> tuple[float, int, int]:
+) -> tuple[float, int, int, NDArray[np.float64], NDArray[np.float64]]:
     """Bounded Levenberg-Marquardt, weights brought up to date with the model until nothing moves.
+
+    The weights follow the model from step to step as soon as a step no longer makes another pattern of it, so that
+    they settle together with the parameters; at the answer they are those of its own pattern.
 
     Parameters
     ----------
@@ -332,7 +396,8 @@ def minimise(
 
     Returns
     -------
-    chi^2, evaluations, and CONVERGED, STALLED, TOO_MANY or NOT_FINITE.
+    chi^2; evaluations; CONVERGED, STALLED, TOO_MANY or NOT_FINITE; normal matrix (n_variables, n_variables) and right
+    side (n_variables,): if it has converged those of the answer, or of a point a thousandth of an esd beside it.
     """
     n_rows = work.jacobian.shape[0]
     mapping = np.empty((n_rows, variables.size))
@@ -340,39 +405,34 @@ def minimise(
         if row_of_slot[index] >= 0:
             mapping[row_of_slot[index]] = slot_mapping[index]
     free = np.empty(variables.size, dtype=np.bool_)
+    matrix, right = np.zeros((variables.size, variables.size)), np.zeros(variables.size)
     slots = base + slot_mapping @ variables
     chi2 = calculate(problem, slots, work, areas_free)
     evaluations = 1
     weight_updates = 0
+    # Whether the weights are those of the model at hand.
+    settled = problem.variance_slope == 0.0
     damping = 1e-3
+    last = math.inf
     while True:
         if not math.isfinite(chi2):
-            return chi2, evaluations, NOT_FINITE
+            return chi2, evaluations, NOT_FINITE, matrix, right
         matrix, right = normal_equations(problem, slots, row_of_slot, mapping, work, areas_free)
         _inside(variables, right, lower, upper, free)
         full = damped_step(matrix, right, free, 0.0)
         predicted = np.dot(right, full)
         enough = max(tolerance, _ROUNDING * chi2)
-        if predicted < enough or (predicted < 0.1 and weight_updates < _MAX_WEIGHT_UPDATES):
-            if problem.variance_slope > 0.0 and weight_updates < _MAX_WEIGHT_UPDATES:
-                before = chi2
-                update_weights(problem, work)
-                weight_updates += 1
-                chi2 = weigh(problem, work, areas_free)
-                evaluations += 1
-                if predicted < enough and abs(chi2 - before) < enough * 10.0:
-                    return chi2, evaluations, CONVERGED
-                matrix, right = normal_equations(problem, slots, row_of_slot, mapping, work, areas_free)
-                _inside(variables, right, lower, upper, free)
-                full = damped_step(matrix, right, free, 0.0)
-                predicted = np.dot(right, full)
-                if predicted < enough:
-                    return chi2, evaluations, CONVERGED
-            elif predicted < enough:
-                return chi2, evaluations, CONVERGED
+        if predicted < enough:
+            if settled or weight_updates >= _MAX_WEIGHT_UPDATES:
+                return chi2, evaluations, CONVERGED, matrix, right
+            chi2 = _reweigh(problem, work, areas_free)
+            weight_updates += 1
+            evaluations += 1
+            settled = True
+            continue
         while True:
             if evaluations >= max_evaluations:
-                return chi2, evaluations, TOO_MANY
+                return chi2, evaluations, TOO_MANY, matrix, right
             step = full if damping < 1e-7 else damped_step(matrix, right, free, damping)
             shrink = 1.0
             for i in range(variables.size):
@@ -385,12 +445,32 @@ def minimise(
             trial_chi2 = calculate(problem, trial_slots, work, areas_free)
             evaluations += 1
             if trial_chi2 < chi2:
+                near = trial_chi2 > _NEAR_PART * chi2
                 variables[:] = trial
                 slots = trial_slots
                 chi2 = trial_chi2
                 damping = damping * 0.1 if damping > 1e-12 else 0.0
+                settled = problem.variance_slope == 0.0
+                spare = weight_updates < _MAX_WEIGHT_UPDATES // 2 and evaluations < max_evaluations
+                if near and not settled and spare:
+                    chi2 = _reweigh(problem, work, areas_free)
+                    weight_updates += 1
+                    evaluations += 1
+                    settled = True
+                # What the next step would bring, each having brought this part of the one before.
+                if settled and predicted < _LITTLE and shrink == 1.0 and predicted * (predicted / last) < enough:
+                    return chi2, evaluations, CONVERGED, matrix, right
+                last = predicted
                 break
             damping = max(damping, 1e-7) * 8.0
             if damping > 1e6:
                 chi2 = calculate(problem, slots, work, areas_free)
-                return chi2, evaluations, CONVERGED if predicted < max(1e3 * enough, _NEAR) else STALLED
+                near = predicted < max(1e3 * enough, _NEAR)
+                return chi2, evaluations, CONVERGED if near else STALLED, matrix, right
+
+
+@kernel
+def _reweigh(problem: Problem, work: Workspace, areas_free: bool) -> float:
+    """Bring the weights up to date with the model at hand; returns chi^2."""
+    update_weights(problem, work)
+    return weigh(problem, work, areas_free)

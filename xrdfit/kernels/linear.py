@@ -7,75 +7,102 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel, vector_kernel
+from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
 
 # A line whose profile is this fraction or less its own (the rest being a sum of other lines') cannot be told from
 # them and stays out: smallest accepted pivot of the Gram matrix scaled to unit diagonal.
 _LEAST_PIVOT = 1e-9
 # Square root of the fall in chi^2 below which no line is let in.
 _LEAST_GAIN = 1e-7
+# Points that are taken at once, so that all rows of a chunk stay in the cache.
+_CHUNK = 640
 
 
-@vector_kernel
+@lean_vector_kernel
+def _scale_four(
+    rows: NDArray[np.float64], i: int, weight: NDArray[np.float64], start: int, out: NDArray[np.float64]
+) -> None:
+    """Four rows from the i-th on (the last one over and over), times the weight, from the point `start` on."""
+    for k in range(4):
+        row, scaled = rows[min(i + k, rows.shape[0] - 1)][start : start + out.shape[1]], out[k]
+        there = weight[start : start + out.shape[1]]
+        for x in range(scaled.size):
+            scaled[x] = row[x] * there[x]
+
+
+@lean_vector_kernel
+def _four_by_four(
+    scaled: NDArray[np.float64], rows: NDArray[np.float64], i: int, j: int, start: int, out: NDArray[np.float64]
+) -> None:
+    """Sixteen products at once, so that what is loaded serves four of them; `out` gets those that exist."""
+    last_i, last_j, stop = out.shape[0] - 1, out.shape[1] - 1, start + scaled.shape[1]
+    i1, i2, i3 = min(i + 1, last_i), min(i + 2, last_i), min(i + 3, last_i)
+    j1, j2, j3 = min(j + 1, last_j), min(j + 2, last_j), min(j + 3, last_j)
+    a, b, c, d = scaled[0], scaled[1], scaled[2], scaled[3]
+    e, f, g, h = rows[j][start:stop], rows[j1][start:stop], rows[j2][start:stop], rows[j3][start:stop]
+    ae = af = ag = ah = be = bf = bg = bh = ce = cf = cg = ch = de = df = dg = dh = 0.0
+    for x in range(a.size):
+        p, q, r, s = a[x], b[x], c[x], d[x]
+        t, u, v, w = e[x], f[x], g[x], h[x]
+        ae += p * t
+        af += p * u
+        ag += p * v
+        ah += p * w
+        be += q * t
+        bf += q * u
+        bg += q * v
+        bh += q * w
+        ce += r * t
+        cf += r * u
+        cg += r * v
+        ch += r * w
+        de += s * t
+        df += s * u
+        dg += s * v
+        dh += s * w
+    out[i, j], out[i, j1], out[i, j2], out[i, j3] = ae, af, ag, ah
+    out[i1, j], out[i1, j1], out[i1, j2], out[i1, j3] = be, bf, bg, bh
+    out[i2, j], out[i2, j1], out[i2, j2], out[i2, j3] = ce, cf, cg, ch
+    out[i3, j], out[i3, j1], out[i3, j2], out[i3, j3] = de, df, dg, dh
+
+
+@kernel
+def _products(
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    upper: bool,
+    out: NDArray[np.float64],
+) -> None:
+    """``out[i, j] = sum_x left[i, x] weight[x] right[j, x]``; upper : of a symmetric result only the upper triangle."""
+    n = weight.size
+    n_chunks = max((n + _CHUNK - 1) // _CHUNK, 1)
+    part = out if n_chunks == 1 else np.zeros(out.shape)
+    out[:, :] = 0.0
+    for chunk in range(n_chunks):
+        start, stop = n * chunk // n_chunks, n * (chunk + 1) // n_chunks
+        scaled = np.empty((4, stop - start))
+        for i in range(0, left.shape[0], 4):
+            _scale_four(left, i, weight, start, scaled)
+            for j in range(i if upper else 0, right.shape[0], 4):
+                _four_by_four(scaled, right, i, j, start, part)
+        if n_chunks > 1:
+            out += part
+
+
+@kernel
 def weighted_products(
     left: NDArray[np.float64], right: NDArray[np.float64], weight: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None:
     """``out[i, j] = sum_x left[i, x] weight[x] right[j, x]``."""
-    n = weight.size
-    scaled = np.empty(n)
-    n_right = right.shape[0]
-    for i in range(left.shape[0]):
-        for x in range(n):
-            scaled[x] = left[i, x] * weight[x]
-        j = 0
-        while j + 4 <= n_right:
-            r0, r1, r2, r3 = right[j], right[j + 1], right[j + 2], right[j + 3]
-            s0 = s1 = s2 = s3 = 0.0
-            for x in range(n):
-                s0 += scaled[x] * r0[x]
-                s1 += scaled[x] * r1[x]
-                s2 += scaled[x] * r2[x]
-                s3 += scaled[x] * r3[x]
-            out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3] = s0, s1, s2, s3
-            j += 4
-        while j < n_right:
-            r0 = right[j]
-            s0 = 0.0
-            for x in range(n):
-                s0 += scaled[x] * r0[x]
-            out[i, j] = s0
-            j += 1
+    _products(left, right, weight, False, out)
 
 
-@vector_kernel
+@kernel
 def weighted_gram(rows: NDArray[np.float64], weight: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """``out = rows diag(weight) rows^T``, both triangles."""
-    n = weight.size
-    count = rows.shape[0]
-    first, second = np.empty(n), np.empty(n)
-    # Two rows by four at once: what is loaded serves several products.
-    for i in range(0, count, 2):
-        last = min(i + 1, count - 1)
-        for x in range(n):
-            first[x] = rows[i, x] * weight[x]
-            second[x] = rows[last, x] * weight[x]
-        for j in range(i, count, 4):
-            j1, j2, j3 = min(j + 1, count - 1), min(j + 2, count - 1), min(j + 3, count - 1)
-            r0, r1, r2, r3 = rows[j], rows[j1], rows[j2], rows[j3]
-            a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = 0.0
-            for x in range(n):
-                p, q = first[x], second[x]
-                a0 += p * r0[x]
-                a1 += p * r1[x]
-                a2 += p * r2[x]
-                a3 += p * r3[x]
-                b0 += q * r0[x]
-                b1 += q * r1[x]
-                b2 += q * r2[x]
-                b3 += q * r3[x]
-            out[i, j], out[i, j1], out[i, j2], out[i, j3] = a0, a1, a2, a3
-            out[last, j], out[last, j1], out[last, j2], out[last, j3] = b0, b1, b2, b3
-    for i in range(count):
+    _products(rows, rows, weight, True, out)
+    for i in range(out.shape[0]):
         for j in range(i):
             out[i, j] = out[j, i]
 
@@ -88,23 +115,27 @@ def weighted_dot(row: NDArray[np.float64], weight: NDArray[np.float64], other: N
     return total
 
 
+@lean_vector_kernel
+def dot(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
+    total = 0.0
+    for x in range(left.size):
+        total += left[x] * right[x]
+    return total
+
+
 @lean_kernel
 def cholesky(matrix: NDArray[np.float64], least_pivot: float) -> int:
     """Lower Cholesky factor in place; returns the first row whose pivot is at most `least_pivot`, or -1."""
     size = matrix.shape[0]
     for j in range(size):
-        pivot = matrix[j, j]
-        for k in range(j):
-            pivot -= matrix[j, k] * matrix[j, k]
+        row = matrix[j][:j]
+        pivot = matrix[j, j] - dot(row, row)
         if not pivot > least_pivot:
             return j
         root = math.sqrt(pivot)
         matrix[j, j] = root
         for i in range(j + 1, size):
-            total = matrix[i, j]
-            for k in range(j):
-                total -= matrix[i, k] * matrix[j, k]
-            matrix[i, j] = total / root
+            matrix[i, j] = (matrix[i, j] - dot(matrix[i][:j], row)) / root
     return -1
 
 
@@ -122,6 +153,35 @@ def cholesky_solve(factor: NDArray[np.float64], vector: NDArray[np.float64]) -> 
         for k in range(i + 1, size):
             total -= factor[k, i] * vector[k]
         vector[i] = total / factor[i, i]
+
+
+@kernel
+def invert_over(
+    matrix: NDArray[np.float64], index: NDArray[np.int64], weakest: float, out: NDArray[np.float64]
+) -> bool:
+    """Inverse of ``matrix[index][:, index]`` into the same places of `out`, if all its directions say enough.
+
+    Scaled to unit diagonal, the weakest direction has a strength of at least ``1 / trace(inverse)``. Where that is not
+    above `weakest`, False is returned and `out` stays as it was.
+    """
+    size = index.size
+    scale = np.zeros(matrix.shape[0])
+    for i in index:
+        scale[i] = 1.0 / math.sqrt(matrix[i, i])
+    factor, dependent = factor_subset(matrix, scale, index, size)
+    if dependent >= 0:
+        return False
+    inverse = np.eye(size)
+    trace = 0.0
+    for i in range(size):
+        cholesky_solve(factor, inverse[i])
+        trace += inverse[i, i]
+    if not trace * weakest < 1.0:
+        return False
+    for i in range(size):
+        for j in range(size):
+            out[index[i], index[j]] = 0.5 * (inverse[i, j] + inverse[j, i]) * scale[index[i]] * scale[index[j]]
+    return True
 
 
 @kernel

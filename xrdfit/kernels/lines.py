@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.jit import kernel, lean_kernel
-from xrdfit.kernels.problem import Problem
+from xrdfit.kernels.problem import Problem, n_line_slots
 
 _DEG = 180.0 / math.pi
 # Smallest Gaussian FWHM squared, deg^2, of an instrument without any width of its own.
@@ -63,44 +63,6 @@ def inverse_d_squared(
     gradient[4] = 2.0 * v1 * v3 * a * c * sin_be / _DEG
     gradient[5] = 2.0 * v1 * v2 * a * b * sin_ga / _DEG
     return h * v1 + k * v2 + l * v3
-
-
-@kernel
-def lines_between(
-    cell: NDArray[np.float64], hkl: NDArray[np.float64], d_min: float, d_max: float, chosen: NDArray[np.int64]
-) -> int:
-    """Which of the reflections (m, 3) of a cell (6,) have ``d_min <= d <= d_max``, by falling d, equal ones in order.
-
-    Their rows stand at the beginning of `chosen` (m,) on return; how many there are is returned.
-    """
-    gradient = np.empty(6)
-    inverse = np.empty(hkl.shape[0])
-    least, most = 1.0 / (d_max * d_max), 1.0 / (d_min * d_min)
-    count = 0
-    for row in range(hkl.shape[0]):
-        here = inverse_d_squared(cell, hkl[row, 0], hkl[row, 1], hkl[row, 2], gradient)
-        if least <= here <= most:
-            inverse[count] = here
-            chosen[count] = row
-            count += 1
-    chosen[:count] = chosen[np.argsort(inverse[:count], kind="mergesort")]
-    return count
-
-
-@kernel
-def within_reach(
-    two_theta: NDArray[np.float64], position: NDArray[np.float64], reach: NDArray[np.float64], near: NDArray[np.bool_]
-) -> None:
-    """Mark in `near` (m,) the lines of which, at some wavelength, a point (n,) lies within reach (m, n_lines), deg."""
-    n = two_theta.size
-    for line in range(position.shape[0]):
-        near[line] = False
-        for e in range(position.shape[1]):
-            place = np.searchsorted(two_theta, position[line, e])
-            left = abs(two_theta[max(place - 1, 0)] - position[line, e])
-            right = abs(two_theta[min(place, n - 1)] - position[line, e])
-            if min(left, right) <= reach[line, e]:
-                near[line] = True
 
 
 @lean_kernel
@@ -334,3 +296,60 @@ def _place(
             derivative[slot.INSTRUMENT_LORENTZ_STRAIN] = alive * tangent
             derivative[slot.N_GLOBAL + slot.LORENTZ_SIZE] = alive / cosine
             derivative[slot.N_GLOBAL + slot.LORENTZ_STRAIN] = alive * tangent
+
+
+@lean_kernel
+def _reaches(two_theta: NDArray[np.float64], position: float, reach: float) -> bool:
+    """Whether a point (n,) lies within reach of a position, deg."""
+    place = int(np.searchsorted(two_theta, position))
+    left = abs(two_theta[max(place - 1, 0)] - position)
+    right = abs(two_theta[min(place, two_theta.size - 1)] - position)
+    return min(left, right) <= reach
+
+
+@kernel
+def lines_in_pattern(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    two_theta: NDArray[np.float64],
+    d_min: float,
+    d_max: float,
+    n_own: int,
+    reach: float,
+) -> NDArray[np.int64]:
+    """Which of the lines of a problem, those of each phase together, are in a pattern.
+
+    Parameters
+    ----------
+    two_theta : (n,) deg, the points. d_min, d_max : angstrom, limits between which d must lie.
+    n_own : the source's own wavelengths, which come first; contaminating ones do not count.
+    reach : gauss + lorentz of a line times this is how far from a point its centre may stand.
+
+    Returns
+    -------
+    Rows of the lines, by phase, then falling d, equal ones in order.
+    """
+    m, n_lines = problem.hkl.shape[0], problem.wavelength.size
+    position, gauss, lorentz = np.empty((m, n_lines)), np.empty((m, n_lines)), np.empty((m, n_lines))
+    by_theta, by_slot = np.zeros((m, n_lines, 3)), np.zeros((m, n_lines, n_line_slots(problem)))
+    place_lines(problem, slots, position, gauss, lorentz, by_theta, by_slot)
+    inverse, chosen = np.empty(m), np.empty(m, dtype=np.int64)
+    least, most = 1.0 / (d_max * d_max), 1.0 / (d_min * d_min)
+    gradient = np.empty(6)
+    count, first = 0, 0
+    for row in range(m):
+        base = slot.N_GLOBAL + slot.N_PHASE * problem.phase[row]
+        hkl = problem.hkl[row]
+        here = inverse_d_squared(slots[base : base + 6], hkl[0], hkl[1], hkl[2], gradient)
+        near = False
+        for e in range(n_own):
+            near = near or _reaches(two_theta, position[row, e], reach * (gauss[row, e] + lorentz[row, e]))
+        if near and least <= here <= most:
+            chosen[count], inverse[count] = row, here
+            count += 1
+        if row + 1 == m or problem.phase[row + 1] != problem.phase[row]:
+            own = chosen[first:count].copy()
+            for k, place in enumerate(np.argsort(inverse[first:count], kind="mergesort")):
+                chosen[first + k] = own[place]
+            first = count
+    return chosen[:count]

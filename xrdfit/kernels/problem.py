@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels.coarse import CoarseGrid
+from xrdfit.kernels.jit import plain_or_kernel
 
 # Global slots.
 ZERO_SHIFT = 0
@@ -107,6 +108,7 @@ class Problem(NamedTuple):
     anisotropy: NDArray[np.float64] = np.zeros((0, N_PHASE - N_ISOTROPIC))
 
 
+@plain_or_kernel
 def n_line_slots(problem: Problem) -> int:
     """Global and phase slots that a line of the problem may answer to."""
     return N_GLOBAL + (N_PHASE if problem.anisotropy.shape[0] else N_ISOTROPIC)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xrdfit.crystal import N_QUARTIC, Phase, UnitCell, candidate_lines, direction_squares, quartic_terms
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.coarse import coarse_grid
-from xrdfit.kernels.lines import lines_between, place_lines, within_reach
+from xrdfit.kernels.lines import lines_in_pattern, place_lines
 from xrdfit.kernels.problem import Problem
 from xrdfit.model.background import Background
 from xrdfit.model.instrument import Instrument
@@ -30,6 +30,7 @@ _TAIL_REACH = 2.0
 # Where observations that are not points of the pattern stand, deg: no line is felt there.
 _BEHIND = 1e9
 _TIE_SCALE = 1e6
+_RIGHT = [90.0, 90.0, 90.0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,22 +103,18 @@ class PatternModel:
         for number, phase in enumerate(self.phases):
             if present[number]:
                 first = slot.N_GLOBAL + slot.N_PHASE * number
-                cell = slots[first : first + 6]
-                possible = UnitCell(*cell.tolist())
-                listed = candidate_lines(phase.group, (possible.a, possible.b, possible.c), d_min=d_min)
-                rows = np.empty(len(listed), dtype=np.int64)
-                count = lines_between(cell, listed.astype(np.float64), d_min, d_max, rows)
-                hkl.append(listed[rows[:count]])
-                owner.append(np.full(count, number, dtype=np.int64))
-        choice = LineChoice(hkl=np.concatenate(hkl), phase=np.concatenate(owner))
-        placed = self.place(values, choice)
+                a, b, c, *angles = slots[first : first + 6].tolist()
+                # A right-angled cell is one whatever its lengths; that of any other has to be proved.
+                if angles != _RIGHT or not 0.0 < min(a, b, c) <= max(a, b, c) < math.inf:
+                    UnitCell(a, b, c, *angles)
+                listed = candidate_lines(phase.group, (a, b, c), d_min=d_min)
+                hkl.append(listed)
+                owner.append(np.full(len(listed), number, dtype=np.int64))
+        every = LineChoice(hkl=np.concatenate(hkl), phase=np.concatenate(owner))
+        problem = self._problem(every, two_theta=np.zeros(1), intensity=np.zeros(1), noise=None)
         # A line that a contaminating wavelength alone brings into the pattern is not worth an area of its own.
-        own = slice(len(self.instrument.lines))
-        position = np.ascontiguousarray(placed.position[:, own])
-        reach = np.ascontiguousarray(_TAIL_REACH * (placed.gauss + placed.lorentz)[:, own])
-        near = np.empty(choice.phase.size, dtype=np.bool_)
-        within_reach(two_theta, position, reach, near)
-        return LineChoice(hkl=choice.hkl[near], phase=choice.phase[near])
+        rows = lines_in_pattern(problem, slots, two_theta, d_min, d_max, len(self.instrument.lines), _TAIL_REACH)
+        return LineChoice(hkl=every.hkl[rows], phase=every.phase[rows])
 
     def place(self, values: NDArray[np.float64], lines: LineChoice) -> Placement:
         """Position and widths (deg) of lines at every wavelength."""

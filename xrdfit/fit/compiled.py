@@ -12,7 +12,7 @@ from xrdfit.fit.solution import Minimum, lmfit_result, minimum_here
 from xrdfit.kernels.least_squares import CONVERGED, NOT_FINITE, STALLED, minimise
 
 # Fall in chi^2 that is nothing: a parameter then stands within 1e-3 of its esd.
-TOLERANCE = 1e-7
+TOLERANCE = 1e-6
 # Evaluations after which a scan is given up.
 MAX_NFEV = 200
 _MAX_RELINEARISED = 30

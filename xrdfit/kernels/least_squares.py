@@ -45,8 +45,6 @@ _ROUNDING = 1e-12
 # A gradient that promises no more than this fall of chi^2 (a tenth of an esd), where no step brings one, is rounding or
 # the nodes of a quadrature.
 _NEAR = 1e-2
-# A step that promises less than this fall of chi^2 (a thousandth of an esd) leaves the normal matrix as it is.
-_LITTLE = 1e-6
 
 
 class Workspace(NamedTuple):
@@ -397,7 +395,7 @@ def minimise(
     Returns
     -------
     chi^2; evaluations; CONVERGED, STALLED, TOO_MANY or NOT_FINITE; normal matrix (n_variables, n_variables) and right
-    side (n_variables,): if it has converged those of the answer, or of a point a thousandth of an esd beside it.
+    side (n_variables,), those of the answer if it has converged.
     """
     n_rows = work.jacobian.shape[0]
     mapping = np.empty((n_rows, variables.size))
@@ -413,7 +411,6 @@ def minimise(
     # Whether the weights are those of the model at hand.
     settled = problem.variance_slope == 0.0
     damping = 1e-3
-    last = math.inf
     while True:
         if not math.isfinite(chi2):
             return chi2, evaluations, NOT_FINITE, matrix, right
@@ -457,10 +454,6 @@ def minimise(
                     weight_updates += 1
                     evaluations += 1
                     settled = True
-                # What the next step would bring, each having brought this part of the one before.
-                if settled and predicted < _LITTLE and shrink == 1.0 and predicted * (predicted / last) < enough:
-                    return chi2, evaluations, CONVERGED, matrix, right
-                last = predicted
                 break
             damping = max(damping, 1e-7) * 8.0
             if damping > 1e6:

@@ -15,7 +15,7 @@ _LEAST_PIVOT = 1e-9
 # Square root of the fall in chi^2 below which no line is let in.
 _LEAST_GAIN = 1e-7
 # Points that are taken at once, so that all rows of a chunk stay in the cache.
-_CHUNK = 640
+_CHUNK = 320
 
 
 @lean_vector_kernel

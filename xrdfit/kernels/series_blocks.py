@@ -48,6 +48,7 @@ def series_blocks(
             continue
         problem = Problem(
             like.two_theta,
+            like.coarse,
             intensity[s],
             variance_constant[s],
             variance_slope[s],

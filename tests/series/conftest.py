@@ -14,7 +14,7 @@ import xrdfit
 from tests.recipes import sequential
 from xrdfit.crystal import Phase
 from xrdfit.data import ScanStack, SeriesResult
-from xrdfit.model.instrument import Detector
+from xrdfit.model.instrument import Detector, Instrument
 from xrdfit.recipe import Job
 from xrdfit.simulate import SCENARIOS, WELL_BEHAVED, SimulatedStack, simulate_stack, write_simulated
 
@@ -53,6 +53,7 @@ def refine_jointly(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Se
         stack: ScanStack | None = None,
         phases: tuple[Phase, ...] | None = None,
         detector: Detector | None = None,
+        instrument: Instrument | None = None,
         **settings: Any,
     ) -> SeriesResult:
         settings["scope"] = {**job.settings.scope, **settings.get("scope", {})}
@@ -61,7 +62,7 @@ def refine_jointly(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Se
                 job,
                 stack=simulated if stack is None else stack,
                 phases=job.phases if phases is None else phases,
-                instrument=replace(job.instrument, detector=detector or simulated.instrument.detector),
+                instrument=replace(instrument or job.instrument, detector=detector or simulated.instrument.detector),
                 settings=replace(job.settings, **settings),
             )
         )

@@ -49,8 +49,10 @@ _MORE = 3
 _FLAT_VARIANCE = 4.0 / 45.0
 # All copies of a line together.
 _ROOM = 4 * rule.MOST_NODES * rule.MOST_NODES
-# Part of the line's top by which one copy at the centroid may miss the others; they are told apart nearer than that.
-_FAR = 1e-5
+# Part of the line's top by which one copy at the centroid may miss the others; they are told apart nearer than that,
+# and up to so many times as far they go over into it. A border would make the pattern jump whenever a point crosses it.
+_FAR = 4e-5
+_GO_OVER = 1.3
 # Nor is the Gaussian part of a line, of which nothing is left beyond this many FWHM, seen from afar.
 _LEAST_REACH = 3.7
 # Openings below this, as a part of the radius, are none.
@@ -194,12 +196,10 @@ def _put_centroid(count: int, out: NDArray[np.float64]) -> None:
 
 
 @kernel
-def near_copies(
-    two_theta: NDArray[np.float64], position: float, fwhm: float, copies: NDArray[np.float64]
-) -> tuple[int, int]:
-    """First and one-past-last point where the copies must be told apart.
+def near_copies(copies: NDArray[np.float64], fwhm: float) -> tuple[float, float]:
+    """Distances (deg) from the centroid up to which the copies must be told apart, and from which it stands for them.
 
-    Beyond, their centroid differs from their sum by ``3 variance / distance^2`` of the Lorentzian tail, which is
+    There it differs from their sum by ``3 variance / distance^2`` of the Lorentzian tail, which is
     ``fwhm^2 / (4 distance^2)`` of the top.
     """
     n_nodes = copies.shape[0] - 1
@@ -209,9 +209,7 @@ def near_copies(
         away = copies[k, OFFSET] - centre
         variance += copies[k, WEIGHT] * away * away
     reach = max((0.75 * variance * fwhm * fwhm / _FAR) ** 0.25, _LEAST_REACH * fwhm)
-    first = np.searchsorted(two_theta, position + centre - reach)
-    last = np.searchsorted(two_theta, position + centre + reach)
-    return int(first), int(last)
+    return reach, _GO_OVER * reach
 
 
 @kernel

@@ -61,6 +61,8 @@ def copies_of(
     q = inverse_d_squared(slots[base : base + 6], hkl[0], hkl[1], hkl[2], np.empty(6))
     theta = math.asin(0.5 * problem.wavelength[e] * math.sqrt(q))
     openings = slots[slot.AXIAL_SAMPLE : slot.EQUATORIAL_DIVERGENCE + 1]
+    if problem.copies_fwhm.size > 0:
+        fwhm = problem.copies_fwhm[line, e]
     return room[: aberration_nodes(theta, openings, fwhm, room) + 1]
 
 

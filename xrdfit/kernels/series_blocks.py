@@ -66,6 +66,7 @@ def series_blocks(
             like.n_phases,
             like.ties,
             like.anisotropy,
+            like.copies_fwhm,
         )
         by = np.zeros_like(by_intensity)
         for line in range(geometry.shape[1]):

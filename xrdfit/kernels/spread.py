@@ -18,6 +18,20 @@ from xrdfit.kernels.profiles import GAUSS_NORM, accumulate_peak, pseudo_voigt_sh
 BEYOND = slot.N_KINDS
 N_BUFFERS = slot.N_KINDS + 1
 _LN2 = math.log(2.0)
+# The buffers that are filled: always, and the rest if wanted.
+_N_ALWAYS = 4
+_ROWS = np.array(
+    [
+        slot.ON_POSITION,
+        slot.ON_GAUSS,
+        slot.ON_LORENTZ,
+        BEYOND,
+        slot.ON_AXIAL_SAMPLE,
+        slot.ON_AXIAL_DETECTOR,
+        slot.ON_SOLLER,
+        slot.ON_DIVERGENCE,
+    ]
+)
 # Beyond this many FWHM the Gaussian part of a copy is below 1e-10 of its top.
 _GAUSS_REACH = 2.9
 
@@ -36,20 +50,44 @@ def accumulate_spread(
 
     copies : (n_nodes + 1, N_COLUMNS) from `aberration_nodes`, their centroid last.
     """
-    first, last = near_copies(two_theta, position, fwhm, copies)
     n_nodes = copies.shape[0] - 1
-    near, there = two_theta[first:last], out[first:last]
+    centre = position + copies[n_nodes, node.OFFSET]
+    inner, outer = near_copies(copies, fwhm)
+    first, last = np.searchsorted(two_theta, centre - outer), np.searchsorted(two_theta, centre + outer)
+    near = two_theta[first:last]
+    part = np.zeros(near.size)
     start, end, reach = 0, 0, _GAUSS_REACH * fwhm
     for k in range(n_nodes):
         at = position + copies[k, node.OFFSET]
         start, end = _moved(near, at - reach, at + reach, start, end)
-        part = area * copies[k, node.WEIGHT]
-        _add_lorentzian(near, at, fwhm, part * eta, there)
+        weighed = area * copies[k, node.WEIGHT]
+        _add_lorentzian(near, at, fwhm, weighed * eta, part)
         # Loops run from zero, or they would not become vector code.
-        _add_gaussian(near[start:end], at, fwhm, part * (1.0 - eta), there[start:end])
-    at = position + copies[n_nodes, node.OFFSET]
-    accumulate_peak(two_theta[:first], at, fwhm, eta, area, out[:first])
-    accumulate_peak(two_theta[last:], at, fwhm, eta, area, out[last:])
+        _add_gaussian(near[start:end], at, fwhm, weighed * (1.0 - eta), part[start:end])
+    total = np.zeros(near.size)
+    _add_lorentzian(near, centre, fwhm, area * eta, total)
+    _go_over(near, centre, inner, outer, part, total)
+    there = out[first:last]
+    for i in range(near.size):
+        there[i] += total[i]
+    accumulate_peak(two_theta[:first], centre, fwhm, eta, area, out[:first])
+    accumulate_peak(two_theta[last:], centre, fwhm, eta, area, out[last:])
+
+
+@vector_kernel
+def _go_over(
+    two_theta: NDArray[np.float64],
+    centre: float,
+    inner: float,
+    outer: float,
+    near: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Put `near` in the place of `out` up to a distance (deg) from `centre`, and leave `out` from another one on."""
+    per_width = 1.0 / (outer - inner)
+    for i in range(two_theta.size):
+        t = min(max((abs(two_theta[i] - centre) - inner) * per_width, 0.0), 1.0)
+        out[i] = near[i] + t * t * (3.0 - 2.0 * t) * (out[i] - near[i])
 
 
 @kernel
@@ -112,44 +150,58 @@ def spread_derivatives(
         ON_AXIAL_SAMPLE, ON_AXIAL_DETECTOR, ON_SOLLER and ON_DIVERGENCE, too.
     """
     fwhm = pseudo_voigt_shape(gauss, lorentz)[0]
-    first, last = near_copies(two_theta, position, fwhm, copies)
     n_nodes = copies.shape[0] - 1
-    buffer[slot.ON_POSITION : slot.ON_LORENTZ + 1, :] = 0.0
-    buffer[BEYOND, :] = 0.0
+    centre = position + copies[n_nodes, node.OFFSET]
+    inner, outer = near_copies(copies, fwhm)
+    first, last = np.searchsorted(two_theta, centre - outer), np.searchsorted(two_theta, centre + outer)
+    rows = _ROWS if with_openings else _ROWS[:_N_ALWAYS]
+    for row in rows:
+        buffer[row, :] = 0.0
+    near = two_theta[first:last]
+    told_apart = np.zeros((buffer.shape[0], near.size))
+    _add_all(two_theta, position, gauss, lorentz, area, copies[n_nodes:], with_openings, buffer)
+    _add_all(near, position, gauss, lorentz, area, copies[:n_nodes], with_openings, told_apart)
+    for row in rows:
+        _go_over(near, centre, inner, outer, told_apart[row], buffer[row, first:last])
+
+
+@kernel
+def _add_all(
+    two_theta: NDArray[np.float64],
+    position: float,
+    gauss: float,
+    lorentz: float,
+    area: float,
+    nodes: NDArray[np.float64],
+    with_openings: bool,
+    rows: NDArray[np.float64],
+) -> None:
+    """Add to the rows, numbered like the buffers of `spread_derivatives`, what these copies answer to."""
+    _add_derivatives(
+        two_theta,
+        position,
+        gauss,
+        lorentz,
+        area,
+        nodes,
+        rows[slot.ON_POSITION],
+        rows[slot.ON_GAUSS],
+        rows[slot.ON_LORENTZ],
+        rows[BEYOND],
+    )
     if with_openings:
-        buffer[slot.ON_AXIAL_SAMPLE : slot.ON_DIVERGENCE + 1, :] = 0.0
-    n = two_theta.size
-    for start, end, nodes in (
-        (first, last, copies[:n_nodes]),
-        (0, first, copies[n_nodes:]),
-        (last, n, copies[n_nodes:]),
-    ):
-        points = two_theta[start:end]
-        _add_derivatives(
-            points,
+        _add_openings(
+            two_theta,
             position,
             gauss,
             lorentz,
             area,
             nodes,
-            buffer[slot.ON_POSITION, start:end],
-            buffer[slot.ON_GAUSS, start:end],
-            buffer[slot.ON_LORENTZ, start:end],
-            buffer[BEYOND, start:end],
+            rows[slot.ON_AXIAL_SAMPLE],
+            rows[slot.ON_AXIAL_DETECTOR],
+            rows[slot.ON_SOLLER],
+            rows[slot.ON_DIVERGENCE],
         )
-        if with_openings:
-            _add_openings(
-                points,
-                position,
-                gauss,
-                lorentz,
-                area,
-                nodes,
-                buffer[slot.ON_AXIAL_SAMPLE, start:end],
-                buffer[slot.ON_AXIAL_DETECTOR, start:end],
-                buffer[slot.ON_SOLLER, start:end],
-                buffer[slot.ON_DIVERGENCE, start:end],
-            )
 
 
 @vector_kernel

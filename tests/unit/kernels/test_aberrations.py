@@ -168,6 +168,22 @@ def test_node_by_node_derivatives_are_those_of_the_copies() -> None:
                 np.testing.assert_allclose(found[:, column], numeric[:, node.OFFSET], rtol=1e-6, atol=1e-7)
 
 
+def test_a_moving_line_does_not_jump_where_its_copies_are_no_longer_told_apart() -> None:
+    # Points so close that some cross any border while the line moves, in steps of a thousandth of their distance.
+    x = np.arange(28.0, 31.0, 1e-3)
+    fwhm, spread = 0.1, copies(30.0, soller=2.0, fwhm=0.1)
+
+    def line(position: float) -> np.ndarray:
+        out = np.zeros_like(x)
+        accumulate_spread(x, position, fwhm, 0.9, 1.0, spread, out)
+        return out
+
+    step = 1e-6
+    courses = np.array([line(30.0 + k * step) for k in range(1200)])
+    # The curvature of the line makes 8 (step / fwhm)^2 of its top.
+    assert np.abs(np.diff(courses, n=2, axis=0)).max() < 1e-8 * courses.max()
+
+
 def test_flat_specimen_moves_the_centroid_by_the_known_formula() -> None:
     # Klug & Alexander (1974): -alpha^2 cot(theta) / 343 deg with alpha in deg.
     centre = copies(30.0, divergence=1.0)[-1, node.OFFSET]

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from xrdfit.data import RefineSettings, ScanTimes
 from xrdfit.fit import PreparedScan, ScanObjective, TiedParameters, start_values
+from xrdfit.kernels.pattern import beam_spreads
+from xrdfit.kernels.profiles import pseudo_voigt_shape
 from xrdfit.model import LineChoice, PatternModel
 from xrdfit.series.joint.drift import drift_basis, is_polynomial
 from xrdfit.series.joint.intensities import IntensityModel, geometry_factors
@@ -44,9 +46,11 @@ class Chain:
         deviates, held : (N, P), nothing by default.
         """
         geometry = self._geometry(state)
+        copies_fwhm = self._copies_fwhm(state)
         none = np.zeros((len(self.scans), self.layout.n_phases), dtype=np.bool_)
         own, pinned = none if deviates is None else deviates, none if held is None else held
         for position, scan in enumerate(self.scans):
+            scan.problem = scan.problem._replace(copies_fwhm=copies_fwhm)
             scan.settle(
                 state, geometry=geometry[position], deviates=own[position], held=pinned[position], spread=spread
             )
@@ -64,6 +68,21 @@ class Chain:
         for scan, factors in zip(self.scans, after, strict=True):
             scan.geometry = factors
         return renewed
+
+    def _copies_fwhm(self, state: SeriesState) -> NDArray[np.float64]:
+        """(m, n_lines) narrowest FWHM of each line in any scan; (0, 0) where the beam is not spread."""
+        layout = self.layout
+        values = state.run_values(layout, slice(0, len(self.scans)))
+        finite = values[np.isfinite(values).all(axis=1)]
+        if not finite.size or not beam_spreads(layout.model.table.slots(finite[0])):
+            return np.zeros((0, 0))
+        narrowest = np.array(np.inf)
+        for row in finite:
+            placed = layout.model.place(row, layout.lines)
+            parts = zip(placed.gauss.ravel().tolist(), placed.lorentz.ravel().tolist(), strict=True)
+            fwhm = np.array([pseudo_voigt_shape(*part)[0] for part in parts]).reshape(placed.gauss.shape)
+            narrowest = np.minimum(narrowest, fwhm)
+        return narrowest
 
     def _geometry(self, state: SeriesState) -> NDArray[np.float64]:
         """(N, m) geometry factors of the lines at the cells of a state; what they were where there is no cell."""

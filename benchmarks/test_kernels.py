@@ -9,7 +9,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from xrdfit.bench.cases import Case
 from xrdfit.bench.one_scan import Kernels
-from xrdfit.kernels.least_squares import calculate, fill_jacobian, normal_equations
+from xrdfit.kernels.coarse import BLOCK, is_far, n_blocks
+from xrdfit.kernels.least_squares import calculate, fill_jacobian, fill_profiles, normal_equations
 from xrdfit.kernels.partition import partition_cycle
 
 
@@ -24,6 +25,18 @@ def test_pattern(benchmark: BenchmarkFixture, kernels: Kernels) -> None:
 
 def test_pattern_and_jacobian(benchmark: BenchmarkFixture, kernels: Kernels) -> None:
     benchmark(kernels.pattern_and_jacobian)
+
+
+def test_lines_are_evaluated_at_few_places(case: Case, kernels: Kernels) -> None:
+    """A count, not a time: points and nodes at which a line is calculated."""
+    x, nodes = case.two_theta, kernels.problem.coarse.node.size
+    places = 0
+    for row in kernels.work.position:
+        far = np.array([is_far(x, block, row.min(), row.max()) for block in range(n_blocks(x))])
+        near = np.repeat(~far, BLOCK)[: x.size]
+        places += int(near.sum()) + int(far.sum()) * nodes // n_blocks(x)
+    share = places / (x.size * case.lines.phase.size)
+    assert share < {"laboratory": 0.5, "synchrotron": 0.3}[case.name]
 
 
 def test_pattern_with_nonnegative_areas(benchmark: BenchmarkFixture, kernels: Kernels) -> None:
@@ -41,6 +54,6 @@ def test_normal_equations_with_areas_eliminated(benchmark: BenchmarkFixture, ker
 
 
 def test_partition_cycle(benchmark: BenchmarkFixture, case: Case, kernels: Kernels) -> None:
-    kernels.pattern()
+    fill_profiles(kernels.problem, kernels.slots, kernels.work)
     out = np.empty_like(case.areas)
     benchmark(partition_cycle, kernels.work.profiles, case.expected - kernels.work.background, case.areas, out)

@@ -165,6 +165,7 @@ def fit_scan(
     # lmfit's Parameters cost more than a fit: they are built where something needs them.
     plain = settings.solver == "compiled" and settings.extraction == "joint" and not constrained
     values = start
+    weight = 1.0 / prepared.variance
     nfev = 0
     for _ in range(_MAX_RELISTED):
         parameters = (FreeParameters if plain else lmfit_parameters)(model.table, values, free, settings.overrides)
@@ -179,8 +180,10 @@ def fit_scan(
             expected=expected,
         )
         if isinstance(parameters, FreeParameters):
-            objective.start_weights(1.0 / prepared.variance)
+            objective.start_weights(weight)
             found = descend(objective, parameters, tolerance=tolerance)
+            # Should lines have changed, the fit goes on from here.
+            weight = objective.at_points(objective.work.weight) if found.success else weight
         else:
             start_by_partition(objective, values, prepared.variance)
             found = minimum_of(_driven(objective, parameters, settings, tolerance))

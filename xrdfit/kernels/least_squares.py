@@ -38,8 +38,13 @@ TOO_MANY = 2
 NOT_FINITE = 3
 
 _MAX_WEIGHT_UPDATES = 24
-# A step that leaves this part of chi^2 has not made another pattern of it.
+# Weights follow the model from step to step where a step leaves this part of chi^2, so has not made another pattern of
+# it, and where chi^2 is at most `CLEAR` times the number of points. Else misfit rules, and weights that follow it would
+# change which minimum is the nearest.
 _NEAR_PART = 0.5
+CLEAR = 2.0
+# Where they do not follow, they are brought up to date as soon as a step promises no more than this fall of chi^2.
+_DONE = 0.1
 # Part of chi^2 that is rounding: no fall smaller than that is waited for.
 _ROUNDING = 1e-12
 # A gradient that promises no more than this fall of chi^2 (a tenth of an esd), where no step brings one, is rounding or
@@ -419,9 +424,10 @@ def minimise(
         full = damped_step(matrix, right, free, 0.0)
         predicted = np.dot(right, full)
         enough = max(tolerance, _ROUNDING * chi2)
-        if predicted < enough:
-            if settled or weight_updates >= _MAX_WEIGHT_UPDATES:
-                return chi2, evaluations, CONVERGED, matrix, right
+        spare = weight_updates < _MAX_WEIGHT_UPDATES
+        if predicted < enough and (settled or not spare):
+            return chi2, evaluations, CONVERGED, matrix, right
+        if predicted < max(enough, _DONE) and not settled and spare:
             chi2 = _reweigh(problem, work, areas_free)
             weight_updates += 1
             evaluations += 1
@@ -442,14 +448,14 @@ def minimise(
             trial_chi2 = calculate(problem, trial_slots, work, areas_free)
             evaluations += 1
             if trial_chi2 < chi2:
-                near = trial_chi2 > _NEAR_PART * chi2
+                follow = _NEAR_PART * chi2 < trial_chi2 < CLEAR * work.weight.size
                 variables[:] = trial
                 slots = trial_slots
                 chi2 = trial_chi2
                 damping = damping * 0.1 if damping > 1e-12 else 0.0
                 settled = problem.variance_slope == 0.0
                 spare = weight_updates < _MAX_WEIGHT_UPDATES // 2 and evaluations < max_evaluations
-                if near and not settled and spare:
+                if follow and not settled and spare:
                     chi2 = _reweigh(problem, work, areas_free)
                     weight_updates += 1
                     evaluations += 1

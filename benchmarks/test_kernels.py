@@ -10,7 +10,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from xrdfit.bench.cases import Case
 from xrdfit.bench.one_scan import Kernels
 from xrdfit.kernels.coarse import BLOCK, is_far, n_blocks
-from xrdfit.kernels.least_squares import calculate, fill_jacobian, fill_profiles, normal_equations
+from xrdfit.kernels.evaluation import calculate, fill_profiles
+from xrdfit.kernels.normal_equations import fill_jacobian, normal_equations
 from xrdfit.kernels.partition import partition_cycle
 
 

@@ -11,7 +11,7 @@ from tests import twins
 from xrdfit.crystal import Phase, SpaceGroup, UnitCell
 from xrdfit.data import Pattern, RefineSettings
 from xrdfit.fit import ScanFit, fit_scan, prepare_scan, with_seeded_background
-from xrdfit.kernels.least_squares import Workspace, calculate, make_workspace
+from xrdfit.kernels.evaluation import Workspace, calculate, make_workspace
 from xrdfit.kernels.problem import Problem
 from xrdfit.model import Background, Instrument, InstrumentProfile, LineChoice, PatternModel, Points, noise_model
 

@@ -9,7 +9,7 @@ import numpy as np
 from tests import scans
 from xrdfit.calibration import Standard, find_standard
 from xrdfit.data import Pattern
-from xrdfit.kernels.least_squares import calculate, make_workspace
+from xrdfit.kernels.evaluation import calculate, make_workspace
 from xrdfit.model import Background, Instrument, InstrumentProfile, PatternModel, noise_model
 
 PROFILE = InstrumentProfile(u=0.001, v=-0.001, w=0.003, lorentz_size=0.02, lorentz_strain=0.015, axial_soller=2.2)

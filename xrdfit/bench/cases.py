@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from xrdfit.crystal import Phase, SpaceGroup, UnitCell
 from xrdfit.data import Pattern
-from xrdfit.kernels.least_squares import calculate, make_workspace
+from xrdfit.kernels.evaluation import calculate, make_workspace
 from xrdfit.kernels.problem import Problem
 from xrdfit.model import Background, Instrument, InstrumentProfile, LineChoice, PatternModel, Points, noise_model
 from xrdfit.simulate import DEFAULT_SCANS, WELL_BEHAVED, simulate_stack
@@ -71,7 +71,8 @@ class Case:
         points = Points(
             two_theta=self.two_theta, intensity=counts, sigma=None, used=np.ones(counts.size, dtype=np.bool_)
         )
-        return self.model.problem(points, noise_model(counts, None, weights="poisson"), self.lines)
+        noise = noise_model(counts, None, weights="poisson")
+        return self.model.problem(points, noise, self.lines, may_spread=self.model.may_spread(self.values))
 
 
 def laboratory() -> Case:
@@ -118,7 +119,8 @@ def synchrotron() -> Case:
         sigma=None,
         used=np.ones(two_theta.size, dtype=np.bool_),
     )
-    problem = model.problem(dark, noise_model(dark.intensity, None, weights="unit"), lines)
+    noise = noise_model(dark.intensity, None, weights="unit")
+    problem = model.problem(dark, noise, lines, may_spread=model.may_spread(values))
     work = make_workspace(problem, 0)
     work.area[:] = areas
     calculate(problem, model.table.slots(values), work, False)

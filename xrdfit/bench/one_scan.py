@@ -14,7 +14,8 @@ from xrdfit.bench.cases import Case
 from xrdfit.bench.timing import timed
 from xrdfit.data import RefineSettings
 from xrdfit.fit import PreparedScan, ScanFit, fit_scan, prepare_scan, with_seeded_background
-from xrdfit.kernels.least_squares import Workspace, calculate, fill_jacobian, make_workspace
+from xrdfit.kernels.evaluation import Workspace, calculate, make_workspace
+from xrdfit.kernels.normal_equations import fill_jacobian
 from xrdfit.kernels.problem import Problem
 
 SOLVERS = ("compiled", "leastsq")

@@ -8,18 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.fit.ties import Expected, tie_unresolved
-from xrdfit.kernels.least_squares import (
-    add_up,
-    calculate,
-    compare,
-    eliminated,
-    fill_profiles,
-    longest_steps,
-    make_workspace,
-    normal_equations,
-    update_weights,
-)
+from xrdfit.kernels.evaluation import add_up, calculate, compare, fill_profiles, make_workspace, update_weights
+from xrdfit.kernels.least_squares import longest_steps
 from xrdfit.kernels.linear import weighted_gram
+from xrdfit.kernels.normal_equations import eliminated, normal_equations
 from xrdfit.model import LineChoice, NoiseModel, PatternModel, Points
 
 
@@ -51,7 +43,7 @@ class ScanObjective:
         self.present = tuple(present)
         self.lines: LineChoice = model.choose_lines(values, points.two_theta, present)
         ties = tie_unresolved(self.lines, model.place(values, self.lines), expected) if expected else None
-        self.problem = model.problem(points, noise, self.lines, ties)
+        self.problem = model.problem(points, noise, self.lines, ties, may_spread=model.may_spread(values, wanted))
         in_use = np.abs(model.table.slot_mapping[:, wanted]).sum(axis=1) > 0.0
         self.row_of_slot = np.where(in_use, np.cumsum(in_use) - 1, -1).astype(np.int64)
         self.rows = np.flatnonzero(in_use)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from xrdfit.fit.objective import ScanObjective, factor_lower
 from xrdfit.fit.parameters import Constraints, FreeParameters
-from xrdfit.kernels.least_squares import eliminated
 from xrdfit.kernels.linear import invert_over
+from xrdfit.kernels.normal_equations import eliminated
 
 # Directions of the scaled normal matrix weaker than this say nothing: their parameters get no esd.
 _BLIND = 1e-11

@@ -137,9 +137,13 @@ def _axial_nodes(theta: float, sample: float, detector: float, fwhm: float, out:
             row[OFFSET_BY_DIVERGENCE] = 0.0
             count += 1
     # The line keeps its area: weights sum to 1, and what they answer sums to 0.
-    total = out[:count, WEIGHT].sum()
+    total = 0.0
+    for k in range(count):
+        total += out[k, WEIGHT]
     for column in (WEIGHT_BY_THETA, WEIGHT_BY_SAMPLE, WEIGHT_BY_DETECTOR):
-        change = out[:count, column].sum() / total
+        change = 0.0
+        for k in range(count):
+            change += out[k, column] / total
         for k in range(count):
             out[k, column] = (out[k, column] - out[k, WEIGHT] * change) / total
     for k in range(count):
@@ -235,13 +239,13 @@ def _soller_nodes(
     if taken_up:
         n = min(n + _MORE, rule.MOST_NODES)
     by_soller = 2.0 / soller
-    single = count
+    single, column = count, np.int64(OFFSET_BY_SOLLER)
     squares, weights = rule.NORMAL_SQUARE, rule.NORMAL_WEIGHT
-    count = _convolute(count, wide, wide * wide_turn, wide * by_soller, OFFSET_BY_SOLLER, n, squares, weights, out)
+    count = _convolute(count, wide, wide * wide_turn, wide * by_soller, column, n, squares, weights, out)
     if not taken_up:
         n = rule.count(math.sqrt(variance), fwhm, rule.NORMAL_NODES)
         by_theta, by_parameter = narrow * narrow_turn, narrow * by_soller
-        return _convolute(count, narrow, by_theta, by_parameter, OFFSET_BY_SOLLER, n, squares, weights, out), False
+        return _convolute(count, narrow, by_theta, by_parameter, column, n, squares, weights, out), False
     low = _flat_specimen(tangent, divergence)
     flat_variance = _FLAT_VARIANCE * low * low
     together = divergence > 0.0 and flat_variance <= fine
@@ -298,6 +302,8 @@ def aberration_nodes(theta: float, openings: NDArray[np.float64], fwhm: float, o
         by_theta = -low / (math.sin(theta) * math.cos(theta))
         n = rule.count(low, fwhm, rule.EVEN_NODES)
         squares, weights, by_divergence = rule.EVEN_SQUARE, rule.EVEN_WEIGHT, 2.0 * low / divergence
-        count = _convolute(count, low, by_theta, by_divergence, OFFSET_BY_DIVERGENCE, n, squares, weights, out)
+        count = _convolute(
+            count, low, by_theta, by_divergence, np.int64(OFFSET_BY_DIVERGENCE), n, squares, weights, out
+        )
     _put_centroid(count, out)
     return count

@@ -23,7 +23,6 @@ line that is then nearer than `FAR` half-widths is calculated point by point.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -50,13 +49,8 @@ class CoarseGrid(NamedTuple):
 
 
 def coarse_grid(two_theta: NDArray[np.float64]) -> CoarseGrid:
-    """Nodes for points (n,), deg, ascending. Scans on one grid have them in common."""
-    return _coarse_grid(two_theta.tobytes())
-
-
-@lru_cache(maxsize=16)
-def _coarse_grid(two_theta: bytes) -> CoarseGrid:
-    x = np.frombuffer(two_theta)
+    """Nodes for points (n,), deg, ascending."""
+    x = two_theta
     block = np.arange(x.size) // BLOCK
     first = x[::BLOCK]
     last = x[np.minimum(np.arange(first.size) * BLOCK + BLOCK, x.size) - 1]

@@ -9,28 +9,19 @@ their inverse is the marginal covariance.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.jacobian import jacobian
-from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
-from xrdfit.kernels.linear import (
-    cholesky,
-    cholesky_solve,
-    dot,
-    factor_subset,
-    nonnegative_solve,
-    unit_scale,
-    weighted_dot,
-    weighted_gram,
-    weighted_products,
-)
+from xrdfit.kernels.evaluation import Workspace, calculate, reweigh
+from xrdfit.kernels.jit import kernel, lean_kernel
+from xrdfit.kernels.linear import cholesky, cholesky_solve
 from xrdfit.kernels.lines import place_lines, slot_kind
-from xrdfit.kernels.pattern import add_lines, add_scaled, background, background_start, line_profiles
+from xrdfit.kernels.normal_equations import normal_equations
+from xrdfit.kernels.pattern import background_start
 from xrdfit.kernels.problem import Problem
+from xrdfit.kernels.rows import dot, put
 
 CONVERGED = 0
 STALLED = 1
@@ -50,233 +41,6 @@ _ROUNDING = 1e-12
 # A gradient that promises no more than this fall of chi^2 (a tenth of an esd), where no step brings one, is rounding or
 # the nodes of a quadrature.
 _NEAR = 1e-2
-
-
-class Workspace(NamedTuple):
-    """Buffers of one scan, filled by `calculate` and `normal_equations`; shapes as in `make_workspace`."""
-
-    position: NDArray[np.float64]
-    gauss: NDArray[np.float64]
-    lorentz: NDArray[np.float64]
-    by_theta: NDArray[np.float64]
-    by_slot: NDArray[np.float64]
-    profiles: NDArray[np.float64]
-    background: NDArray[np.float64]
-    model: NDArray[np.float64]
-    residual: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    gram: NDArray[np.float64]
-    right: NDArray[np.float64]
-    area: NDArray[np.float64]
-    active: NDArray[np.bool_]
-    jacobian: NDArray[np.float64]
-
-
-def make_workspace(problem: Problem, n_rows: int) -> Workspace:
-    """Buffers for a problem of m lines and n points with `n_rows` slots in use."""
-    m, n, n_lines = problem.hkl.shape[0], problem.two_theta.size, problem.wavelength.size
-    return Workspace(
-        position=np.empty((m, n_lines)),
-        gauss=np.empty((m, n_lines)),
-        lorentz=np.empty((m, n_lines)),
-        by_theta=np.zeros((m, n_lines, 3)),
-        by_slot=np.zeros((m, n_lines, slot.n_line_slots(problem))),
-        profiles=np.empty((m, n)),
-        background=np.empty(n),
-        model=np.empty(n),
-        residual=np.empty(n),
-        weight=np.ones(n),
-        gram=np.empty((m, m)),
-        right=np.empty(m),
-        area=np.zeros(m),
-        active=np.ones(m, dtype=np.bool_),
-        jacobian=np.empty((n_rows, n)),
-    )
-
-
-@lean_vector_kernel
-def update_weights(problem: Problem, work: Workspace) -> None:
-    """Weights ``1 / variance`` from the model just calculated."""
-    for i in range(work.weight.size):
-        level = max(work.model[i], problem.variance_floor)
-        work.weight[i] = 1.0 / (problem.variance_constant[i] + problem.variance_slope * level)
-
-
-@kernel
-def calculate(problem: Problem, slots: NDArray[np.float64], work: Workspace, solve_areas: bool) -> float:
-    """Fill the workspace for these parameters and return chi^2.
-
-    The areas are solved for if asked, which needs the profiles of the lines; at given areas they are not filled.
-    """
-    place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
-    background(problem, slots, work.background)
-    if solve_areas:
-        fill_profiles(problem, slots, work)
-        return weigh(problem, work, True)
-    model = work.model.reshape(1, work.model.size)
-    model[0] = work.background
-    rows = np.zeros(work.area.size, dtype=np.int64)
-    add_lines(problem, slots, work.position, work.gauss, work.lorentz, work.area, rows, model)
-    n_ties = problem.ties.shape[1]
-    for tie in range(n_ties):
-        at = work.model.size - n_ties + tie
-        work.model[at] = 0.0
-        for line in range(work.area.size):
-            work.model[at] += work.area[line] * problem.ties[line, tie]
-    return compare(problem, work)
-
-
-@kernel
-def fill_profiles(problem: Problem, slots: NDArray[np.float64], work: Workspace) -> None:
-    """Profiles of the lines as they are placed in the workspace."""
-    line_profiles(problem, slots, work.position, work.gauss, work.lorentz, work.profiles)
-    n_ties = problem.ties.shape[1]
-    if n_ties > 0:
-        work.profiles[:, work.profiles.shape[1] - n_ties :] = problem.ties
-
-
-@kernel
-def weigh(problem: Problem, work: Workspace, solve_areas: bool) -> float:
-    """The part of `calculate` that answers to the weights: areas and with them the model, if asked for, and chi^2."""
-    if solve_areas:
-        for i in range(work.residual.size):
-            work.residual[i] = problem.intensity[i] - work.background[i]
-        weighted_gram(work.profiles, work.weight, work.gram)
-        for line in range(work.right.size):
-            work.right[line] = weighted_dot(work.profiles[line], work.weight, work.residual)
-        nonnegative_solve(work.gram, work.right, work.area, work.active)
-        add_up(work)
-    return compare(problem, work)
-
-
-@lean_vector_kernel
-def add_up(work: Workspace) -> None:
-    """The model from profiles, areas and background at hand."""
-    model = work.model
-    for i in range(model.size):
-        model[i] = work.background[i]
-    for line in range(work.area.size):
-        if work.area[line] != 0.0:
-            add_scaled(work.area[line], work.profiles[line], model)
-
-
-@lean_vector_kernel
-def compare(problem: Problem, work: Workspace) -> float:
-    """Residual of the model at hand; returns chi^2."""
-    total = 0.0
-    for i in range(work.model.size):
-        work.residual[i] = problem.intensity[i] - work.model[i]
-        total += work.weight[i] * work.residual[i] * work.residual[i]
-    return total
-
-
-@kernel
-def fill_jacobian(
-    problem: Problem, slots: NDArray[np.float64], row_of_slot: NDArray[np.int64], work: Workspace
-) -> None:
-    """The Jacobian of the slots in use, at the lines and areas in the workspace."""
-    jacobian(
-        problem,
-        slots,
-        row_of_slot,
-        work.area,
-        work.position,
-        work.gauss,
-        work.lorentz,
-        work.by_theta,
-        work.by_slot,
-        work.jacobian,
-    )
-
-
-@kernel
-def eliminated(
-    problem: Problem, slots: NDArray[np.float64], row_of_slot: NDArray[np.int64], work: Workspace
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Eliminate the active lines from the Jacobian, which is filled first (`fill_jacobian`).
-
-    Returns the Cholesky factor of the active lines' Gram matrix (scaled to unit diagonal), ``factor^-1`` times the
-    scaled products of active lines with the Jacobian, a row of the Jacobian in each row (n_rows, n_active), and the
-    active lines' index.
-    """
-    fill_jacobian(problem, slots, row_of_slot, work)
-    scale = unit_scale(work.gram)
-    index = np.nonzero(work.active & (scale > 0.0))[0]
-    factor, dependent = factor_subset(work.gram, scale, index, index.size)
-    while dependent >= 0:
-        index = np.delete(index, dependent)
-        factor, dependent = factor_subset(work.gram, scale, index, index.size)
-    n_rows = work.jacobian.shape[0]
-    cross = np.empty((n_rows, work.area.size))
-    weighted_products(work.jacobian, work.profiles, work.weight, cross)
-    half = np.empty((n_rows, index.size))
-    _forward(factor, cross, scale, index, half)
-    return factor, half, index
-
-
-@lean_vector_kernel
-def _forward(
-    factor: NDArray[np.float64],
-    cross: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    index: NDArray[np.int64],
-    out: NDArray[np.float64],
-) -> None:
-    """``factor^-1`` times the scaled columns `index` of each row of `cross`, in the rows of `out`."""
-    for row in range(out.shape[0]):
-        solved = out[row]
-        for i in range(index.size):
-            total = cross[row, index[i]] * scale[index[i]]
-            for k in range(i):
-                total -= factor[i, k] * solved[k]
-            solved[i] = total / factor[i, i]
-
-
-@kernel
-def normal_equations(
-    problem: Problem,
-    slots: NDArray[np.float64],
-    row_of_slot: NDArray[np.int64],
-    mapping: NDArray[np.float64],
-    work: Workspace,
-    areas_free: bool,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Normal matrix and right side of the variables, the active areas eliminated if they are free.
-
-    mapping : (n_rows, n_variables) derivative of the slots in use with respect to the variables.
-    """
-    n_rows = work.jacobian.shape[0]
-    matrix = np.empty((n_rows, n_rows))
-    right = np.empty(n_rows)
-    if areas_free:
-        half = eliminated(problem, slots, row_of_slot, work)[1]
-    else:
-        fill_jacobian(problem, slots, row_of_slot, work)
-    weighted_gram(work.jacobian, work.weight, matrix)
-    for row in range(n_rows):
-        right[row] = weighted_dot(work.jacobian[row], work.weight, work.residual)
-    if areas_free:
-        # At the solution for the areas their own right side is zero, so only the matrix changes.
-        for row in range(n_rows):
-            for other in range(row + 1):
-                matrix[row, other] -= dot(half[row], half[other])
-                matrix[other, row] = matrix[row, other]
-    n_variables = mapping.shape[1]
-    mapped = np.zeros((n_variables, n_variables))
-    mapped_right = np.zeros(n_variables)
-    partial = np.zeros((n_variables, n_rows))
-    # Most slots are variables of their own.
-    for row in range(n_rows):
-        for i in range(n_variables):
-            if mapping[row, i] != 0.0:
-                mapped_right[i] += mapping[row, i] * right[row]
-                add_scaled(mapping[row, i], matrix[row], partial[i])
-    for row in range(n_rows):
-        for j in range(n_variables):
-            if mapping[row, j] != 0.0:
-                for i in range(n_variables):
-                    mapped[i, j] += partial[i, row] * mapping[row, j]
-    return mapped, mapped_right
 
 
 @kernel
@@ -368,6 +132,16 @@ def _inside(
 
 
 @kernel
+def _slots_at(
+    base: NDArray[np.float64], slot_mapping: NDArray[np.float64], variables: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    slots = np.empty(base.size)
+    for index in range(base.size):
+        slots[index] = base[index] + dot(slot_mapping[index], variables)
+    return slots
+
+
+@kernel
 def minimise(
     problem: Problem,
     base: NDArray[np.float64],
@@ -406,10 +180,10 @@ def minimise(
     mapping = np.empty((n_rows, variables.size))
     for index in range(base.size):
         if row_of_slot[index] >= 0:
-            mapping[row_of_slot[index]] = slot_mapping[index]
+            put(slot_mapping[index], mapping[row_of_slot[index]])
     free = np.empty(variables.size, dtype=np.bool_)
     matrix, right = np.zeros((variables.size, variables.size)), np.zeros(variables.size)
-    slots = base + slot_mapping @ variables
+    slots = _slots_at(base, slot_mapping, variables)
     chi2 = calculate(problem, slots, work, areas_free)
     evaluations = 1
     weight_updates = 0
@@ -422,13 +196,13 @@ def minimise(
         matrix, right = normal_equations(problem, slots, row_of_slot, mapping, work, areas_free)
         _inside(variables, right, lower, upper, free)
         full = damped_step(matrix, right, free, 0.0)
-        predicted = np.dot(right, full)
+        predicted = dot(right, full)
         enough = max(tolerance, _ROUNDING * chi2)
         spare = weight_updates < _MAX_WEIGHT_UPDATES
         if predicted < enough and (settled or not spare):
             return chi2, evaluations, CONVERGED, matrix, right
         if predicted < max(enough, _DONE) and not settled and spare:
-            chi2 = _reweigh(problem, work, areas_free)
+            chi2 = reweigh(problem, work, areas_free)
             weight_updates += 1
             evaluations += 1
             settled = True
@@ -441,22 +215,22 @@ def minimise(
             for i in range(variables.size):
                 if abs(step[i]) * shrink > longest[i]:
                     shrink = longest[i] / abs(step[i])
-            trial = variables + shrink * step
+            trial = np.empty(variables.size)
             for i in range(variables.size):
-                trial[i] = min(max(trial[i], lower[i]), upper[i])
-            trial_slots = base + slot_mapping @ trial
+                trial[i] = min(max(variables[i] + shrink * step[i], lower[i]), upper[i])
+            trial_slots = _slots_at(base, slot_mapping, trial)
             trial_chi2 = calculate(problem, trial_slots, work, areas_free)
             evaluations += 1
             if trial_chi2 < chi2:
                 follow = _NEAR_PART * chi2 < trial_chi2 < CLEAR * work.weight.size
-                variables[:] = trial
+                put(trial, variables)
                 slots = trial_slots
                 chi2 = trial_chi2
                 damping = damping * 0.1 if damping > 1e-12 else 0.0
                 settled = problem.variance_slope == 0.0
                 spare = weight_updates < _MAX_WEIGHT_UPDATES // 2 and evaluations < max_evaluations
                 if follow and not settled and spare:
-                    chi2 = _reweigh(problem, work, areas_free)
+                    chi2 = reweigh(problem, work, areas_free)
                     weight_updates += 1
                     evaluations += 1
                     settled = True
@@ -466,10 +240,3 @@ def minimise(
                 chi2 = calculate(problem, slots, work, areas_free)
                 near = predicted < max(1e3 * enough, _NEAR)
                 return chi2, evaluations, CONVERGED if near else STALLED, matrix, right
-
-
-@kernel
-def _reweigh(problem: Problem, work: Workspace, areas_free: bool) -> float:
-    """Bring the weights up to date with the model at hand; returns chi^2."""
-    update_weights(problem, work)
-    return weigh(problem, work, areas_free)

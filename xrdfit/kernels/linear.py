@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
+from xrdfit.kernels.jit import inlined_kernel, kernel, lean_kernel, lean_vector_kernel
+from xrdfit.kernels.rows import add_scaled, dot
 
 # A line whose profile is this fraction or less its own (the rest being a sum of other lines') cannot be told from
 # them and stays out: smallest accepted pivot of the Gram matrix scaled to unit diagonal.
@@ -87,40 +88,25 @@ def _products(
             for j in range(i if upper else 0, right.shape[0], 4):
                 _four_by_four(scaled, right, i, j, start, part)
         if n_chunks > 1:
-            out += part
+            for i in range(out.shape[0]):
+                add_scaled(1.0, part[i], out[i])
 
 
-@kernel
+@inlined_kernel
 def weighted_products(
     left: NDArray[np.float64], right: NDArray[np.float64], weight: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None:
     """``out[i, j] = sum_x left[i, x] weight[x] right[j, x]``."""
-    _products(left, right, weight, False, out)
+    _products(left, right, weight, np.bool_(False), out)
 
 
 @kernel
 def weighted_gram(rows: NDArray[np.float64], weight: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """``out = rows diag(weight) rows^T``, both triangles."""
-    _products(rows, rows, weight, True, out)
+    _products(rows, rows, weight, np.bool_(True), out)
     for i in range(out.shape[0]):
         for j in range(i):
             out[i, j] = out[j, i]
-
-
-@lean_vector_kernel
-def weighted_dot(row: NDArray[np.float64], weight: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    total = 0.0
-    for x in range(weight.size):
-        total += row[x] * weight[x] * other[x]
-    return total
-
-
-@lean_vector_kernel
-def dot(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
-    total = 0.0
-    for x in range(left.size):
-        total += left[x] * right[x]
-    return total
 
 
 @lean_kernel
@@ -166,14 +152,15 @@ def invert_over(
     """
     size = index.size
     scale = np.zeros(matrix.shape[0])
-    for i in index:
-        scale[i] = 1.0 / math.sqrt(matrix[i, i])
-    factor, dependent = factor_subset(matrix, scale, index, size)
+    for k in range(size):
+        scale[index[k]] = 1.0 / math.sqrt(matrix[index[k], index[k]])
+    factor, dependent = factor_subset(matrix, scale, index)
     if dependent >= 0:
         return False
-    inverse = np.eye(size)
+    inverse = np.zeros((size, size))
     trace = 0.0
     for i in range(size):
+        inverse[i, i] = 1.0
         cholesky_solve(factor, inverse[i])
         trace += inverse[i, i]
     if not trace * weakest < 1.0:
@@ -186,9 +173,10 @@ def invert_over(
 
 @kernel
 def factor_subset(
-    gram: NDArray[np.float64], scale: NDArray[np.float64], index: NDArray[np.int64], count: int
+    gram: NDArray[np.float64], scale: NDArray[np.float64], index: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], int]:
     """Cholesky factor of ``gram[index][:, index]`` scaled to unit diagonal; second: first dependent row or -1."""
+    count = index.size
     sub = np.empty((count, count))
     for i in range(count):
         for j in range(count):
@@ -248,7 +236,7 @@ def nonnegative_solve(
             if count == 0:
                 solution[:] = 0.0
                 break
-            factor, dependent = factor_subset(gram, scale, index, count)
+            factor, dependent = factor_subset(gram, scale, index[:count])
             if dependent >= 0:
                 barred[index[dependent]] = True
                 active[index[dependent]] = False

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.jit import kernel, lean_kernel
 from xrdfit.kernels.problem import Problem, n_line_slots
+from xrdfit.kernels.rows import first_from
 
 _DEG = 180.0 / math.pi
 # Smallest Gaussian FWHM squared, deg^2, of an instrument without any width of its own.
@@ -301,7 +302,7 @@ def _place(
 @lean_kernel
 def _reaches(two_theta: NDArray[np.float64], position: float, reach: float) -> bool:
     """Whether a point (n,) lies within reach of a position, deg."""
-    place = int(np.searchsorted(two_theta, position))
+    place = first_from(two_theta, position)
     left = abs(two_theta[max(place - 1, 0)] - position)
     right = abs(two_theta[min(place, two_theta.size - 1)] - position)
     return min(left, right) <= reach
@@ -316,8 +317,8 @@ def lines_in_pattern(
     d_max: float,
     n_own: int,
     reach: float,
-) -> NDArray[np.int64]:
-    """Which of the lines of a problem, those of each phase together, are in a pattern.
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Which of the lines of a problem are in a pattern.
 
     Parameters
     ----------
@@ -327,7 +328,7 @@ def lines_in_pattern(
 
     Returns
     -------
-    Rows of the lines, by phase, then falling d, equal ones in order.
+    Rows of the lines, and their 1/d^2 (1/angstrom^2).
     """
     m, n_lines = problem.hkl.shape[0], problem.wavelength.size
     position, gauss, lorentz = np.empty((m, n_lines)), np.empty((m, n_lines)), np.empty((m, n_lines))
@@ -336,7 +337,7 @@ def lines_in_pattern(
     inverse, chosen = np.empty(m), np.empty(m, dtype=np.int64)
     least, most = 1.0 / (d_max * d_max), 1.0 / (d_min * d_min)
     gradient = np.empty(6)
-    count, first = 0, 0
+    count = 0
     for row in range(m):
         base = slot.N_GLOBAL + slot.N_PHASE * problem.phase[row]
         hkl = problem.hkl[row]
@@ -347,9 +348,4 @@ def lines_in_pattern(
         if near and least <= here <= most:
             chosen[count], inverse[count] = row, here
             count += 1
-        if row + 1 == m or problem.phase[row + 1] != problem.phase[row]:
-            own = chosen[first:count].copy()
-            for k, place in enumerate(np.argsort(inverse[first:count], kind="mergesort")):
-                chosen[first + k] = own[place]
-            first = count
-    return chosen[:count]
+    return chosen[:count], inverse[:count]

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.aberrations import aberration_nodes, make_nodes
 from xrdfit.kernels.coarse import N_NODES, add_interpolated, alike, n_blocks, points_of
-from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
-from xrdfit.kernels.lines import UNREACHABLE, inverse_d_squared
+from xrdfit.kernels.emission import emission_weight
+from xrdfit.kernels.jit import kernel, lean_kernel
+from xrdfit.kernels.lines import UNREACHABLE
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.profiles import (
     AT,
@@ -25,45 +25,14 @@ from xrdfit.kernels.profiles import (
     pseudo_voigt_shape,
     put_two_lorentzians,
 )
-from xrdfit.kernels.spread import accumulate_spread
+from xrdfit.kernels.rows import add_scaled
+from xrdfit.kernels.spread_lines import add_spread_lines, put_spread_profiles
 
 
 @lean_kernel
 def background_start(problem: Problem) -> int:
     """Slot of the first Chebyshev coefficient."""
     return slot.N_GLOBAL + slot.N_PHASE * problem.n_phases
-
-
-@lean_kernel
-def emission_weight(problem: Problem, slots: NDArray[np.float64], e: int) -> float:
-    """Weight of an emission line: given, or for a contaminating line refined."""
-    if problem.weight_slot[e] < 0:
-        return problem.weight[e]
-    return problem.weight[e] * slots[problem.weight_slot[e]]
-
-
-@lean_kernel
-def beam_spreads(slots: NDArray[np.float64]) -> bool:
-    """Whether lines are convoluted with the divergence of the beam."""
-    widest = 0.0
-    for index in range(slot.AXIAL_SAMPLE, slot.EQUATORIAL_DIVERGENCE + 1):
-        widest = max(widest, slots[index])
-    return widest > 0.0
-
-
-@kernel
-def copies_of(
-    problem: Problem, slots: NDArray[np.float64], line: int, e: int, fwhm: float, room: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The copies of a line that the wavelength reaches and the beam spreads, their centroid last."""
-    base = slot.N_GLOBAL + slot.N_PHASE * problem.phase[line]
-    hkl = problem.hkl[line]
-    q = inverse_d_squared(slots[base : base + 6], hkl[0], hkl[1], hkl[2], np.empty(6))
-    theta = math.asin(0.5 * problem.wavelength[e] * math.sqrt(q))
-    openings = slots[slot.AXIAL_SAMPLE : slot.EQUATORIAL_DIVERGENCE + 1]
-    if problem.copies_fwhm.size > 0:
-        fwhm = problem.copies_fwhm[line, e]
-    return room[: aberration_nodes(theta, openings, fwhm, room) + 1]
 
 
 @lean_kernel
@@ -108,10 +77,7 @@ def line_profiles(
     out: NDArray[np.float64],
 ) -> None:
     """Profile of unit area of every line, all emission lines together: out (m, n) is overwritten."""
-    if beam_spreads(slots):
-        unit = np.ones(position.shape[0])
-        out[:, :] = 0.0
-        _add_spread_lines(problem, slots, position, gauss, lorentz, unit, np.arange(unit.size), out)
+    if put_spread_profiles(problem.copies_fwhm, problem, slots, position, gauss, lorentz, out):
         return
     two = np.empty((2, 5))
     for line in range(position.shape[0]):
@@ -129,7 +95,7 @@ def _put_profile(
     out: NDArray[np.float64],
 ) -> None:
     x = problem.two_theta
-    e = _next_two(problem, slots, position, gauss, lorentz, 0, two)
+    e = _next_two(problem, slots, position, gauss, lorentz, np.int64(0), two)
     put_two_lorentzians(x, two, out)
     add_two_cores(x, two, 1.0, out)
     while e < position.size:
@@ -153,8 +119,7 @@ def add_lines(
 
     area, row : (m,) area of each line, and the row that it belongs to.
     """
-    if beam_spreads(slots):
-        _add_spread_lines(problem, slots, position, gauss, lorentz, area, row, out)
+    if add_spread_lines(problem.copies_fwhm, problem, slots, position, gauss, lorentz, area, row, out):
         return
     two = np.empty((2, 5))
     at_nodes = np.zeros((out.shape[0], problem.coarse.node.size))
@@ -179,14 +144,14 @@ def _add_line(
     out: NDArray[np.float64],
 ) -> None:
     x, grid = problem.two_theta, problem.coarse
-    e = 0
+    e = np.int64(0)
     while e < position.size:
         e = _next_two(problem, slots, position, gauss, lorentz, e, two)
         if two[0, WEIGHT] == 0.0:
             return
         other = two[1, AT] if two[1, WEIGHT] != 0.0 else two[0, AT]
         low, high = min(two[0, AT], other), max(two[0, AT], other)
-        block = 0
+        block = np.int64(0)
         while block < n_blocks(x):
             far, end = alike(x, block, low, high)
             if far:
@@ -197,35 +162,6 @@ def _add_line(
                 add_two_lorentzians(x[start:stop], two, area, out[start:stop])
             block = end
         add_two_cores(x, two, area, out)
-
-
-@kernel
-def _add_spread_lines(
-    problem: Problem,
-    slots: NDArray[np.float64],
-    position: NDArray[np.float64],
-    gauss: NDArray[np.float64],
-    lorentz: NDArray[np.float64],
-    area: NDArray[np.float64],
-    row: NDArray[np.int64],
-    out: NDArray[np.float64],
-) -> None:
-    """The same with a beam that spreads the lines."""
-    room = make_nodes()
-    for line in range(area.size):
-        for e in range(problem.wavelength.size):
-            part = area[line] * emission_weight(problem, slots, e)
-            if position[line, e] == UNREACHABLE or part == 0.0:
-                continue
-            fwhm, eta, _, _, _, _ = pseudo_voigt_shape(gauss[line, e], lorentz[line, e])
-            copies = copies_of(problem, slots, line, e, fwhm, room)
-            accumulate_spread(problem.two_theta, position[line, e], fwhm, eta, part, copies, out[row[line]])
-
-
-@lean_vector_kernel
-def add_scaled(factor: float, row: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    for i in range(out.size):
-        out[i] += factor * row[i]
 
 
 @lean_kernel

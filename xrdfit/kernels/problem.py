@@ -85,8 +85,9 @@ class Problem(NamedTuple):
     anisotropy : (m, 18) what the anisotropic slots of each line's phase are multiplied by: 15 products of fourth order
         in h, k, l, and the squares of 3 direction cosines; (0, 18) if no phase has any.
     copies_fwhm : (m, n_lines) FWHM, deg, of the lines by which the copies that a spread beam makes of them are
-        numbered while a fit runs; (0, 0): as each line is. Where their number changes, a pattern jumps by what they
-        may miss, and a fit of many scans, in which some line is always about to change, would find no end.
+        numbered while a fit runs; (0, 0): as each line is; None: the instrument has no opening that spreads it. Where
+        their number changes, a pattern jumps by what they may miss, and a fit of many scans, in which some line is
+        always about to change, would find no end.
     hkl : (m, 3) float, phase : (m,) index of the phase of each line. n_phases : phases in the parameter vector.
     """
 
@@ -109,7 +110,7 @@ class Problem(NamedTuple):
     n_phases: int
     ties: NDArray[np.float64] = np.zeros((0, 0))
     anisotropy: NDArray[np.float64] = np.zeros((0, N_PHASE - N_ISOTROPIC))
-    copies_fwhm: NDArray[np.float64] = np.zeros((0, 0))
+    copies_fwhm: NDArray[np.float64] | None = None
 
 
 @plain_or_kernel

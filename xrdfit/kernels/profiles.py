@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from xrdfit.kernels.gaussian import halved
 from xrdfit.kernels.jit import lean_kernel, lean_vector_kernel
+from xrdfit.kernels.rows import first_from
 
 # Beyond this many FWHM the Gaussian is below 1e-16 of its top: it is not evaluated there. The Lorentzian always is.
 GAUSS_REACH = 3.7
@@ -76,7 +77,7 @@ def pseudo_voigt_shape(gauss: float, lorentz: float) -> tuple[float, float, floa
 @lean_kernel
 def _stretch(two_theta: NDArray[np.float64], low: float, high: float) -> tuple[int, int]:
     """First and one-past-last point of a stretch that holds all points from low to high (deg)."""
-    first, last = int(np.searchsorted(two_theta, low)), int(np.searchsorted(two_theta, high))
+    first, last = first_from(two_theta, low), first_from(two_theta, high)
     whole = first + (last - first + _VECTOR - 1) // _VECTOR * _VECTOR
     return first, min(whole, two_theta.size)
 

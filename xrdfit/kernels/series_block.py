@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.jacobian import jacobian
-from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
-from xrdfit.kernels.linear import weighted_dot, weighted_gram
+from xrdfit.kernels.jit import inlined_kernel, kernel, lean_kernel, lean_vector_kernel
+from xrdfit.kernels.linear import weighted_gram
 from xrdfit.kernels.lines import place_lines
-from xrdfit.kernels.pattern import add_scaled, background, line_profiles
+from xrdfit.kernels.pattern import background, line_profiles
 from xrdfit.kernels.problem import Problem
+from xrdfit.kernels.rows import add_scaled, dot, put, weighted_dot
 
 # Rows of `share`: the scan before, the scan itself, the scan after.
 BEFORE = 0
@@ -173,7 +174,7 @@ def series_pattern(
     swept = share.shape[0] == 3
     for phase in range(problem.n_phases):
         if deviates[phase]:
-            work.envelope[phase] = course[phase]
+            put(course[phase], work.envelope[phase])
         elif swept:
             for i in range(work.model.size):
                 work.envelope[phase, i] = (
@@ -187,7 +188,7 @@ def series_pattern(
     for line in range(relative.size):
         if relative[line] != 0.0:
             add_scaled(relative[line], work.profiles[line], work.phase_pattern[problem.phase[line]])
-    work.model[:] = work.background
+    put(work.background, work.model)
     for phase in range(problem.n_phases):
         _add_product(work.envelope[phase], work.phase_pattern[phase], work.model)
     _compare(problem, work.model, work.residual, work.weight)
@@ -195,6 +196,30 @@ def series_pattern(
 
 
 @kernel
+def _jacobian_at(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    row_of_slot: NDArray[np.int64],
+    area: NDArray[np.float64],
+    work: BlockWork,
+    out: NDArray[np.float64],
+) -> None:
+    """The Jacobian at these areas and the lines in the workspace."""
+    jacobian(
+        problem,
+        slots,
+        row_of_slot,
+        area,
+        work.position,
+        work.gauss,
+        work.lorentz,
+        work.by_theta,
+        work.by_slot,
+        out,
+    )
+
+
+@inlined_kernel
 def _slot_derivatives(
     problem: Problem,
     slots: NDArray[np.float64],
@@ -211,37 +236,15 @@ def _slot_derivatives(
     if even:
         for line in range(relative.size):
             area[line] = relative[line] * work.envelope[problem.phase[line], 0]
-        jacobian(
-            problem,
-            slots,
-            row_of_slot,
-            area,
-            work.position,
-            work.gauss,
-            work.lorentz,
-            work.by_theta,
-            work.by_slot,
-            work.by_used_slot,
-        )
+        _jacobian_at(problem, slots, row_of_slot, area, work, work.by_used_slot)
         return
     work.by_used_slot[:, :] = 0.0
     for phase in range(problem.n_phases):
-        if not work.envelope[phase].any():
+        if not dot(work.envelope[phase], work.envelope[phase]) > 0.0:
             continue
         for line in range(relative.size):
             area[line] = relative[line] if problem.phase[line] == phase else 0.0
-        jacobian(
-            problem,
-            slots,
-            row_of_slot,
-            area,
-            work.position,
-            work.gauss,
-            work.lorentz,
-            work.by_theta,
-            work.by_slot,
-            work.of_one_phase,
-        )
+        _jacobian_at(problem, slots, row_of_slot, area, work, work.of_one_phase)
         own = slot.N_GLOBAL + slot.N_PHASE * phase
         for index in range(work.by_slot.shape[2]):
             where = index if index < slot.N_GLOBAL else own + index - slot.N_GLOBAL
@@ -250,25 +253,14 @@ def _slot_derivatives(
                 _add_product(work.envelope[phase], work.of_one_phase[row], work.by_used_slot[row])
     # The background's rows do not know the phases.
     area[:] = 0.0
-    jacobian(
-        problem,
-        slots,
-        row_of_slot,
-        area,
-        work.position,
-        work.gauss,
-        work.lorentz,
-        work.by_theta,
-        work.by_slot,
-        work.of_one_phase,
-    )
+    _jacobian_at(problem, slots, row_of_slot, area, work, work.of_one_phase)
     for where in range(slot.N_GLOBAL + slot.N_PHASE * problem.n_phases, slots.size):
         row = row_of_slot[where]
         if row >= 0:
-            work.by_used_slot[row] = work.of_one_phase[row]
+            put(work.of_one_phase[row], work.by_used_slot[row])
 
 
-@kernel
+@inlined_kernel
 def series_block(
     problem: Problem,
     slots: NDArray[np.float64],
@@ -298,7 +290,9 @@ def series_block(
     by_deviation : (m,) derivative of `relative` with respect to the line's own variable: 1 for an area. Empty: none.
     """
     merit = series_pattern(problem, slots, pinned, relative, scales, share, deviates, course, work)
-    even = share.shape[0] == 1 and not deviates.any()
+    even = share.shape[0] == 1
+    for phase in range(problem.n_phases):
+        even = even and not deviates[phase]
     _slot_derivatives(problem, slots, row_of_slot, relative, even, work)
     rows = work.rows
     rows[:, :] = 0.0
@@ -323,7 +317,7 @@ def series_block(
             _add_product(share[BEFORE], work.phase_pattern[phase], rows[first_neighbour + phase])
             _add_product(share[AFTER], work.phase_pattern[phase], rows[first_neighbour + n_phases + phase])
         else:
-            rows[first_scale + phase] = work.phase_pattern[phase]
+            put(work.phase_pattern[phase], rows[first_scale + phase])
     for line in range(relative.size):
         envelope = work.envelope[problem.phase[line]]
         if by_deviation.size > 0:

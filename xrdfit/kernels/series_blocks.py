@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.kernels.jit import kernel
+from xrdfit.kernels.jit import kernel, lean_kernel
 from xrdfit.kernels.problem import Problem
+from xrdfit.kernels.rows import add_scaled, put
 from xrdfit.kernels.series_block import BlockWork, series_block
+
+
+@lean_kernel
+def _all_finite(values: NDArray[np.float64]) -> bool:
+    finite = True
+    for i in range(values.size):
+        finite = finite and math.isfinite(values[i])
+    return finite
 
 
 @kernel
@@ -43,7 +54,7 @@ def series_blocks(
     not finite has merit infinity and no say.
     """
     for s in range(merit.size):
-        if not np.isfinite(slots[s]).all() or not np.isfinite(mapping[s]).all():
+        if not _all_finite(slots[s]) or not _all_finite(mapping[s].ravel()):
             gram[s], right[s], merit[s] = 0.0, 0.0, np.inf
             continue
         problem = Problem(
@@ -68,10 +79,10 @@ def series_blocks(
             like.anisotropy,
             like.copies_fwhm,
         )
-        by = np.zeros_like(by_intensity)
+        by = np.zeros(by_intensity.shape)
         for line in range(geometry.shape[1]):
             if not deviates[s, problem.phase[line]]:
-                by[line] = by_intensity[line] * geometry[s, line]
+                add_scaled(geometry[s, line], by_intensity[line], by[line])
         merit[s] = series_block(
             problem,
             slots[s],
@@ -88,4 +99,5 @@ def series_blocks(
             n_local,
             work,
         )
-        gram[s], right[s] = work.gram, work.right
+        put(work.gram.ravel(), gram[s].ravel())
+        put(work.right, right[s])

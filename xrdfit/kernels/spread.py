@@ -13,6 +13,7 @@ from xrdfit.kernels.aberrations import near_copies
 from xrdfit.kernels.gaussian import halved
 from xrdfit.kernels.jit import kernel, vector_kernel
 from xrdfit.kernels.profiles import GAUSS_NORM, accumulate_peak, pseudo_voigt_shape
+from xrdfit.kernels.rows import first_from
 
 # Row of the buffers for what a line answers to the Bragg angle beyond its position and widths.
 BEYOND = slot.N_KINDS
@@ -53,10 +54,10 @@ def accumulate_spread(
     n_nodes = copies.shape[0] - 1
     centre = position + copies[n_nodes, node.OFFSET]
     inner, outer = near_copies(copies, fwhm)
-    first, last = np.searchsorted(two_theta, centre - outer), np.searchsorted(two_theta, centre + outer)
+    first, last = first_from(two_theta, centre - outer), first_from(two_theta, centre + outer)
     near = two_theta[first:last]
     part = np.zeros(near.size)
-    start, end, reach = 0, 0, _GAUSS_REACH * fwhm
+    start, end, reach = np.int64(0), np.int64(0), _GAUSS_REACH * fwhm
     for k in range(n_nodes):
         at = position + copies[k, node.OFFSET]
         start, end = _moved(near, at - reach, at + reach, start, end)
@@ -153,7 +154,7 @@ def spread_derivatives(
     n_nodes = copies.shape[0] - 1
     centre = position + copies[n_nodes, node.OFFSET]
     inner, outer = near_copies(copies, fwhm)
-    first, last = np.searchsorted(two_theta, centre - outer), np.searchsorted(two_theta, centre + outer)
+    first, last = first_from(two_theta, centre - outer), first_from(two_theta, centre + outer)
     rows = _ROWS if with_openings else _ROWS[:_N_ALWAYS]
     for row in rows:
         buffer[row, :] = 0.0
@@ -220,7 +221,7 @@ def _add_derivatives(
     """What position, widths and the Bragg angle do to these copies, added to the rows at these points."""
     fwhm, eta, fwhm_g, fwhm_l, eta_g, eta_l = pseudo_voigt_shape(gauss, lorentz)
     inverse = 2.0 / fwhm
-    first, last, reach = 0, 0, _GAUSS_REACH * fwhm
+    first, last, reach = np.int64(0), np.int64(0), _GAUSS_REACH * fwhm
     for k in range(nodes.shape[0]):
         at = position + nodes[k, node.OFFSET]
         weight = nodes[k, node.WEIGHT]
@@ -284,7 +285,7 @@ def _add_openings(
     fwhm, eta, _, _, _, _ = pseudo_voigt_shape(gauss, lorentz)
     inverse = 2.0 / fwhm
     n = two_theta.size
-    first, last, reach = 0, 0, _GAUSS_REACH * fwhm
+    first, last, reach = np.int64(0), np.int64(0), _GAUSS_REACH * fwhm
     # Of one copy of unit weight: its value and the derivative that shifts it.
     value, slope = np.empty(n), np.empty(n)
     lorentz_top = eta * area * inverse / math.pi

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from xrdfit.crystal import N_QUARTIC, Phase, UnitCell, candidate_lines, direction_squares, quartic_terms
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.coarse import coarse_grid
+from xrdfit.kernels.coarse import CoarseGrid, coarse_grid
 from xrdfit.kernels.lines import lines_in_pattern, place_lines
 from xrdfit.kernels.problem import Problem
 from xrdfit.model.background import Background
@@ -113,7 +113,9 @@ class PatternModel:
         every = LineChoice(hkl=np.concatenate(hkl), phase=np.concatenate(owner))
         problem = self._problem(every, two_theta=np.zeros(1), intensity=np.zeros(1), noise=None)
         # A line that a contaminating wavelength alone brings into the pattern is not worth an area of its own.
-        rows = lines_in_pattern(problem, slots, two_theta, d_min, d_max, len(self.instrument.lines), _TAIL_REACH)
+        n_own = len(self.instrument.lines)
+        rows, inverse = lines_in_pattern(problem, slots, two_theta, d_min, d_max, n_own, _TAIL_REACH)
+        rows = rows[np.lexsort((inverse, every.phase[rows]))]
         return LineChoice(hkl=every.hkl[rows], phase=every.phase[rows])
 
     def place(self, values: NDArray[np.float64], lines: LineChoice) -> Placement:
@@ -126,18 +128,34 @@ class PatternModel:
         place_lines(problem, self.table.slots(values), position, gauss, lorentz, by_theta, by_slot)
         return Placement(position=position, gauss=gauss, lorentz=lorentz)
 
+    def may_spread(self, values: NDArray[np.float64], moving: NDArray[np.bool_] | None = None) -> bool:
+        """Whether the beam spreads lines at these values (n_parameters,), or may where `moving` ones move."""
+        openings = self.table.where("divergence")
+        return bool(values[openings].any()) or (moving is not None and bool(moving[openings].any()))
+
     def problem(
-        self, points: Points, noise: NoiseModel, lines: LineChoice, ties: NDArray[np.float64] | None = None
+        self,
+        points: Points,
+        noise: NoiseModel,
+        lines: LineChoice,
+        ties: NDArray[np.float64] | None = None,
+        *,
+        may_spread: bool = True,
     ) -> Problem:
-        """The kernels' view of one scan with these lines, and with ties (m, n_ties) between their areas."""
+        """The kernels' view of one scan with these lines, and with ties (m, n_ties) between their areas.
+
+        may_spread : whether an opening of the beam may be above zero.
+        """
         problem = self._problem(lines, two_theta=points.two_theta, intensity=points.intensity, noise=noise)
+        if may_spread:
+            problem = problem._replace(copies_fwhm=np.zeros((0, 0)))
         if ties is None or ties.shape[1] == 0:
             return problem
         n_ties = ties.shape[1]
         two_theta = np.append(problem.two_theta, np.full(n_ties, _BEHIND))
         return problem._replace(
             two_theta=two_theta,
-            coarse=coarse_grid(two_theta),
+            coarse=_coarse(two_theta.tobytes()),
             intensity=np.append(problem.intensity, np.zeros(n_ties)),
             # Scaled up together with the ties, so that a variance that grows with the model makes no difference here.
             variance_constant=np.append(problem.variance_constant, np.full(n_ties, _TIE_SCALE**2)),
@@ -156,7 +174,7 @@ class PatternModel:
         source = _source(self.instrument)
         return Problem(
             two_theta=two_theta,
-            coarse=coarse_grid(two_theta),
+            coarse=_coarse(two_theta.tobytes()),
             intensity=intensity,
             variance_constant=noise.constant if noise else np.ones_like(two_theta),
             variance_slope=noise.slope if noise else 0.0,
@@ -188,6 +206,12 @@ class PatternModel:
             if phase.size == "anisotropic":
                 form[own, N_QUARTIC:] = direction_squares(phase.group, phase.cell, lines.hkl[own])
         return form
+
+
+@lru_cache(maxsize=16)
+def _coarse(two_theta: bytes) -> CoarseGrid:
+    """Scans on one grid have it in common."""
+    return coarse_grid(np.frombuffer(two_theta))
 
 
 @lru_cache(maxsize=16)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.fit import PreparedScan, ScanFit
-from xrdfit.kernels.least_squares import calculate, eliminated, make_workspace
+from xrdfit.kernels.evaluation import calculate, make_workspace
+from xrdfit.kernels.normal_equations import eliminated
 from xrdfit.model import PatternModel
 from xrdfit.series.sequential.selection import DECOYS, MISFIT, scaled_cell
 from xrdfit.series.state import Hkl
@@ -54,7 +55,7 @@ def phase_template(
     """(n,) pattern of a phase with its reference intensities at the points of a scan."""
     only = [number == phase for number in range(len(model.phases))]
     lines = model.choose_lines(values, scan.points.two_theta, only)
-    problem = model.problem(scan.points, scan.noise, lines)
+    problem = model.problem(scan.points, scan.noise, lines, may_spread=model.may_spread(values))
     work = make_workspace(problem, 0)
     work.area[:] = [reference.get(_key(hkl), 0.0) for hkl in lines.hkl]
     calculate(problem, model.table.slots(values), work, False)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.crystal import UnitCell
-from xrdfit.kernels.least_squares import calculate, make_workspace
+from xrdfit.kernels.evaluation import calculate, make_workspace
 from xrdfit.model import Background, Instrument, LineChoice, NoiseModel, PatternModel, Points
 from xrdfit.simulate.beside import FOREIGN_AREA, FOREIGN_CELL, FOREIGN_HKL, cells_between, divided, phases_beside
 from xrdfit.simulate.crystals import Scatterer, inert_phase, lfp_and_fp
@@ -212,7 +212,7 @@ class CellInTime:
         n = self.two_theta.size
         points = Points(two_theta=self.two_theta, intensity=np.zeros(n), sigma=None, used=np.ones(n, dtype=np.bool_))
         noise = NoiseModel(constant=np.ones(n), slope=0.0, floor=0.0, regime="unit")
-        problem = self.model.problem(points, noise, self.lines)
+        problem = self.model.problem(points, noise, self.lines, may_spread=self.model.may_spread(state.values))
         work = make_workspace(problem, 0)
         work.area[:] = state.area
         calculate(problem, self.model.table.slots(state.values), work, False)

@@ -11,7 +11,8 @@ from tests import scans, twins
 from xrdfit.kernels import aberrations as node
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.aberrations import aberration_nodes, make_nodes
-from xrdfit.kernels.least_squares import calculate, fill_jacobian
+from xrdfit.kernels.evaluation import calculate
+from xrdfit.kernels.normal_equations import fill_jacobian
 from xrdfit.kernels.profiles import pseudo_voigt_shape
 from xrdfit.kernels.spread import accumulate_spread
 from xrdfit.model import Background, Contaminant, Instrument, PatternModel

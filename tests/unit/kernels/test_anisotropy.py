@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests import scans
 from xrdfit.crystal import Phase, equivalent_reflections, quartic_terms, stephens_terms
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.least_squares import calculate, fill_jacobian
+from xrdfit.kernels.evaluation import calculate
 from xrdfit.kernels.lines import stephens_width
+from xrdfit.kernels.normal_equations import fill_jacobian
 from xrdfit.model import LineChoice, PatternModel
 from xrdfit.model.parameter_rows import stephens_isotropic
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests import scans
 from xrdfit.kernels.coarse import BLOCK, FAR, N_NODES, add_interpolated, coarse_grid, is_far, n_blocks
-from xrdfit.kernels.least_squares import fill_jacobian
+from xrdfit.kernels.normal_equations import fill_jacobian
 
 # 1 / T_K(z), and what the derivatives add to it.
 BOUND = 1.0 / np.cosh(N_NODES * np.arccosh(FAR))

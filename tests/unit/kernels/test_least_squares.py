@@ -4,17 +4,9 @@ import numpy as np
 import pytest
 
 from tests import scans, twins
-from xrdfit.kernels.least_squares import (
-    CONVERGED,
-    NOT_FINITE,
-    TOO_MANY,
-    calculate,
-    damped_step,
-    make_workspace,
-    minimise,
-    normal_equations,
-    update_weights,
-)
+from xrdfit.kernels.evaluation import calculate, make_workspace, update_weights
+from xrdfit.kernels.least_squares import CONVERGED, NOT_FINITE, TOO_MANY, damped_step, minimise
+from xrdfit.kernels.normal_equations import normal_equations
 
 
 def prepared(scan: scans.KnownScan, counts: np.ndarray) -> tuple:

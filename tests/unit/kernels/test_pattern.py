@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests import scans, twins
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.least_squares import calculate, fill_jacobian, make_workspace
+from xrdfit.kernels.evaluation import calculate, make_workspace
+from xrdfit.kernels.normal_equations import fill_jacobian
 from xrdfit.kernels.pattern import line_profiles
 from xrdfit.model import Background, Hump, Instrument, PatternModel, noise_model
 

@@ -5,7 +5,7 @@ import pytest
 
 from xrdfit.data import RefineSettings
 from xrdfit.fit import fit_scan, prepare_scan
-from xrdfit.kernels.least_squares import calculate, make_workspace
+from xrdfit.kernels.evaluation import calculate, make_workspace
 from xrdfit.model import NoiseModel, Points
 from xrdfit.simulate import (
     DISTORTED,

@@ -71,6 +71,7 @@ def joint_bound(
     intensities = ExtractedIntensities.of(lines, model.phases, area[:, seen].sum(axis=0))
     middle = mid_times(times, len(expected))
     scopes = settle_joint_scopes(model, settings, absent=absent)
+    moving = scopes.moving(len(model.table))
     series = SeriesModel(
         model=model,
         scopes=scopes,
@@ -80,7 +81,8 @@ def joint_bound(
         times=times,
         middle=middle,
         span=(float(middle[0]), float(middle[-1])),
-        tied=TiedParameters.of(model.table, settings.overrides, scopes.moving(len(model.table))),
+        tied=TiedParameters.of(model.table, settings.overrides, moving),
+        may_spread=any(model.may_spread(own, moving) for own in values),
     )
     chain = series.chain(range(len(expected)))
     state = first_state(chain, list(values), amounts, values.mean(axis=0))

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from xrdfit.data import RefineSettings, ScanTimes
 from xrdfit.fit import PreparedScan, ScanObjective, TiedParameters, start_values
-from xrdfit.kernels.pattern import beam_spreads
 from xrdfit.kernels.profiles import pseudo_voigt_shape
+from xrdfit.kernels.spread_lines import beam_spreads
 from xrdfit.model import LineChoice, PatternModel
 from xrdfit.series.joint.drift import drift_basis, is_polynomial
 from xrdfit.series.joint.intensities import IntensityModel, geometry_factors
@@ -69,9 +69,11 @@ class Chain:
             scan.geometry = factors
         return renewed
 
-    def _copies_fwhm(self, state: SeriesState) -> NDArray[np.float64]:
-        """(m, n_lines) narrowest FWHM of each line in any scan; (0, 0) where the beam is not spread."""
+    def _copies_fwhm(self, state: SeriesState) -> NDArray[np.float64] | None:
+        """(m, n_lines) narrowest FWHM of each line in any scan; where the beam is not spread, what the problem has."""
         layout = self.layout
+        if not layout.may_spread:
+            return None
         values = state.run_values(layout, slice(0, len(self.scans)))
         finite = values[np.isfinite(values).all(axis=1)]
         if not finite.size or not beam_spreads(layout.model.table.slots(finite[0])):
@@ -131,6 +133,7 @@ class SeriesModel:
     middle : (n_stack,) mid-times. span : first and last of those over which drifts go.
     tied : parameters that the recipe's expressions tie to others, None if there are none.
     amount : of scans in which everything is more or less than in the others, by index: how many times as much.
+    may_spread : whether the beam may spread lines in any of the scans.
     """
 
     model: PatternModel
@@ -143,6 +146,7 @@ class SeriesModel:
     span: tuple[float, float]
     tied: TiedParameters | None = None
     amount: Mapping[int, float] = field(default_factory=dict)
+    may_spread: bool = True
 
     def chain(self, indices: Sequence[int], *, deviations: bool = False, linked: bool = True) -> Chain:
         """These scans in a row.
@@ -163,6 +167,7 @@ class SeriesModel:
             intensities=self.intensities,
             deviations=deviations,
             tied=self.tied,
+            may_spread=self.may_spread,
         )
         swept = linked and self.model.instrument.detector == "point"
         scans: list[JointScan] = []

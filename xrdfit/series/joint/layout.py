@@ -27,6 +27,7 @@ class Layout:
     ----------
     drifts : (row of the table, (N, k) basis functions at the scans) of each drifting parameter.
     tied : parameters that expressions tie to those that move; None if there are none.
+    may_spread : whether the beam may spread lines in any of the scans.
     """
 
     model: PatternModel
@@ -37,6 +38,7 @@ class Layout:
     intensities: IntensityModel
     deviations: bool
     tied: TiedParameters | None = None
+    may_spread: bool = True
 
     @property
     def n_phases(self) -> int:

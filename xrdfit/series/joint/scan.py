@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from xrdfit.fit import PreparedScan
 from xrdfit.kernels.problem import Problem
-from xrdfit.kernels.series_block import AFTER, BEFORE, OWN, BlockWork, make_block_work, series_block, series_pattern
+from xrdfit.kernels.series_block import AFTER, BEFORE, OWN, BlockWork, make_block_work, series_pattern
+from xrdfit.kernels.series_blocks import series_blocks
 from xrdfit.series.joint.layout import Layout, SeriesState
 
 # Diagonal block, border, corner and right sides to add to; None if only the merit is asked for.
@@ -84,7 +85,7 @@ class JointScan:
         self.position = position
         self.prepared = prepared
         self.clock = clock
-        problem = layout.model.problem(prepared.points, prepared.noise, layout.lines)
+        problem = layout.model.problem(prepared.points, prepared.noise, layout.lines, may_spread=layout.may_spread)
         if like is not None and np.array_equal(like.problem.two_theta, problem.two_theta):
             # Scans on one grid share what depends on the grid alone, buffers included.
             problem = problem._replace(two_theta=like.problem.two_theta, chebyshev=like.problem.chebyshev)
@@ -181,26 +182,32 @@ class JointScan:
         mapping = table.slot_mapping[self.used_slots] @ layout.derivative(values, self.position)
         own = self.deviates[layout.lines.phase]
         relative = self.relative(state)
-        by_intensity = layout.intensities.derivative(state.shared[layout.intensity]) * self.geometry[:, None]
-        by_intensity[own] = 0.0
-        return float(
-            series_block(
-                self.problem,
-                table.slots(values),
-                self.pinned,
-                self.row_of_slot,
-                np.ascontiguousarray(mapping),
-                relative,
-                by_intensity,
-                self._scales(state),
-                self.share,
-                self.deviates,
-                self.course,
-                np.where(own, 1.0, relative) if layout.deviations else np.empty(0),
-                layout.local.size,
-                self.work,
-            )
+        merit = np.empty(1)
+        series_blocks(
+            self.problem,
+            self.problem.intensity[None],
+            self.problem.variance_constant[None],
+            np.array([self.problem.variance_slope]),
+            np.array([self.problem.variance_floor]),
+            table.slots(values)[None],
+            self.pinned[None],
+            self.row_of_slot,
+            mapping[None],
+            relative[None],
+            self.geometry[None],
+            layout.intensities.derivative(state.shared[layout.intensity]),
+            self._scales(state)[None],
+            self.share[None],
+            self.deviates[None],
+            self.course[None],
+            np.where(own, 1.0, relative)[None] if layout.deviations else np.empty((1, 0)),
+            layout.local.size,
+            self.work,
+            self.work.gram[None],
+            self.work.right[None],
+            merit,
         )
+        return float(merit[0])
 
     def relative(self, state: SeriesState) -> NDArray[np.float64]:
         """(m,) intensities in units of the scan's scale; areas where a phase deviates."""

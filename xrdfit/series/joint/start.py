@@ -85,6 +85,7 @@ def series_model(
     scopes = settle_joint_scopes(model, settings, absent=absent)
     n_times = np.unique(middle[usable]).size
     scopes = replace(scopes, drifts=tuple((row, fitting_drift(drift, n_times)) for row, drift in scopes.drifts))
+    moving = scopes.moving(len(model.table))
     return SeriesModel(
         model=model,
         scopes=scopes,
@@ -94,8 +95,9 @@ def series_model(
         times=stack.times,
         middle=middle,
         span=(float(middle[series.scans[0]]), float(middle[series.scans[-1]])),
-        tied=TiedParameters.of(model.table, settings.overrides, scopes.moving(len(model.table))),
+        tied=TiedParameters.of(model.table, settings.overrides, moving),
         amount=_amounts(series, sorted(usable, key=lambda i: middle[i]), middle),
+        may_spread=any(model.may_spread(own, moving) for own in values.values()),
     )
 
 

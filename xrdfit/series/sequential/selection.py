@@ -144,7 +144,7 @@ def _profiles(
     """(m, n) profiles of lines at the points, area 1 each."""
     placed = model.place(values, lines)
     profiles = np.empty((lines.phase.size, prepared.points.two_theta.size))
-    problem = model.problem(prepared.points, prepared.noise, lines)
+    problem = model.problem(prepared.points, prepared.noise, lines, may_spread=model.may_spread(values))
     slots = model.table.slots(values)
     line_profiles(problem, slots, placed.position, placed.gauss, placed.lorentz, profiles)
     return profiles

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xrdfit.data import Drift, RefineSettings
-from xrdfit.kernels.least_squares import calculate, make_workspace
+from xrdfit.kernels.evaluation import calculate, make_workspace
 from xrdfit.model import NoiseModel, Points
 from xrdfit.series import joint_bound
 from xrdfit.simulate import (

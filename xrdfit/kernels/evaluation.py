@@ -1,0 +1,141 @@
+"""One scan evaluated: its pattern, the areas of its lines, chi^2."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.kernels import problem as slot
+from xrdfit.kernels.jit import inlined_kernel, kernel, lean_vector_kernel
+from xrdfit.kernels.linear import nonnegative_solve, weighted_gram
+from xrdfit.kernels.lines import place_lines
+from xrdfit.kernels.pattern import add_lines, background, line_profiles
+from xrdfit.kernels.problem import Problem
+from xrdfit.kernels.rows import add_scaled, put, weighted_dot
+
+
+class Workspace(NamedTuple):
+    """Buffers of one scan, filled by `calculate` and `normal_equations`; shapes as in `make_workspace`."""
+
+    position: NDArray[np.float64]
+    gauss: NDArray[np.float64]
+    lorentz: NDArray[np.float64]
+    by_theta: NDArray[np.float64]
+    by_slot: NDArray[np.float64]
+    profiles: NDArray[np.float64]
+    background: NDArray[np.float64]
+    model: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    gram: NDArray[np.float64]
+    right: NDArray[np.float64]
+    area: NDArray[np.float64]
+    active: NDArray[np.bool_]
+    jacobian: NDArray[np.float64]
+
+
+def make_workspace(problem: Problem, n_rows: int) -> Workspace:
+    """Buffers for a problem of m lines and n points with `n_rows` slots in use."""
+    m, n, n_lines = problem.hkl.shape[0], problem.two_theta.size, problem.wavelength.size
+    return Workspace(
+        position=np.empty((m, n_lines)),
+        gauss=np.empty((m, n_lines)),
+        lorentz=np.empty((m, n_lines)),
+        by_theta=np.zeros((m, n_lines, 3)),
+        by_slot=np.zeros((m, n_lines, slot.n_line_slots(problem))),
+        profiles=np.empty((m, n)),
+        background=np.empty(n),
+        model=np.empty(n),
+        residual=np.empty(n),
+        weight=np.ones(n),
+        gram=np.empty((m, m)),
+        right=np.empty(m),
+        area=np.zeros(m),
+        active=np.ones(m, dtype=np.bool_),
+        jacobian=np.empty((n_rows, n)),
+    )
+
+
+@lean_vector_kernel
+def update_weights(problem: Problem, work: Workspace) -> None:
+    """Weights ``1 / variance`` from the model just calculated."""
+    for i in range(work.weight.size):
+        level = max(work.model[i], problem.variance_floor)
+        work.weight[i] = 1.0 / (problem.variance_constant[i] + problem.variance_slope * level)
+
+
+@kernel
+def calculate(problem: Problem, slots: NDArray[np.float64], work: Workspace, solve_areas: bool) -> float:
+    """Fill the workspace for these parameters and return chi^2.
+
+    The areas are solved for if asked, which needs the profiles of the lines; at given areas they are not filled.
+    """
+    place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
+    background(problem, slots, work.background)
+    if solve_areas:
+        fill_profiles(problem, slots, work)
+        return solve_areas_for(problem, work)
+    model = work.model.reshape(1, work.model.size)
+    put(work.background, work.model)
+    rows = np.zeros(work.area.size, dtype=np.int64)
+    add_lines(problem, slots, work.position, work.gauss, work.lorentz, work.area, rows, model)
+    n_ties = problem.ties.shape[1]
+    for tie in range(n_ties):
+        at = work.model.size - n_ties + tie
+        work.model[at] = 0.0
+        for line in range(work.area.size):
+            work.model[at] += work.area[line] * problem.ties[line, tie]
+    return compare(problem, work)
+
+
+@inlined_kernel
+def fill_profiles(problem: Problem, slots: NDArray[np.float64], work: Workspace) -> None:
+    """Profiles of the lines as they are placed in the workspace."""
+    line_profiles(problem, slots, work.position, work.gauss, work.lorentz, work.profiles)
+    n_ties = problem.ties.shape[1]
+    if n_ties > 0:
+        for line in range(work.profiles.shape[0]):
+            put(problem.ties[line], work.profiles[line, work.profiles.shape[1] - n_ties :])
+
+
+@kernel
+def solve_areas_for(problem: Problem, work: Workspace) -> float:
+    """Areas at the weights and profiles at hand, and with them the model; returns chi^2."""
+    for i in range(work.residual.size):
+        work.residual[i] = problem.intensity[i] - work.background[i]
+    weighted_gram(work.profiles, work.weight, work.gram)
+    for line in range(work.right.size):
+        work.right[line] = weighted_dot(work.profiles[line], work.weight, work.residual)
+    nonnegative_solve(work.gram, work.right, work.area, work.active)
+    add_up(work)
+    return compare(problem, work)
+
+
+@inlined_kernel
+def reweigh(problem: Problem, work: Workspace, solve_areas: bool) -> float:
+    """Bring the weights up to date with the model at hand, then the areas if asked; returns chi^2."""
+    update_weights(problem, work)
+    return solve_areas_for(problem, work) if solve_areas else compare(problem, work)
+
+
+@lean_vector_kernel
+def add_up(work: Workspace) -> None:
+    """The model from profiles, areas and background at hand."""
+    model = work.model
+    for i in range(model.size):
+        model[i] = work.background[i]
+    for line in range(work.area.size):
+        if work.area[line] != 0.0:
+            add_scaled(work.area[line], work.profiles[line], model)
+
+
+@lean_vector_kernel
+def compare(problem: Problem, work: Workspace) -> float:
+    """Residual of the model at hand; returns chi^2."""
+    total = 0.0
+    for i in range(work.model.size):
+        work.residual[i] = problem.intensity[i] - work.model[i]
+        total += work.weight[i] * work.residual[i] * work.residual[i]
+    return total

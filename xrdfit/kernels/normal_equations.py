@@ -1,0 +1,130 @@
+"""The normal equations of one scan, line areas eliminated."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrdfit.kernels.evaluation import Workspace
+from xrdfit.kernels.jacobian import jacobian
+from xrdfit.kernels.jit import inlined_kernel, kernel, lean_vector_kernel
+from xrdfit.kernels.linear import factor_subset, unit_scale, weighted_gram, weighted_products
+from xrdfit.kernels.problem import Problem
+from xrdfit.kernels.rows import add_scaled, dot, weighted_dot
+
+
+@inlined_kernel
+def fill_jacobian(
+    problem: Problem, slots: NDArray[np.float64], row_of_slot: NDArray[np.int64], work: Workspace
+) -> None:
+    """The Jacobian of the slots in use, at the lines and areas in the workspace."""
+    jacobian(
+        problem,
+        slots,
+        row_of_slot,
+        work.area,
+        work.position,
+        work.gauss,
+        work.lorentz,
+        work.by_theta,
+        work.by_slot,
+        work.jacobian,
+    )
+
+
+@kernel
+def eliminated(
+    problem: Problem, slots: NDArray[np.float64], row_of_slot: NDArray[np.int64], work: Workspace
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Eliminate the active lines from the Jacobian, which is filled first (`fill_jacobian`).
+
+    Returns the Cholesky factor of the active lines' Gram matrix (scaled to unit diagonal), ``factor^-1`` times the
+    scaled products of active lines with the Jacobian, a row of the Jacobian in each row (n_rows, n_active), and the
+    active lines' index.
+    """
+    fill_jacobian(problem, slots, row_of_slot, work)
+    scale = unit_scale(work.gram)
+    index = np.empty(scale.size, dtype=np.int64)
+    count = 0
+    for line in range(scale.size):
+        if work.active[line] and scale[line] > 0.0:
+            index[count] = line
+            count += 1
+    factor, dependent = factor_subset(work.gram, scale, index[:count])
+    while dependent >= 0:
+        count -= 1
+        for k in range(dependent, count):
+            index[k] = index[k + 1]
+        factor, dependent = factor_subset(work.gram, scale, index[:count])
+    index = index[:count]
+    n_rows = work.jacobian.shape[0]
+    cross = np.empty((n_rows, work.area.size))
+    weighted_products(work.jacobian, work.profiles, work.weight, cross)
+    half = np.empty((n_rows, index.size))
+    _forward(factor, cross, scale, index, half)
+    return factor, half, index
+
+
+@lean_vector_kernel
+def _forward(
+    factor: NDArray[np.float64],
+    cross: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    index: NDArray[np.int64],
+    out: NDArray[np.float64],
+) -> None:
+    """``factor^-1`` times the scaled columns `index` of each row of `cross`, in the rows of `out`."""
+    for row in range(out.shape[0]):
+        solved = out[row]
+        for i in range(index.size):
+            total = cross[row, index[i]] * scale[index[i]]
+            for k in range(i):
+                total -= factor[i, k] * solved[k]
+            solved[i] = total / factor[i, i]
+
+
+@kernel
+def normal_equations(
+    problem: Problem,
+    slots: NDArray[np.float64],
+    row_of_slot: NDArray[np.int64],
+    mapping: NDArray[np.float64],
+    work: Workspace,
+    areas_free: bool,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Normal matrix and right side of the variables, the active areas eliminated if they are free.
+
+    mapping : (n_rows, n_variables) derivative of the slots in use with respect to the variables.
+    """
+    n_rows = work.jacobian.shape[0]
+    matrix = np.empty((n_rows, n_rows))
+    right = np.empty(n_rows)
+    if areas_free:
+        half = eliminated(problem, slots, row_of_slot, work)[1]
+    else:
+        fill_jacobian(problem, slots, row_of_slot, work)
+    weighted_gram(work.jacobian, work.weight, matrix)
+    for row in range(n_rows):
+        right[row] = weighted_dot(work.jacobian[row], work.weight, work.residual)
+    if areas_free:
+        # At the solution for the areas their own right side is zero, so only the matrix changes.
+        for row in range(n_rows):
+            for other in range(row + 1):
+                matrix[row, other] -= dot(half[row], half[other])
+                matrix[other, row] = matrix[row, other]
+    n_variables = mapping.shape[1]
+    mapped = np.zeros((n_variables, n_variables))
+    mapped_right = np.zeros(n_variables)
+    partial = np.zeros((n_variables, n_rows))
+    # Most slots are variables of their own.
+    for row in range(n_rows):
+        for i in range(n_variables):
+            if mapping[row, i] != 0.0:
+                mapped_right[i] += mapping[row, i] * right[row]
+                add_scaled(mapping[row, i], matrix[row], partial[i])
+    for row in range(n_rows):
+        for j in range(n_variables):
+            if mapping[row, j] != 0.0:
+                for i in range(n_variables):
+                    mapped[i, j] += partial[i, row] * mapping[row, j]
+    return mapped, mapped_right

@@ -54,6 +54,7 @@ def descend(
         derivative = constraints.derivative()
         slot_mapping = np.ascontiguousarray(objective.model.table.slot_mapping @ derivative)
         base = objective.model.table.slots(values) - slot_mapping @ variables
+        chi2 = objective.calculate(values)
         longest = objective.longest_steps(values, derivative)
         before = variables.copy()
         chi2, used, status, matrix, right = minimise(
@@ -66,6 +67,7 @@ def descend(
             upper,
             longest,
             objective.work,
+            chi2,
             objective.areas_free,
             tolerance,
             max_nfev - evaluations,

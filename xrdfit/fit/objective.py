@@ -144,7 +144,8 @@ class ScanObjective:
 
     def longest_steps(self, values: NDArray[np.float64], derivative: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n_variables,) steps of the variables; see `xrdfit.kernels.least_squares.longest_steps`."""
-        self.forget()
+        if self._at is None or not np.array_equal(self._at, values):
+            self.forget()
         mapping = np.ascontiguousarray(self.model.table.slot_mapping @ derivative)
         return longest_steps(self.problem, self.model.table.slots(values), mapping, self.work)
 

@@ -152,6 +152,7 @@ def minimise(
     upper: NDArray[np.float64],
     longest: NDArray[np.float64],
     work: Workspace,
+    chi2: float,
     areas_free: bool,
     tolerance: float,
     max_evaluations: int,
@@ -167,7 +168,7 @@ def minimise(
     row_of_slot : (n_slots,) Jacobian row of the slots in use, -1 elsewhere.
     variables : (n_variables,) start on entry, answer on return.
     lower, upper : limits. longest : longest step of each variable (it keeps lines from jumping past each other).
-    work : its weights are those to begin with; on return it holds the answer's pattern.
+    work : holds the pattern of the start, whose chi^2 is `chi2`, and the weights to begin with; on return the answer's.
     areas_free : whether the areas are solved for (else they stay as they are in `work`).
     tolerance : stop when the step would lower chi^2 by less than this, or by less than rounding can show.
 
@@ -184,7 +185,6 @@ def minimise(
     free = np.empty(variables.size, dtype=np.bool_)
     matrix, right = np.zeros((variables.size, variables.size)), np.zeros(variables.size)
     slots = _slots_at(base, slot_mapping, variables)
-    chi2 = calculate(problem, slots, work, areas_free)
     evaluations = 1
     weight_updates = 0
     # Whether the weights are those of the model at hand.

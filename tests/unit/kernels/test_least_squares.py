@@ -84,7 +84,8 @@ def run(scan: scans.KnownScan, counts: np.ndarray, values: np.ndarray, **limits:
     variables = np.clip(values[chosen], lower, upper)
     base = scan.model.table.slots(values) - mapping @ values[chosen]
     longest = np.full(chosen.size, np.inf)
-    answer = minimise(given, base, mapping, rows, variables, lower, upper, longest, work, True, 1e-7, 200)
+    first = calculate(given, base + mapping @ variables, work, True)
+    answer = minimise(given, base, mapping, rows, variables, lower, upper, longest, work, first, True, 1e-7, 200)
     return *answer[:3], dict(zip(names, variables, strict=True)), work
 
 
@@ -122,8 +123,9 @@ def test_budget_of_evaluations_is_kept() -> None:
     variables = scan.values[chosen] * 1.001
     base = scan.model.table.slots(scan.values) - mapping @ scan.values[chosen]
     free = np.full(chosen.size, np.inf)
+    first = calculate(given, base + mapping @ variables, work, True)
     _, evaluations, status, _, _ = minimise(
-        given, base, mapping, rows, variables, -free, free, free, work, True, 1e-7, 3
+        given, base, mapping, rows, variables, -free, free, free, work, first, True, 1e-7, 3
     )
     assert (evaluations, status) == (3, TOO_MANY)
 
@@ -134,7 +136,8 @@ def test_strong_counts_do_not_wait_for_falls_that_rounding_hides() -> None:
     variables = scan.values[chosen].copy()
     base = scan.model.table.slots(scan.values) - mapping @ scan.values[chosen]
     free = np.full(chosen.size, np.inf)
-    status = minimise(given, base, mapping, rows, variables, -free, free, free, work, True, 1e-7, 200)[2]
+    first = calculate(given, base + mapping @ variables, work, True)
+    status = minimise(given, base, mapping, rows, variables, -free, free, free, work, first, True, 1e-7, 200)[2]
     assert status == CONVERGED
 
 

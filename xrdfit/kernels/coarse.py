@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.kernels.jit import lean_kernel, lean_vector_kernel
+from xrdfit.kernels.jit import inlined_kernel, lean_kernel, lean_vector_kernel
 
 BLOCK = 64
 N_NODES = 16
@@ -68,12 +68,12 @@ def coarse_grid(two_theta: NDArray[np.float64]) -> CoarseGrid:
     return CoarseGrid(node=node.ravel(), basis=np.ascontiguousarray(basis))
 
 
-@lean_kernel
+@inlined_kernel
 def n_blocks(two_theta: NDArray[np.float64]) -> int:
     return (two_theta.size + BLOCK - 1) // BLOCK
 
 
-@lean_kernel
+@inlined_kernel
 def points_of(two_theta: NDArray[np.float64], block: int, end: int) -> tuple[int, int]:
     """First and one-past-last point of the blocks from `block` to before `end`."""
     return block * BLOCK, min(end * BLOCK, two_theta.size)

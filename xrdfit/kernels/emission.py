@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.kernels.jit import lean_kernel
+from xrdfit.kernels.jit import inlined_kernel
 from xrdfit.kernels.problem import Problem
 
 
-@lean_kernel
+@inlined_kernel
 def emission_weight(problem: Problem, slots: NDArray[np.float64], e: int) -> float:
     """Weight of an emission line: given, or for a contaminating line refined."""
     if problem.weight_slot[e] < 0:
@@ -17,7 +17,7 @@ def emission_weight(problem: Problem, slots: NDArray[np.float64], e: int) -> flo
     return problem.weight[e] * slots[problem.weight_slot[e]]
 
 
-@lean_kernel
+@inlined_kernel
 def unit_weight(problem: Problem, row_of_slot: NDArray[np.int64], e: int) -> float:
     """What the weight of an emission line would be at a factor of one, if that is refined, else zero.
 

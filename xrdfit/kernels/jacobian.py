@@ -108,7 +108,7 @@ def _add_plain_lines(
             add_interpolated(problem.two_theta, problem.coarse, room.at_nodes[row], out[row])
 
 
-@kernel
+@inlined_kernel
 def _hump_jacobian(
     problem: Problem,
     slots: NDArray[np.float64],

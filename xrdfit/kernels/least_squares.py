@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.evaluation import Workspace, calculate, reweigh
-from xrdfit.kernels.jit import kernel, lean_kernel
+from xrdfit.kernels.jit import inlined_kernel, kernel, lean_kernel
 from xrdfit.kernels.linear import cholesky, cholesky_solve
 from xrdfit.kernels.lines import place_lines, slot_kind
 from xrdfit.kernels.normal_equations import normal_equations
@@ -118,7 +118,7 @@ def _relative_motion(problem: Problem, work: Workspace, out: NDArray[np.float64]
                 out[index] = max(out[index], by)
 
 
-@lean_kernel
+@inlined_kernel
 def _inside(
     variables: NDArray[np.float64],
     right: NDArray[np.float64],

@@ -18,7 +18,7 @@ from xrdfit.kernels import problem as slot
 from xrdfit.kernels.coarse import N_NODES, alike, n_blocks, points_of
 from xrdfit.kernels.emission import emission_weight, unit_weight
 from xrdfit.kernels.gaussian import halved
-from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
+from xrdfit.kernels.jit import inlined_kernel, lean_kernel, lean_vector_kernel
 from xrdfit.kernels.lines import UNREACHABLE, slot_kind
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.profiles import (
@@ -58,7 +58,7 @@ class Room(NamedTuple):
     line_rows: NDArray[np.int64]
 
 
-@kernel
+@inlined_kernel
 def make_room(problem: Problem, n_rows: int, n_line_slots: int) -> Room:
     n_nodes = problem.coarse.node.size
     return Room(
@@ -77,11 +77,11 @@ def make_room(problem: Problem, n_rows: int, n_line_slots: int) -> Room:
     )
 
 
-@lean_kernel
+@inlined_kernel
 def slots_in_use(row_of_slot: NDArray[np.int64], phase: int, room: Room) -> int:
     """Find the slots that the lines of a phase answer to, counted as in `by_slot`; returns how many."""
     base = slot.N_GLOBAL + slot.N_PHASE * phase
-    count = 0
+    count = np.int64(0)
     for index in range(room.used.size):
         row = row_of_slot[index if index < slot.N_GLOBAL else base + index - slot.N_GLOBAL]
         if row >= 0:
@@ -91,10 +91,10 @@ def slots_in_use(row_of_slot: NDArray[np.int64], phase: int, room: Room) -> int:
     return count
 
 
-@lean_kernel
+@inlined_kernel
 def _answers(by_slot: NDArray[np.float64], n_used: int, room: Room) -> int:
     """Of the slots of its phase, find those that a line answers to: h00 knows nothing of b; returns how many."""
-    count = 0
+    count = np.int64(0)
     for j in range(n_used):
         index = room.used[j]
         amount = 0.0
@@ -106,7 +106,7 @@ def _answers(by_slot: NDArray[np.float64], n_used: int, room: Room) -> int:
     return count
 
 
-@lean_kernel
+@inlined_kernel
 def _row_factors(
     index: int,
     amount: float,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.jit import kernel, lean_kernel
+from xrdfit.kernels.jit import inlined_kernel, kernel, lean_kernel
 from xrdfit.kernels.problem import Problem, n_line_slots
 from xrdfit.kernels.rows import first_from
 
@@ -299,7 +299,7 @@ def _place(
             derivative[slot.N_GLOBAL + slot.LORENTZ_STRAIN] = alive * tangent
 
 
-@lean_kernel
+@inlined_kernel
 def _reaches(two_theta: NDArray[np.float64], position: float, reach: float) -> bool:
     """Whether a point (n,) lies within reach of a position, deg."""
     place = first_from(two_theta, position)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.coarse import N_NODES, add_interpolated, alike, n_blocks, points_of
 from xrdfit.kernels.emission import emission_weight
-from xrdfit.kernels.jit import kernel, lean_kernel
+from xrdfit.kernels.jit import inlined_kernel, kernel, lean_kernel
 from xrdfit.kernels.lines import UNREACHABLE
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.profiles import (
@@ -29,7 +29,7 @@ from xrdfit.kernels.rows import add_scaled
 from xrdfit.kernels.spread_lines import add_spread_lines, put_spread_profiles
 
 
-@lean_kernel
+@inlined_kernel
 def background_start(problem: Problem) -> int:
     """Slot of the first Chebyshev coefficient."""
     return slot.N_GLOBAL + slot.N_PHASE * problem.n_phases

@@ -133,7 +133,7 @@ def _compare(
         weight[i] = 1.0 / (problem.variance_constant[i] + problem.variance_slope * level)
 
 
-@lean_kernel
+@inlined_kernel
 def _pin(pinned: NDArray[np.float64], work: BlockWork) -> None:
     """Leave pinned lines where they are: they answer to nothing that moves lines."""
     for line in range(pinned.shape[0]):

@@ -88,7 +88,7 @@ def _add_plain_lines(
             continue
         if problem.phase[line] != phase:
             phase = problem.phase[line]
-            n_used = slots_in_use(row_of_slot, phase, room)
+            n_used = np.int64(slots_in_use(row_of_slot, phase, room))
         add_line_derivatives(
             problem,
             slots,

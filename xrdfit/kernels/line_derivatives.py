@@ -81,7 +81,7 @@ def make_room(problem: Problem, n_rows: int, n_line_slots: int) -> Room:
 def slots_in_use(row_of_slot: NDArray[np.int64], phase: int, room: Room) -> int:
     """Find the slots that the lines of a phase answer to, counted as in `by_slot`; returns how many."""
     base = slot.N_GLOBAL + slot.N_PHASE * phase
-    count = np.int64(0)
+    count = 0
     for index in range(room.used.size):
         row = row_of_slot[index if index < slot.N_GLOBAL else base + index - slot.N_GLOBAL]
         if row >= 0:
@@ -94,7 +94,7 @@ def slots_in_use(row_of_slot: NDArray[np.int64], phase: int, room: Room) -> int:
 @inlined_kernel
 def _answers(by_slot: NDArray[np.float64], n_used: int, room: Room) -> int:
     """Of the slots of its phase, find those that a line answers to: h00 knows nothing of b; returns how many."""
-    count = np.int64(0)
+    count = 0
     for j in range(n_used):
         index = room.used[j]
         amount = 0.0
@@ -251,7 +251,7 @@ def add_line_derivatives(
     out: NDArray[np.float64],
 ) -> None:
     """Add a line, given at each wavelength, to the rows that it answers to; the beam does not spread it."""
-    n_used = _answers(by_slot, n_used, room)
+    n_own = np.int64(_answers(by_slot, n_used, room))
     waiting = np.int64(0)
     for e in range(position.size):
         weight, unit = emission_weight(problem, slots, e), unit_weight(problem, row_of_slot, e)
@@ -261,16 +261,16 @@ def add_line_derivatives(
         room.inverse[waiting] = derivative_factors(gauss[e], lorentz[e], area * weight, room.shape)
         if unit != 0.0:
             derivative_factors(gauss[e], lorentz[e], area * unit, room.unit)
-        for j in range(n_used):
+        for j in range(n_own):
             index = room.line_used[j]
             _row_factors(index, by_slot[e, index], by_theta[e], room.shape, room.unit, room.factors[waiting, j])
         waiting += 1
         if waiting == 2:
-            _add_lines(problem, waiting, n_used, room, out)
+            _add_lines(problem, waiting, n_own, room, out)
             waiting = np.int64(0)
     if waiting == 1:
         room.position[1], room.inverse[1] = room.position[0], 0.0
-        for j in range(n_used):
+        for j in range(n_own):
             for k in range(N_FACTORS):
                 room.factors[1, j, k] = 0.0
-        _add_lines(problem, waiting, n_used, room, out)
+        _add_lines(problem, waiting, n_own, room, out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from xrdfit.crystal import N_QUARTIC, Phase, UnitCell, candidate_lines, directio
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.coarse import CoarseGrid, coarse_grid
 from xrdfit.kernels.lines import lines_in_pattern, place_lines
+from xrdfit.kernels.pattern import line_profiles
 from xrdfit.kernels.problem import Problem
 from xrdfit.model.background import Background
 from xrdfit.model.instrument import Instrument
@@ -93,7 +94,11 @@ class PatternModel:
         CrystalError
             If a cell is none, as an expression may make it, or has millions of reflections.
         """
-        slots = self.table.slots(values)
+        return self._choose(self.table.slots(values), two_theta, present)
+
+    def _choose(
+        self, slots: NDArray[np.float64], two_theta: NDArray[np.float64], present: Sequence[bool]
+    ) -> LineChoice:
         wavelengths = _source(self.instrument).wavelength[: len(self.instrument.lines)]
         low = max(float(two_theta[0]) - _SHIFT_ALLOWANCE, 1e-3)
         high = min(float(two_theta[-1]) + _SHIFT_ALLOWANCE, 179.9)
@@ -120,18 +125,41 @@ class PatternModel:
 
     def place(self, values: NDArray[np.float64], lines: LineChoice) -> Placement:
         """Position and widths (deg) of lines at every wavelength."""
+        return self._place(self.table.slots(values), lines)
+
+    def _place(self, slots: NDArray[np.float64], lines: LineChoice) -> Placement:
         shape = (lines.phase.size, len(self.instrument.lines) + len(self.instrument.contaminants))
         position, gauss, lorentz = np.empty(shape), np.empty(shape), np.empty(shape)
         by_theta = np.zeros((*shape, 3))
         problem = self._problem(lines, two_theta=np.zeros(1), intensity=np.zeros(1), noise=None)
         by_slot = np.zeros((*shape, slot.n_line_slots(problem)))
-        place_lines(problem, self.table.slots(values), position, gauss, lorentz, by_theta, by_slot)
+        place_lines(problem, slots, position, gauss, lorentz, by_theta, by_slot)
         return Placement(position=position, gauss=gauss, lorentz=lorentz)
 
     def may_spread(self, values: NDArray[np.float64], moving: NDArray[np.bool_] | None = None) -> bool:
         """Whether the beam spreads lines at these values (n_parameters,), or may where `moving` ones move."""
         openings = self.table.where("divergence")
         return bool(values[openings].any()) or (moving is not None and bool(moving[openings].any()))
+
+    def profiles_of_replicas(
+        self, values: Sequence[NDArray[np.float64]], phase: int, points: Points, noise: NoiseModel
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Profiles (m, n), area 1 each, of one phase's lines at every one of k sets of values, and whose (m,) they are.
+
+        The k sets differ in nothing but the parameters of the phase.
+        """
+        replicas = replace(self, phases=(self.phases[phase],) * len(values))
+        every = [self.table.slots(one) for one in values]
+        own = slot.N_GLOBAL + slot.N_PHASE * phase
+        blocks = [slots[own : own + slot.N_PHASE] for slots in every]
+        rest = every[0][slot.N_GLOBAL + slot.N_PHASE * len(self.phases) :]
+        slots = np.concatenate([every[0][: slot.N_GLOBAL], *blocks, rest])
+        lines = replicas._choose(slots, points.two_theta, (True,) * len(values))
+        placed = replicas._place(slots, lines)
+        profiles = np.empty((lines.phase.size, points.two_theta.size))
+        problem = replicas.problem(points, noise, lines, may_spread=self.may_spread(values[0]))
+        line_profiles(problem, slots, placed.position, placed.gauss, placed.lorentz, profiles)
+        return profiles, lines.phase
 
     def problem(
         self,

@@ -24,6 +24,8 @@ _PARTS = 7
 # A line without one of these parts is another one if it leaves less than this part of the misfit.
 _BETTER = 0.8
 _MAX_ITERATIONS = 60
+# A line has settled when a step moves it by less than this part of the usual error.
+_SETTLED = 0.03
 # Less than this part of the usual amount is nothing, and no error of an amount is less than this part of it.
 _NOTHING = 1e-3
 _LEAST_ERROR = 1e-9
@@ -128,7 +130,7 @@ def _fitted(scans: _Scans, part: NDArray[np.float64], start: NDArray[np.float64]
         weighted = weight[:, None] * line.design
         step = _least_step(weighted.T @ line.design, line.log @ weighted)
         line = _line(scans, line.theta - np.clip(step, -2.0, 2.0))
-        if np.abs(step).max() < 0.01 * usual:
+        if np.abs(step).max() < _SETTLED * usual:
             break
     return line
 

@@ -11,9 +11,8 @@ from xrdfit.crystal import Phase
 from xrdfit.fit import PreparedScan, ScanFit, ScanObjective
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.linear import nonnegative_solve
-from xrdfit.kernels.pattern import line_profiles
 from xrdfit.kernels.profiles import pseudo_voigt_shape
-from xrdfit.model import LineChoice, PatternModel
+from xrdfit.model import PatternModel
 from xrdfit.series.state import Status
 
 # A phase's cell is read off only where its error moves the phase's lines by less than this part of their FWHM: beyond,
@@ -28,8 +27,9 @@ DECOYS = tuple(1.0 + sign * (0.008 + 0.003 * step) for sign in (-1.0, 1.0) for s
 # tan(theta) / cos(theta) at 20 deg: a displacement s moves lines like cells that grow by s / R over it. Along the beam
 # (Debye-Scherrer) it is another number, but all that matters here is the order of magnitude.
 _AS_DISPLACED = 0.39
-# Steps to either side of a cell search.
+# Steps to either side of a cell search, and how many cells are tried at once.
 _MOST_STEPS = 60
+_AT_ONCE = 16
 
 
 def gain_threshold(n_lines: int) -> float:
@@ -123,49 +123,52 @@ def gain_of_adding(
     Returns (gain, factor, number of lines) by falling gain. Everything but the areas stays at `values`; weight (n,).
     """
     others = [there and number != phase for number, there in enumerate(present)]
-    alone = [number == phase for number in range(len(model.phases))]
     nothing = np.zeros(len(model.table), dtype=np.bool_)
     known = ScanObjective(model, prepared.points, prepared.noise, values=values, present=others, wanted=nothing)
     known.work.weight[:] = weight
     known.calculate(values)
     net = weight * (prepared.points.intensity - known.work.background)
+    factors = list(factors)
     found = []
-    for factor in factors:
-        moved = scaled_cell(model, values, phase, factor)
-        lines = model.choose_lines(moved, prepared.points.two_theta, alone)
-        gain = _gain(known, _profiles(model, prepared, moved, lines), weight, net) if lines.phase.size else 0.0
-        found.append((gain, float(factor), lines.phase.size))
+    for begin in range(0, len(factors), _AT_ONCE):
+        part = factors[begin : begin + _AT_ONCE]
+        moved = [scaled_cell(model, values, phase, factor) for factor in part]
+        profiles, owner = model.profiles_of_replicas(moved, phase, prepared.points, prepared.noise)
+        bounds = np.searchsorted(owner, np.arange(len(part) + 1))
+        gain = _gains(known, profiles, bounds, weight=weight, net=net)
+        found += list(zip(gain, map(float, part), np.diff(bounds).tolist(), strict=True))
     return sorted(found, reverse=True)
 
 
-def _profiles(
-    model: PatternModel, prepared: PreparedScan, values: NDArray[np.float64], lines: LineChoice
-) -> NDArray[np.float64]:
-    """(m, n) profiles of lines at the points, area 1 each."""
-    placed = model.place(values, lines)
-    profiles = np.empty((lines.phase.size, prepared.points.two_theta.size))
-    problem = model.problem(prepared.points, prepared.noise, lines, may_spread=model.may_spread(values))
-    slots = model.table.slots(values)
-    line_profiles(problem, slots, placed.position, placed.gauss, placed.lorentz, profiles)
-    return profiles
+def _gains(
+    known: ScanObjective,
+    profiles: NDArray[np.float64],
+    bounds: NDArray[np.int64],
+    *,
+    weight: NDArray[np.float64],
+    net: NDArray[np.float64],
+) -> list[float]:
+    """Fall in chi^2 that lines bring beside the objective's, profiles (m, n) in groups `bounds` (k + 1,) of their own.
 
-
-def _gain(
-    known: ScanObjective, profiles: NDArray[np.float64], weight: NDArray[np.float64], net: NDArray[np.float64]
-) -> float:
-    """Fall in chi^2 that lines of these profiles (m, n) bring beside the objective's; net (n,) is weighted."""
+    weight, net : (n,), the latter weighted.
+    """
     work, n_known = known.work, known.work.area.size
     weighted = profiles * weight
-    gram = np.empty((n_known + len(profiles),) * 2)
-    gram[:n_known, :n_known] = work.gram
-    gram[n_known:, :n_known] = weighted @ known.at_points(work.profiles).T
-    gram[:n_known, n_known:] = gram[n_known:, :n_known].T
-    gram[n_known:, n_known:] = weighted @ profiles.T
-    right = np.concatenate([work.right, profiles @ net])
-    area = np.zeros(right.size)
-    nonnegative_solve(gram, right, area, np.ones(right.size, dtype=np.bool_))
+    across, right = weighted @ known.at_points(work.profiles).T, profiles @ net
     before = 2.0 * work.right @ work.area - work.area @ work.gram @ work.area
-    return float(2.0 * right @ area - area @ gram @ area - before)
+    gains = []
+    for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        size = n_known + last - first
+        gram = np.empty((size, size))
+        gram[:n_known, :n_known] = work.gram
+        gram[n_known:, :n_known] = across[first:last]
+        gram[:n_known, n_known:] = across[first:last].T
+        gram[n_known:, n_known:] = weighted[first:last] @ profiles[first:last].T
+        products = np.concatenate([work.right, right[first:last]])
+        area = np.zeros(size)
+        nonnegative_solve(gram, products, area, np.ones(size, dtype=np.bool_))
+        gains.append(float(2.0 * products @ area - area @ gram @ area - before) if first < last else 0.0)
+    return gains
 
 
 def scale_grid(

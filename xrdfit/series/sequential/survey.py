@@ -64,7 +64,7 @@ def survey(
     None if no scan could be fitted. brief : scans from nothing only until every phase has been seen, others from these.
     """
     n_phases = len(fitter.model.phases)
-    fwhm = observed_fwhm(fitter.model, prepared.values(), start)
+    fwhm = observed_fwhm(fitter.model, list(prepared.values()), start)
     start = with_first_widths(fitter.model, start, fwhm, fitter.settings, fitter.scopes)
     fitter = replace(fitter, yardstick=start)
     reach = [NARROW] * n_phases

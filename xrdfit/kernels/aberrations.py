@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels import quadrature as rule
-from xrdfit.kernels.jit import kernel
+from xrdfit.kernels.jit import inlined_kernel, kernel
 
 _DEG = 180.0 / math.pi
 # Columns of a node.
@@ -96,7 +96,7 @@ def axial_ray(theta: float, t: float) -> tuple[float, float, float, float, float
     )
 
 
-@kernel
+@inlined_kernel
 def _axial_nodes(theta: float, sample: float, detector: float, fwhm: float, out: NDArray[np.float64]) -> int:
     """Nodes of the axial divergence alone in the first rows of `out`; returns their number."""
     small, large = min(sample, detector), max(sample, detector)
@@ -185,7 +185,7 @@ def _convolute(
     return n * count
 
 
-@kernel
+@inlined_kernel
 def _put_centroid(count: int, out: NDArray[np.float64]) -> None:
     for column in range(N_COLUMNS):
         out[count, column] = 0.0
@@ -216,7 +216,7 @@ def near_copies(copies: NDArray[np.float64], fwhm: float) -> tuple[float, float]
     return reach, _GO_OVER * reach
 
 
-@kernel
+@inlined_kernel
 def _soller_nodes(
     count: int, theta: float, soller: float, divergence: float, fwhm: float, out: NDArray[np.float64]
 ) -> tuple[int, bool]:

@@ -26,7 +26,7 @@ from xrdfit.kernels.profiles import (
     put_two_lorentzians,
 )
 from xrdfit.kernels.rows import add_scaled
-from xrdfit.kernels.spread_lines import add_spread_lines, put_spread_profiles
+from xrdfit.kernels.spread_lines import add_spread_lines, beam_spreads
 
 
 @inlined_kernel
@@ -77,7 +77,12 @@ def line_profiles(
     out: NDArray[np.float64],
 ) -> None:
     """Profile of unit area of every line, all emission lines together: out (m, n) is overwritten."""
-    if put_spread_profiles(problem.copies_fwhm, problem, slots, position, gauss, lorentz, out):
+    if beam_spreads(slots):
+        out[:, :] = 0.0
+        unit, row = np.ones(position.shape[0]), np.empty(position.shape[0], dtype=np.int64)
+        for line in range(row.size):
+            row[line] = line
+        add_spread_lines(problem.copies_fwhm, problem, slots, position, gauss, lorentz, unit, row, out)
         return
     two = np.empty((2, 5))
     for line in range(position.shape[0]):

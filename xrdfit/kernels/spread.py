@@ -11,7 +11,7 @@ from xrdfit.kernels import aberrations as node
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.aberrations import near_copies
 from xrdfit.kernels.gaussian import halved
-from xrdfit.kernels.jit import kernel, vector_kernel
+from xrdfit.kernels.jit import inlined_kernel, kernel, vector_kernel
 from xrdfit.kernels.profiles import GAUSS_NORM, accumulate_peak, pseudo_voigt_shape
 from xrdfit.kernels.rows import first_from
 
@@ -129,7 +129,7 @@ def _add_gaussian(
         out[i] += top * halved(u * u)
 
 
-@kernel
+@inlined_kernel
 def spread_derivatives(
     two_theta: NDArray[np.float64],
     position: float,
@@ -166,7 +166,7 @@ def spread_derivatives(
         _go_over(near, centre, inner, outer, told_apart[row], buffer[row, first:last])
 
 
-@kernel
+@inlined_kernel
 def _add_all(
     two_theta: NDArray[np.float64],
     position: float,

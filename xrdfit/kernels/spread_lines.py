@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.aberrations import aberration_nodes, make_nodes
 from xrdfit.kernels.emission import emission_weight, unit_weight
-from xrdfit.kernels.jit import kernel, lean_kernel
+from xrdfit.kernels.jit import inlined_kernel, kernel, lean_kernel
 from xrdfit.kernels.lines import UNREACHABLE, inverse_d_squared, slot_kind
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.profiles import pseudo_voigt_shape
@@ -31,7 +31,7 @@ def beam_spreads(slots: NDArray[np.float64]) -> bool:
     return widest > 0.0
 
 
-@kernel
+@inlined_kernel
 def _copies_of(
     copies_fwhm: NDArray[np.float64],
     problem: Problem,
@@ -82,28 +82,6 @@ def add_spread_lines(
             copies = _copies_of(copies_fwhm, problem, slots, line, e, fwhm, room)
             accumulate_spread(problem.two_theta, position[line, e], fwhm, eta, part, copies, out[row[line]])
     return True
-
-
-@kernel
-def put_spread_profiles(
-    copies_fwhm: NDArray[np.float64] | None,
-    problem: Problem,
-    slots: NDArray[np.float64],
-    position: NDArray[np.float64],
-    gauss: NDArray[np.float64],
-    lorentz: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> bool:
-    """Overwrite `out` (m, n) with profiles of unit area if the beam spreads them; returns whether it does."""
-    if copies_fwhm is None:
-        return False
-    if not beam_spreads(slots):
-        return False
-    area, row = np.ones(position.shape[0]), np.empty(position.shape[0], dtype=np.int64)
-    for line in range(row.size):
-        row[line] = line
-    out[:, :] = 0.0
-    return add_spread_lines(copies_fwhm, problem, slots, position, gauss, lorentz, area, row, out)
 
 
 @kernel

@@ -51,7 +51,7 @@ _FLAT_VARIANCE = 4.0 / 45.0
 _ROOM = 4 * rule.MOST_NODES * rule.MOST_NODES
 # Part of the line's top by which one copy at the centroid may miss the others; they are told apart nearer than that,
 # and up to so many times as far they go over into it. A border would make the pattern jump whenever a point crosses it.
-_FAR = 4e-5
+_FAR = 2e-5
 _GO_OVER = 1.3
 # Nor is the Gaussian part of a line, of which nothing is left beyond this many FWHM, seen from afar.
 _LEAST_REACH = 3.7

@@ -99,7 +99,7 @@ def longest_steps(
         rate = 0.0
         for index in range(motion.size):
             rate += motion[index] * abs(slot_mapping[index, j])
-        longest[j] = 1.0 / rate
+        longest[j] = math.inf if rate == 0.0 else 1.0 / rate
     return longest
 
 

@@ -122,7 +122,7 @@ def false_alarm_level(*, n_scans: int, n_bins: int, n_fwhm: float) -> float:
         stretches = 1.0 + (n_scans - length) * np.minimum(overshoot * u**2 / length, 1.0)
         return along_angle * float(stretches.sum()) - FALSE_ALARMS
 
-    return float(brentq(expected, 1.0, 20.0))
+    return float(brentq(expected, 1.0, 20.0, xtol=1e-4))
 
 
 def _lengths(n_scans: int) -> list[int]:

@@ -24,8 +24,8 @@ _PARTS = 7
 # A line without one of these parts is another one if it leaves less than this part of the misfit.
 _BETTER = 0.8
 _MAX_ITERATIONS = 60
-# A line has settled when a step moves it by less than this part of the usual error.
-_SETTLED = 0.03
+# A line has settled when a step moves it by less than this part of the usual error; one of many, that of the second.
+_SETTLED, _ROUGHLY = 0.03, 0.3
 # Less than this part of the usual amount is nothing, and no error of an amount is less than this part of it.
 _NOTHING = 1e-3
 _LEAST_ERROR = 1e-9
@@ -99,12 +99,14 @@ def outlying_amounts(
     scans, scale = part_of(rows), 1.0
     line = _fitted(scans, np.ones(rows.size), np.zeros(n_free))
     if line.far(scale).any():
-        third = -(-rows.size // 3)
+        third, best = -(-rows.size // 3), np.ones(rows.size)
         for first in np.unique(np.linspace(0.0, rows.size - third, _PARTS).astype(np.int64)):
             part = np.ones(rows.size)
             part[first : first + third] = 0.0
-            other = _fitted(scans, part, line.theta)
-            line = other if _scale(other) < _BETTER * _scale(line) else line
+            other = _fitted(scans, part, line.theta, settled=_ROUGHLY)
+            if _scale(other) < _BETTER * _scale(line):
+                line, best = other, part
+        line = _fitted(scans, best, line.theta)
         # Few scans stand closer to a line through some of them than their errors are (Rousseeuw & Leroy 1987, ch. 5).
         scale = max(1.0, _scale(line) * (1.0 + 5.0 / (rows.size - n_free)))
         found[rows] = np.where(_not_drifting(line.far(scale), line), line.off, np.nan)
@@ -118,7 +120,9 @@ def _scale(line: _Line) -> float:
     return float(np.quantile(np.abs(line.off / line.error), 0.75)) / _QUARTILE
 
 
-def _fitted(scans: _Scans, part: NDArray[np.float64], start: NDArray[np.float64]) -> _Line:
+def _fitted(
+    scans: _Scans, part: NDArray[np.float64], start: NDArray[np.float64], *, settled: float = _SETTLED
+) -> _Line:
     """The line of least absolute values through the scans whose `part` (m,) is 1, from the parameters `start` on."""
     line = _line(scans, start)
     for _ in range(_MAX_ITERATIONS):
@@ -130,7 +134,7 @@ def _fitted(scans: _Scans, part: NDArray[np.float64], start: NDArray[np.float64]
         weighted = weight[:, None] * line.design
         step = _least_step(weighted.T @ line.design, line.log @ weighted)
         line = _line(scans, line.theta - np.clip(step, -2.0, 2.0))
-        if np.abs(step).max() < _SETTLED * usual:
+        if np.abs(step).max() < settled * usual:
             break
     return line
 

@@ -110,7 +110,7 @@ def _fit_all(
 def _fit_in_turn(
     fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDArray[np.float64], reach: Sequence[float]
 ) -> dict[int, Fitted]:
-    """The ends and the middle first; a scan begins from the nearest that is done once every phase has been seen.
+    """An end and the middle first; a scan begins from the nearest that is done once every phase has been seen.
 
     Where misfit rules, a neighbour's answer proves little: then it begins from nothing like the first ones.
     """
@@ -136,17 +136,16 @@ def _fit_in_turn(
 
 
 def _outside_in(indices: Sequence[int]) -> list[int]:
-    """First, last, middle, then the middles of what is left between."""
-    order, gaps = [], [(0, len(indices) - 1)]
-    for end in dict.fromkeys((0, len(indices) - 1)):
-        order.append(indices[end])
+    """First, middle, last, then the middles of what is left between: a cycle ends with what it began with."""
+    end = len(indices) - 1
+    order, gaps = dict.fromkeys((0, end // 2, end)), [(0, end // 2), (end // 2, end)]
     while gaps:
         first, last = gaps.pop(0)
         middle = (first + last) // 2
         if first < middle < last:
-            order.append(indices[middle])
+            order[middle] = None
             gaps += [(first, middle), (middle, last)]
-    return order
+    return [indices[place] for place in order]
 
 
 def _better(new: Fitted, old: Fitted | None) -> bool:

@@ -18,7 +18,7 @@ _LEAST_HEIGHT = 0.05
 # Overlap only ever broadens: the lower quartile stands for single lines.
 _QUANTILE = 0.25
 # So many scans tell it.
-_SCANS = 6
+_SCANS = 4
 
 
 def observed_fwhm(model: PatternModel, prepared: Sequence[PreparedScan], values: NDArray[np.float64]) -> float:

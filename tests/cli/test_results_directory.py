@@ -42,6 +42,7 @@ def test_a_run_leaves_what_the_reference_lists_and_nothing_else(refined: Path) -
         "trajectories.csv",
         "trajectories_origin.csv",
         "figures",
+        "report.html",
         "recipe.lock.toml",
         "run.log",
     }

@@ -236,6 +236,17 @@ def curves(
 
 
 @app.command()
+def report(
+    results: Results,
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+) -> None:
+    """The series as one HTML page that needs no network: verdict, linked figures, table, downloads."""
+    from xrdfit.cli.report import run_report
+
+    _do(lambda: run_report(results, open_it=open_it))
+
+
+@app.command()
 def gitt(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The cycler's record of the titration.")],
     output: Output = None,

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from xrdfit.cli.check import make_plan
 from xrdfit.cli.figures import results_figures
 from xrdfit.cli.problems import input_error
+from xrdfit.cli.report import LOCK, LOG, TRAJECTORIES, write_report
 from xrdfit.cli.words import counted
 from xrdfit.cli.workers import open_workers
 from xrdfit.data import SeriesResult
@@ -33,13 +34,14 @@ from xrdfit.io import (
     write_trajectories_csv,
 )
 from xrdfit.recipe import Job, build_job, load_recipe, lock_text, package_versions
+from xrdfit.report import REPORT
 from xrdfit.series import refine_series
 from xrdfit.series.workers import Workers
 
 EXIT_CLEAN, EXIT_FLAGGED = 0, 1
-TRAJECTORIES, ORIGIN, LOCK, LOG = "trajectories.csv", "trajectories_origin.csv", "recipe.lock.toml", "run.log"
+ORIGIN = "trajectories_origin.csv"
 # What --fresh replaces; whatever else lies in the directory belongs to the user.
-OWN = (SERIES_FILE, TRAJECTORIES, ORIGIN, LOCK, LOG, "figures", "curves", "report.html")
+OWN = (SERIES_FILE, TRAJECTORIES, ORIGIN, LOCK, LOG, "figures", "curves", REPORT)
 
 
 def run_refine(
@@ -198,6 +200,7 @@ def refine_into(
         atomic_write(work / LOCK, lock_text(job))
         results_figures(read_results(work), work / "figures")
         atomic_write(work / LOG, _log(result, time.monotonic() - began, job.warnings))
+        write_report(work, target)
         work.chmod(0o755)
         _publish(work, target)
     except BaseException:

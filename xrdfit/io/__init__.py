@@ -10,7 +10,7 @@ from xrdfit.io.series_file import SERIES_FILE, SeriesFile
 from xrdfit.io.stack import TIMES_WORDS, FileStack, check_files, open_stack
 from xrdfit.io.table import header_lines
 from xrdfit.io.times import RegularTimes
-from xrdfit.io.trajectories import write_origin_csv, write_trajectories_csv
+from xrdfit.io.trajectories import trajectories_text, write_origin_csv, write_trajectories_csv
 from xrdfit.io.write_stack import Truth, read_truth, write_stack
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "read_patterns",
     "read_results",
     "read_truth",
+    "trajectories_text",
     "write_origin_csv",
     "write_stack",
     "write_trajectories_csv",

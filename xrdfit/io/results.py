@@ -24,7 +24,8 @@ from xrdfit.io.trajectories import column_name
 class StoredResults:
     """What a results directory holds; curves and lines are read when asked for.
 
-    ``columns`` are those of ``trajectories.csv``, in order, with NaN for "not measured".
+    ``columns`` are those of ``trajectories.csv``, in order, with NaN for "not measured"; ``date`` is when the run
+    ended, ISO 8601.
     """
 
     directory: Path
@@ -37,6 +38,7 @@ class StoredResults:
     recipe_text: str
     recipe_hash: str
     versions: Mapping[str, str]
+    date: str
 
     def curves(self, scan: int) -> Curves:
         """Observed and calculated pattern of one scan (its row in the stack).
@@ -109,6 +111,7 @@ def read_results(directory: str | Path) -> StoredResults:
             recipe_text=process["recipe/data"].asstr()[()],
             recipe_hash=process["recipe/sha256"].asstr()[()],
             versions={name: item.asstr()[()] for name, item in process["versions"].items()},
+            date=process["date"].asstr()[()],
         )
 
 

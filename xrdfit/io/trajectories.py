@@ -19,7 +19,12 @@ from xrdfit.io.write_stack import new_group
 
 def write_trajectories_csv(path: Path, series: SeriesResult) -> None:
     """One row a scan, one header row, an empty field for what was not measured."""
-    atomic_write(path, _csv_text([list(series.columns), *_rows(series.columns)]))
+    atomic_write(path, trajectories_text(series.columns))
+
+
+def trajectories_text(columns: Mapping[str, NDArray]) -> str:
+    """What ``trajectories.csv`` says of these columns."""
+    return _csv_text([list(columns), *_rows(columns)])
 
 
 def write_origin_csv(path: Path, series: SeriesResult) -> None:

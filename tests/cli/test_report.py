@@ -88,3 +88,9 @@ def test_fits_that_are_missing_in_the_file_are_damage(results: Path, xrdfit: Xrd
     with h5py.File(results / "series.h5", "r+") as file:
         del file["/entry/patterns/calculated"]
     refused(xrdfit("report", results), results, "E116")
+
+
+def test_a_column_that_is_missing_in_the_file_is_damage(results: Path, xrdfit: Xrdfit) -> None:
+    with h5py.File(results / "series.h5", "r+") as file:
+        del file["/entry/trajectories/r_wp"]
+    refused(xrdfit("report", results), results, "E116", "r_wp")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,22 +49,40 @@ class StoredResults:
             The scan was not refined, or its fit failed.
         """
         with _open(self.directory) as file:
-            group = file["/entry/patterns"]
-            observed = _row(group, "observed", scan)
-            if observed is None or np.all(np.isnan(observed)):
-                raise data_error(
-                    Code.RESULTS,
-                    "no fitted pattern of this scan",
-                    where=f"{self.directory}[{scan}]",
-                    found="nothing stored against a refined scan",
-                    todo="choose a scan whose outcome is not failed",
-                )
-            axis = group["two_theta"]
-            two_theta = axis[()] if axis.ndim == 1 else axis[scan]
-            n_points = int(np.isfinite(two_theta).sum())
-            calculated, background, sigma, used = (
-                group[name][scan, :n_points] for name in ("calculated", "background", "sigma", "used")
+            return self._curves(file, scan)
+
+    def lines(self, scan: int) -> tuple[PhaseLines, ...]:
+        """The lines of every phase in one scan; a phase without lines there is left out."""
+        with _open(self.directory) as file:
+            return _lines(file, scan)
+
+    def each(self, scans: Iterable[int]) -> Iterator[tuple[Curves, tuple[PhaseLines, ...]]]:
+        """`curves` and `lines` of many scans, several times as fast as one by one."""
+        with _open(self.directory) as file:
+            # HDF5 keeps what it has unpacked of a dataset for as long as somebody holds that dataset.
+            held = [*file["/entry/patterns"].values()]
+            held += [dataset for group in file["/entry/lines"].values() for dataset in group.values()]
+            for scan in scans:
+                yield self._curves(file, scan), _lines(file, scan)
+            held.clear()
+
+    def _curves(self, file: h5py.File, scan: int) -> Curves:
+        group = file["/entry/patterns"]
+        observed = _row(group, "observed", scan)
+        if observed is None or np.all(np.isnan(observed)):
+            raise data_error(
+                Code.RESULTS,
+                "no fitted pattern of this scan",
+                where=f"{self.directory}[{scan}]",
+                found="nothing stored against a refined scan",
+                todo="choose a scan whose outcome is not failed",
             )
+        axis = group["two_theta"]
+        two_theta = axis[()] if axis.ndim == 1 else axis[scan]
+        n_points = int(np.isfinite(two_theta).sum())
+        calculated, background, sigma, used = (
+            group[name][scan, :n_points] for name in ("calculated", "background", "sigma", "used")
+        )
         return Curves(
             two_theta=two_theta[:n_points],
             observed=observed[:n_points],
@@ -73,18 +91,6 @@ class StoredResults:
             background=background,
             used=used.astype(np.bool_),
         )
-
-    def lines(self, scan: int) -> tuple[PhaseLines, ...]:
-        """The lines of every phase in one scan; a phase without lines there is left out."""
-        found = []
-        with _open(self.directory) as file:
-            for name, group in file["/entry/lines"].items():
-                hkl = _row(group, "hkl", scan)
-                if hkl is None or not (n_lines := int(np.any(hkl != 0, axis=1).sum())):
-                    continue
-                values = {key: group[key][scan, :n_lines] for key in LINES}
-                found.append(PhaseLines(phase=name, hkl=hkl[:n_lines], **values))
-        return tuple(found)
 
 
 def read_results(directory: str | Path) -> StoredResults:
@@ -148,6 +154,17 @@ def _open(directory: Path) -> Iterator[h5py.File]:
             found=str(error).strip("'\""),
             todo="refine again with --fresh",
         ) from error
+
+
+def _lines(file: h5py.File, scan: int) -> tuple[PhaseLines, ...]:
+    found = []
+    for name, group in file["/entry/lines"].items():
+        hkl = _row(group, "hkl", scan)
+        if hkl is None or not (n_lines := int(np.any(hkl != 0, axis=1).sum())):
+            continue
+        values = {key: group[key][scan, :n_lines] for key in LINES}
+        found.append(PhaseLines(phase=name, hkl=hkl[:n_lines], **values))
+    return tuple(found)
 
 
 def _row(group: h5py.Group, name: str, scan: int) -> NDArray | None:

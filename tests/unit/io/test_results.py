@@ -205,3 +205,12 @@ def test_a_directory_without_or_with_damaged_results_is_bad_input(tmp_path: Path
         file.attrs["xrdfit_format"] = 99
     with pytest.raises(DataError, match="another version"):
         read_results(tmp_path)
+
+
+def test_many_scans_at_once_are_those_read_one_by_one(tmp_path: Path) -> None:
+    stored = read_results(write_results(tmp_path))
+    for scan, (curves, lines) in zip((2, 0), stored.each((2, 0)), strict=True):
+        one = stored.curves(scan)
+        assert all(np.array_equal(getattr(curves, name), getattr(one, name)) for name in one.__slots__)
+        (found,), (expected,) = lines, stored.lines(scan)
+        assert found.phase == expected.phase and np.array_equal(found.two_theta, expected.two_theta)

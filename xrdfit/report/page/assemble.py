@@ -23,6 +23,7 @@ from xrdfit.report.style import phase_colors
 
 REPORT = "report.html"
 _SCRIPTS = ("data.js", "draw.js", "map.js", "trajectories.js", "fit.js", "table.js", "main.js")
+_NEEDED = frozenset(("scan", "outcome", "r_wp"))
 # Scripts only if they are those of this page, no network, styles and images from within it.
 _POLICY = (
     "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data: blob:; "
@@ -54,26 +55,20 @@ def report_page(
         The results are damaged.
     """
     columns, phases = stored.columns, stored.phases
+    if missing := _NEEDED - columns.keys():
+        raise _damaged(stored, "series.h5", f"no column {', '.join(sorted(missing))}")
     remarks = remarks_of(stored.warnings, log)
     shown = shown_texts(columns, phases)
     colors = {name: to_hex(color) for name, color in phase_colors(phases).items()}
     try:
         recipe = {
             "settings": fragments.pairs(settings_of(locked)),
-            "errors": fragments.items(errors_in_words(locked, stored.notes)),
+            "errors": fragments.items(errors_in_words(locked)),
             "limits": fragments.items(limits_in_words(locked)),
             "inputs": fragments.pairs(sorted(locked.get("lock", {}).get("inputs", {}).items())),
         }
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise DataError(
-            Problem(
-                code="E116",
-                what="the results are damaged",
-                where=f"{stored.directory}/recipe.lock.toml",
-                found="something else against the recipe with its defaults",
-                todo="refine again with --fresh",
-            )
-        ) from error
+        raise _damaged(stored, "recipe.lock.toml", "something else against the recipe with its defaults") from error
     payload = payload_of(stored, shown, colors)
     script = "\n".join(_part(name) for name in _SCRIPTS)
     script = f'(() => {{\n"use strict";\n{script}\n}})();'
@@ -95,6 +90,18 @@ def report_page(
         data=_inert(payload),
         library=library,
         script=script,
+    )
+
+
+def _damaged(stored: StoredResults, name: str, found: str) -> DataError:
+    return DataError(
+        Problem(
+            code="E116",
+            what="the results are damaged",
+            where=str(stored.directory / name),
+            found=found,
+            todo="refine again with --fresh",
+        )
     )
 
 

@@ -11,6 +11,8 @@ const FONT = { family: "system-ui, 'DejaVu Sans', sans-serif", size: 12, color: 
 // Small figures have no buttons, which would hide what they show.
 const SMALL = { ...CONFIG, displayModeBar: false };
 const AXIS = { linecolor: "#444", linewidth: 1, mirror: true, ticks: "inside", ticklen: 4, gridcolor: "#eee", zeroline: false, exponentformat: "power" };
+// Beyond so many scans points are drawn smaller.
+const CROWD = 120;
 const SYMBOLS = ["circle", "square", "diamond", "pentagon", "star", "hexagon"];
 const state = { row: -1, axis: DATA.axes[0], scaling: "sqrt", difference: "sigma" };
 

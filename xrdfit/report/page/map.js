@@ -60,14 +60,14 @@ function drawMap(intensities) {
   if (hasVolts) {
     traces.push({
       type: "scatter", mode: "lines+markers", xaxis: "x2", yaxis: "y", x: volts, y: axis.values, customdata: SCANS.map((_, row) => row),
-      line: { color: "#444", width: 1 }, marker: { color: "#444", size: 5, symbol: SCANS.map((_, row) => symbolOf(row, 0)) },
+      line: { color: "#444", width: 1 }, marker: { color: "#444", size: SCANS.length > CROWD ? 3 : 5, symbol: SCANS.map((_, row) => symbolOf(row, 0)) },
       text: SCANS.map((scan, row) => `scan ${scan}<br>${shown("voltage_V", row)} V<br>${directionWord(row)}`),
       hovertemplate: "%{text}<extra></extra>",
     });
   }
   const count = Math.max(DATA.phases.length, 1);
   const layout = layoutOf({
-    margin: { l: 52, r: narrow ? 8 : 20, t: 30, b: 44 }, plot_bgcolor: "#d9d9d9", annotations: tickNames("y2"), uirevision: axis.name,
+    margin: { l: 52, r: narrow ? 8 : 20, t: narrow ? 8 : 30, b: 44 }, annotations: tickNames("y2"), uirevision: axis.name,
     xaxis: { ...AXIS, showgrid: false, range: [map.two_theta[0], map.two_theta[map.two_theta.length - 1]], domain: [0, hasVolts ? 0.76 : 1], title: { text: "2θ (°)", standoff: 6 }, anchor: "y" },
     yaxis: { ...AXIS, showgrid: false, domain: [0, 0.965 - 0.03 * count], range: [edges[0], edges[edges.length - 1]], title: { text: axis.label, standoff: 4 } },
     yaxis2: { domain: [0.975 - 0.03 * count, 1], range: [0.5 - count, 0.5], visible: false, fixedrange: true, anchor: "x" },

@@ -88,22 +88,23 @@ def _patterns(stored: StoredResults, rows: NDArray[np.intp]) -> dict[str, Any]:
     if not rows.size:
         return {"fits": None, "lines": [], "map": None}
     scans = stored.columns["scan"].astype(int)
-    first = stored.curves(scans[rows[0]])
-    n_lines = sum(lines.two_theta.size for lines in stored.lines(scans[rows[0]]))
+    first, lines_of_first = next(stored.each([scans[rows[0]]]))
+    n_lines = sum(lines.two_theta.size for lines in lines_of_first)
     most = max(_FIT_BYTES // (4 * (len(_CURVES) * first.two_theta.size + n_lines) + 1), 1)
     held = _spread(rows, stored.columns["outcome"] != str(Outcome.CONVERGED), most)
     mapped = rows[:: -(-rows.size // _MAP_SCANS)]
-    curves: dict[int, Curves] = {}
+    curves, lines = [], []
     image = _Image(first.two_theta)
-    for row in np.union1d(held, mapped).tolist():
-        of_scan = stored.curves(scans[row])
+    read = np.union1d(held, mapped)
+    for row, (of_scan, its_lines) in zip(read.tolist(), stored.each(scans[read].tolist()), strict=True):
         if row in mapped:
             image.add(of_scan)
         if row in held:
-            curves[row] = of_scan
+            curves.append(of_scan)
+            lines.append(its_lines)
     return {
-        "fits": {"rows": held.tolist(), "fitted": int(rows.size), **_packed_curves(list(curves.values()))},
-        "lines": _packed_lines([stored.lines(scans[row]) for row in held]),
+        "fits": {"rows": held.tolist(), "fitted": int(rows.size), **_packed_curves(curves)},
+        "lines": _packed_lines(lines),
         "map": {"rows": mapped.tolist(), **image.packed()},
     }
 

@@ -16,7 +16,7 @@ function phaseTraces(panel, strip, axis, place) {
     const common = { type: "scatter", yaxis, x: axis.values, customdata: SCANS.map((_, row) => row), text: SCANS.map((_, row) => say(row)), hovertemplate: "%{text}<extra></extra>" };
     traces.push({
       ...common, name, mode: "lines+markers", y: values, line: { color: phase.color, width: 0.7 },
-      marker: { color: phase.color, size: 7, symbol: SCANS.map((_, row) => symbolOf(row, index) + (held.has(row) ? "-open" : "")) },
+      marker: { color: phase.color, size: SCANS.length > CROWD ? 4 : 7, symbol: SCANS.map((_, row) => symbolOf(row, index) + (held.has(row) ? "-open" : "")) },
       error_y: { type: "data", array: esd.map((value) => (Number.isFinite(value) ? value : 0)), thickness: 1, width: 0, color: phase.color },
     });
     if (absent.some(Boolean)) {
@@ -66,17 +66,17 @@ function dischargeBands(axis) {
 }
 
 function qualityPanel(axis) {
-  const line = (name, label, dash) => ({
-    type: "scatter", mode: "lines+markers", x: axis.values, y: numbers(name).map((value) => 100 * value), customdata: SCANS.map((_, row) => row), marker: { size: 4, color: "#333" },
+  const line = (name, label, mode, dash) => ({
+    type: "scatter", mode, x: axis.values, y: numbers(name).map((value) => 100 * value), customdata: SCANS.map((_, row) => row), marker: { size: 4, color: "#333" },
     line: { color: "#333", width: 1, dash }, text: SCANS.map((scan, row) => `${label} ${shown(name, row)} %<br>scan ${scan}`), hovertemplate: "%{text}<extra></extra>",
   });
-  return [line("r_wp", "R<sub>wp</sub>", "solid"), line("r_exp", "R<sub>exp</sub>", "dot")];
+  return [line("r_exp", "R<sub>exp</sub>", "lines", "dot"), line("r_wp", "R<sub>wp</sub>", "lines+markers", "solid")];
 }
 
 function voltagePanel(axis) {
   return [{
     type: "scatter", mode: "lines+markers", x: axis.values, y: numbers("voltage_V"), customdata: SCANS.map((_, row) => row), line: { color: "#444", width: 1 },
-    marker: { size: 6, color: "#444", symbol: SCANS.map((_, row) => symbolOf(row, 0)) },
+    marker: { size: SCANS.length > CROWD ? 4 : 6, color: "#444", symbol: SCANS.map((_, row) => symbolOf(row, 0)) },
     text: SCANS.map((scan, row) => `${shown("voltage_V", row)} V<br>scan ${scan} ${directionWord(row)}`), hovertemplate: "%{text}<extra></extra>",
   }];
 }

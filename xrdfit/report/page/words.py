@@ -59,14 +59,14 @@ def settings_of(locked: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Geometry", instrument.get("geometry")),
         ("Radiation", ", ".join(filter(None, [instrument.get("radiation"), *wavelengths]))),
         ("Detector", instrument.get("detector")),
-        ("Background", " ".join(str(background[key]) for key in ("terms", "type") if key in background)),
+        ("Background", f"{background['type']}, {background.get('terms', 0)} terms" if "type" in background else None),
         ("Fractions", locked.get("fractions", {}).get("method")),
         *((f"Phase {phase.get('name')}", _phase(phase)) for phase in locked.get("phase", ())),
     ]
     return [(name, str(value)) for name, value in pairs if value]
 
 
-def errors_in_words(locked: Mapping[str, Any], notes: Iterable[str]) -> list[str]:
+def errors_in_words(locked: Mapping[str, Any]) -> list[str]:
     """How the esds of this run came about."""
     refine = locked.get("refine", {})
     told = [_MARGINAL]
@@ -76,7 +76,7 @@ def errors_in_words(locked: Mapping[str, Any], notes: Iterable[str]) -> list[str
         told.append("What the scans share is in the covariance: that part of the error is common to all scans.")
     elif refine.get("mode") == "sequential":
         told.append("What was refined once for the series and held in the scans is not in their esds.")
-    return told + [note for note in notes if note.startswith("esds")]
+    return told
 
 
 def limits_in_words(locked: Mapping[str, Any]) -> list[str]:

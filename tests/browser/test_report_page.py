@@ -33,10 +33,10 @@ def written(directory: Path, **changed: Any) -> Path:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     outcome = np.array(["converged"] * N_SCANS, dtype=object)
-    outcome[4] = "flagged"
-    return written(
-        tmp_path_factory.mktemp("page"), n_scans=N_SCANS, changed={"outcome": outcome}, messages=["scan 4: GoF 3"]
-    )
+    outcome[[4, 9]] = "flagged", "failed"
+    r_wp = np.where(outcome == "failed", np.nan, 0.05)
+    changed = {"outcome": outcome, "r_wp": r_wp}
+    return written(tmp_path_factory.mktemp("page"), n_scans=N_SCANS, changed=changed, messages=["scan 4: GoF 3"])
 
 
 def until(condition: Callable[[], Any]) -> Any:
@@ -139,7 +139,6 @@ def test_arrow_keys_change_the_fit_and_the_values(page: Page, results: Path) -> 
     page.click("tr[data-row='4'] button")
     page.comes_to(4)
     before = page.text("#scan")
-    page.run("document.activeElement.blur()")
     for key, scan in (("ARROW_RIGHT", 5), ("ARROW_RIGHT", 6), ("ARROW_LEFT", 5)):
         page.press(key)
         page.comes_to(scan)
@@ -157,6 +156,18 @@ def test_a_click_on_the_map_a_curve_or_the_table_shows_that_scan(page: Page) -> 
     page.comes_to(10)
     page.click(".verdict .go[data-scan='4']")
     page.comes_to(4)
+
+
+def test_a_scan_that_could_not_be_fitted_shows_nothing_and_says_so(page: Page) -> None:
+    page.click("tr[data-row='9'] button")
+    page.comes_to(9)
+    assert "could not be fitted" in page.text("#no-fit")
+    assert page.run("return document.getElementById('fit').hidden && document.getElementById('save-fit').disabled")
+    rows = page.run("return document.getElementById('map').data[0].z.map((row) => Number.isFinite(row[0]))")
+    assert rows == [scan != 9 for scan in range(N_SCANS)], "a blank row where a scan is missing"
+    page.press("ARROW_LEFT")
+    page.comes_to(8)
+    assert not page.run("return document.getElementById('fit').hidden")
 
 
 def test_lines_tell_their_indices(page: Page) -> None:

@@ -118,7 +118,7 @@ def _thinned(payload: Mapping[str, Any]) -> str:
     if payload["fits"] is None:
         return "There is no fit to show."
     held, fitted = len(payload["fits"]["rows"]), payload["fits"]["fitted"]
-    told = ["Curves are held to 7 digits; the table has every digit of trajectories.csv."]
+    told = ["Curves are held to 7 digits, within the range used; the table has every digit of trajectories.csv."]
     if held < fitted:
         told.append(
             f"To keep the page small it holds the fits of {held} of {fitted} scans, evenly spaced, with as many as "

@@ -97,7 +97,7 @@ function showValues() {
     const phase = phases.find((one) => name.startsWith(`${one.name}_`));
     const text = shown(name, row);
     if (!phase) {
-      if (name === "direction") general.push(["direction", directionWord(row)]);
+      if (name === "direction" && text !== "") general.push(["direction", directionWord(row)]);
       else if (text !== "") general.push([`${wordsFor(name)}${unitOf(name) ? ` (${unitOf(name)})` : ""}`, text]);
       continue;
     }

@@ -45,7 +45,7 @@ function begin() {
   document.getElementById("previous").addEventListener("click", () => choose(state.row - 1));
   document.getElementById("next").addEventListener("click", () => choose(state.row + 1));
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey || event.target.closest("input, select, textarea, pre, #table")) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey || event.target.matches("input, select, textarea, pre, #table")) return;
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (step) { event.preventDefault(); choose(state.row + step); }
   });

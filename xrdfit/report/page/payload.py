@@ -88,7 +88,8 @@ def _patterns(stored: StoredResults, rows: NDArray[np.intp]) -> dict[str, Any]:
     if not rows.size:
         return {"fits": None, "lines": [], "map": None}
     scans = stored.columns["scan"].astype(int)
-    first, lines_of_first = next(stored.each([scans[rows[0]]]))
+    whole, lines_of_first = next(stored.each([scans[rows[0]]]))
+    first = _within_range(whole)
     n_lines = sum(lines.two_theta.size for lines in lines_of_first)
     most = max(_FIT_BYTES // (4 * (len(_CURVES) * first.two_theta.size + n_lines) + 1), 1)
     held = _spread(rows, stored.columns["outcome"] != str(Outcome.CONVERGED), most)
@@ -100,13 +101,20 @@ def _patterns(stored: StoredResults, rows: NDArray[np.intp]) -> dict[str, Any]:
         if row in mapped:
             image.add(of_scan)
         if row in held:
-            curves.append(of_scan)
+            curves.append(_within_range(of_scan))
             lines.append(its_lines)
     return {
         "fits": {"rows": held.tolist(), "fitted": int(rows.size), **_packed_curves(curves)},
         "lines": _packed_lines(lines),
         "map": {"rows": mapped.tolist(), **image.packed()},
     }
+
+
+def _within_range(curves: Curves) -> Curves:
+    """From the first to the last point that was used."""
+    used = np.flatnonzero(curves.used)
+    part = slice(used[0], used[-1] + 1) if used.size else slice(None)
+    return Curves(**{name: getattr(curves, name)[part] for name in Curves.__slots__})
 
 
 def _spread(rows: NDArray[np.intp], doubtful: NDArray[np.bool_], most: int) -> NDArray[np.intp]:

@@ -106,10 +106,11 @@ function drawPanel({ plot, panel, traces }, bands) {
     const { shapes: dashed, notes } = references(panel, strip, yref);
     shapes.push(...dashed);
     annotations.push(...notes);
-    strip.phases.forEach((name, i) => annotations.push({ xref: "paper", x: 0.995, xanchor: "right", xshift: -34 * (strip.phases.length - 1 - i), yref: `${yref} domain`, y: 0.99, yanchor: "top", showarrow: false, text: plain(name), bgcolor: "rgba(255,255,255,0.8)", borderpad: 1, font: { color: PHASES.get(name).color, size: 12 } }));
+    const names = strip.phases.map((name) => `<span style="color:${PHASES.get(name).color}">${plain(name)}</span>`);
+    annotations.push({ xref: "paper", x: 1, xanchor: "left", yref: `${yref} domain`, y: 0.5, yanchor: "middle", textangle: 90, showarrow: false, text: names.join("  "), font: { size: 12 } });
   });
   layout.xaxis = { ...AXIS, title: { text: axis.label, standoff: 5 }, anchor: strips.length > 1 ? `y${strips.length}` : "y" };
-  const full = layoutOf({ ...layout, annotations, shapes, margin: { l: 62, r: 10, t: 4, b: 42 }, uirevision: axis.name });
+  const full = layoutOf({ ...layout, annotations, shapes, margin: { l: 62, r: strips.some((strip) => strip.phases.length) ? 26 : 12, t: 4, b: 42 }, uirevision: axis.name });
   Plotly.react(plot, traces(panel, axis), full, SMALL);
   return shapes;
 }

@@ -37,12 +37,12 @@ _MARGINAL = (
 )
 # Notes of a run by what they are about; the first that fits.
 _TOPICS = (
-    ("Errors", r"esds|correlate by|collinear|GoF"),
-    ("Fractions and amount", r"fractions|irradiated amount|amount"),
-    ("Intensities", r"intensities of"),
+    ("Errors", r"^esds|correlate by|collinear|GoF"),
+    ("Fractions and amount", r"^(fractions|irradiated amount|amount)"),
+    ("What the scans share", r"one value for the series|drifts|a drift|refined once|refined together"),
+    ("Intensities", r"^intensities of"),
     ("Size and strain", r"size_nm|strain ?[:=]|sizes and strains|instrument resolution|_strain ="),
     ("Cell and cycler", r"cycler|state of charge|half cycle|the record pauses|outside the cycler|active material"),
-    ("What the scans share", r"one value for the series|drifts|a drift|refined once|refined together|not determined"),
 )
 
 

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tests.results as results_module
 from tests.results import results_columns, write_results
+from xrdfit.data import ScanResult
 from xrdfit.errors import InputError
 from xrdfit.io import read_results
 from xrdfit.report import report_page
@@ -171,6 +175,26 @@ def test_a_held_cell_is_marked_as_such(tmp_path: Path) -> None:
     bare = {f"LFP_{axis}_esd": np.full(12, np.nan) for axis in "abc"}
     phases = data_of(page_of(write_results(tmp_path, changed=bare)))["phases"]
     assert phases[0]["held"] == list(range(12)) and phases[1]["held"] == []
+
+
+def test_two_hundred_scans_are_held_whole_below_ten_megabytes(tmp_path: Path) -> None:
+    page = page_of(write_results(tmp_path, n_scans=200, n_points=607))
+    assert len(page.encode()) < 10_000_000
+    assert data_of(page)["fits"]["rows"] == list(range(200)) == data_of(page)["map"]["rows"]
+
+
+def test_points_outside_the_range_of_the_fit_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = results_module.scan_result
+
+    def narrow(names: Sequence[str], scan: int, n_points: int) -> ScanResult:
+        result = whole(names, scan, n_points)
+        used = result.curves.used & (result.curves.two_theta > 22.0) & (result.curves.two_theta < 30.0)
+        return replace(result, curves=replace(result.curves, used=used))
+
+    monkeypatch.setattr(results_module, "scan_result", narrow)
+    data = data_of(page_of(write_results(tmp_path, n_scans=3)))
+    for grid in (floats(data["fits"]["two_theta"], "<f8"), np.array(data["map"]["two_theta"])):
+        assert grid[0] == pytest.approx(22.0, abs=0.07) and grid[-1] == pytest.approx(30.0, abs=0.07)
 
 
 def test_a_short_series_is_held_whole(page: str) -> None:

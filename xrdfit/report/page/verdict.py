@@ -57,7 +57,8 @@ def verdict_of(columns: Mapping[str, NDArray], remarks: Sequence[Remark]) -> Ver
     of_input = len(remarks) - len(of_series)
     told = [_counts(scans, total)]
     if of_series:
-        told.append(f"{_number(len(of_series), 'warning')} about the series: something that the fit takes for granted.")
+        count = _number(len(of_series), "warning")
+        told.append(f"{count} about the series: something that the fit takes for granted does not hold.")
     if of_input:
         told.append(f"{_number(of_input, 'warning')} about the input: see whether it matters here.")
     if clean == total and not of_series:

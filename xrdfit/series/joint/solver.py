@@ -51,8 +51,9 @@ def minimise_joint(
     Each scan has a damping of its own, so that one far from its place does not hold the others back; a few that still
     move when the others stand go on by themselves between the steps.
 
-    tolerance : fall in the merit, of any one scan, below which the series stands still. left_over : share of the scans
-    that may still move then, for a fit that is not the last: the more there are, the longer the last one takes.
+    tolerance : fall in the merit, of any one scan, below which the series stands still. left_over : share of the scans,
+    if not 0 one at least, that may still move then, for a fit that is not the last: the more there are, the longer the
+    last one takes.
     """
     still = partial(_stands_still, tolerance=tolerance, left_over=left_over)
     state = _moved(problem, start, np.zeros_like(start.local), np.zeros_like(start.shared))
@@ -105,7 +106,8 @@ def minimise_joint(
 def _stands_still(promised: NDArray[np.float64], *, tolerance: float, left_over: float) -> bool:
     """Whether what a step promises each scan, and what they share (the last), is nothing any more."""
     moving = np.count_nonzero(np.abs(promised[:-1]) >= tolerance)
-    return bool(np.abs(promised[-1]) < tolerance and moving <= left_over * (promised.size - 1))
+    few = max(left_over * (promised.size - 1), float(left_over > 0.0))
+    return bool(np.abs(promised[-1]) < tolerance and moving <= few)
 
 
 def _restless(promised: NDArray[np.float64], tolerance: float) -> NDArray[np.int64]:

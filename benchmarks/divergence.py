@@ -1,6 +1,7 @@
 """What the divergence of the beam costs: a series refined with it and without, each beside its own simulation.
 
     python benchmarks/divergence.py --repeats 3
+    python benchmarks/divergence.py --series 10     # does every fit of so many series of each come to its end?
 
 CPU time is that of the whole refinement; the least of the repeats counts. z is error over esd of the cells, over scans
 with more than 10 % of the phase: the copies that stand for a line are few, and this shows that they are enough.
@@ -61,8 +62,26 @@ def main(options: argparse.Namespace) -> None:
         print(f"  {name:36} {second:6.2f} s  {second / seconds[0]:5.2f} times  RMS z of the cells {z:.2f}")
 
 
+def ends(options: argparse.Namespace) -> None:
+    for name, instrument in instruments().items():
+        score, iterations, scans, ended = truth.CellScores(), [], 0, 0
+        for seed in range(options.seed, options.seed + options.series):
+            stack = simulate_stack(WELL_BEHAVED, seed=seed, instrument=instrument)
+            columns = xrdfit.refine_series(truth.job_of(stack)).columns
+            score.add(stack, columns)
+            iterations.append(int(np.max(columns["nfev"])))
+            scans += len(stack)
+            ended += int(np.count_nonzero(columns["outcome"] == "converged"))
+        print(
+            f"  {name:36} {ended} of {scans} scans converged, at most {max(iterations)} iterations a series, "
+            f"RMS z of the cells {score.overall_z:.2f}"
+        )
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=5)
-    main(parser.parse_args())
+    parser.add_argument("--series", type=int, default=0)
+    options = parser.parse_args()
+    (ends if options.series else main)(options)

@@ -49,7 +49,7 @@ def columns_of_a_scan_without_fit() -> tuple[dict[str, np.ndarray], dict[str, st
     row = scan_row(model, nothing_fitted(Outcome.NO_DATA, "", 1), [microstructure(model, 0, None)])
     grid = np.linspace(20.0, 30.0, 5)
     pattern = Pattern(two_theta=grid, intensity=grid, sigma=None, mask=grid > 0.0, source="one")
-    columns = series_columns(MemoryStack.of([pattern]), [0], {0: row})
+    columns = series_columns(MemoryStack.of([pattern]), [0], {name: np.array([value]) for name, value in row.items()})
     return columns, column_units(model, list(columns))
 
 

@@ -121,11 +121,14 @@ def _pair(name: str, result: ScanResult | None) -> dict[str, float | str]:
 def series_columns(
     stack: ScanStack,
     scans: Sequence[int],
-    rows: Mapping[int, dict[str, float | str]],
+    found: Mapping[str, NDArray],
     *,
     cycler: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> dict[str, NDArray]:
-    """The table, columns in the contract's order; what else the `cycler` says of the scans of the stack comes last."""
+    """The table, columns in the contract's order: time, what was `found`, and what else the `cycler` says.
+
+    found : columns made of rows as `scan_row` makes them, in the order of `scans`.
+    """
     times = stack.times
     sources = stack.sources
     columns: dict[str, NDArray] = {
@@ -138,9 +141,7 @@ def series_columns(
     cycler = {} if cycler is None else {name: values[list(scans)] for name, values in cycler.items()}
     for name in ("voltage_V", "capacity_mAh", "soc"):
         columns[name] = cycler.get(name, np.full(len(scans), np.nan))
-    for name in rows[scans[0]]:
-        values = [rows[i][name] for i in scans]
-        columns[name] = np.array(values, dtype=object if name == "outcome" else float)
+    columns |= found
     return columns | {name: values for name, values in cycler.items() if name not in columns}
 
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 # Notes and warnings.
 _Remarks = tuple[list[str], list[str]]
 
+# Rows of the table that are kept as such before they become numbers in columns.
+_ROWS_AT_ONCE = 512
 # Median GoF above which the reader is told of misfit.
 _MISFIT = 1.5
 
@@ -89,13 +91,20 @@ def refine_series(
     refined = _refine_jointly if jointly else _refine_one_by_one
     scopes = settle_scopes(model, job.settings, n_scans=len(chosen))
     held = np.zeros(len(model.table), dtype=np.bool_) if jointly else scopes.series
-    finished = _Finished(model=model, writer=writer, withheld=withheld(model, job.settings, held=held))
+    finished = _Finished(
+        model=model,
+        scans=chosen,
+        writer=writer,
+        withheld=withheld(model, job.settings, held=held),
+        at_once=len(chosen) if jointly else _ROWS_AT_ONCE,
+    )
     # The matrices are small: threads of the linear algebra would wait for each other, ten times as long on a busy day.
     with threadpool_limits(limits=1, user_api="blas"):
         notes, warnings = refined(job, model, chosen, finished, progress, workers or Here())
     notes += microstructure_notes(model, finished.withheld, finished.crystallites.values())
     cycler = job.electrochemistry
-    columns = series_columns(job.stack, chosen, finished.rows, cycler=None if cycler is None else cycler.columns)
+    finished.settle()
+    columns = series_columns(job.stack, chosen, finished.columns, cycler=None if cycler is None else cycler.columns)
     return SeriesResult(
         columns=columns,
         comments=conventions(model),
@@ -109,17 +118,28 @@ def refine_series(
 
 @dataclass(slots=True)
 class _Finished:
-    """What is kept of finished scans: a row and a message each; the rest goes to the writer at once."""
+    """What is kept of finished scans: numbers and a message each; the rest goes to the writer at once.
+
+    Attributes
+    ----------
+    rows, cells : of scans that are not in the columns yet; as soon as there are `at_once` of them, they go there.
+    columns : of the table, (n_scans,) in the order of `scans`.
+    """
 
     model: PatternModel
+    scans: Sequence[int]
     writer: ScanWriter | None
     withheld: Mapping[str, str]
+    at_once: int
     crystallites: dict[int, tuple[Microstructure, ...]] = field(default_factory=dict)
     cells: dict[int, tuple[CellFit | None, ...]] = field(default_factory=dict)
     rows: dict[int, dict[str, float | str]] = field(default_factory=dict)
+    columns: dict[str, NDArray] = field(default_factory=dict)
     messages: dict[int, str] = field(default_factory=dict)
 
     def add(self, index: int, summary: ScanSummary) -> None:
+        if len(self.rows) == self.at_once:
+            self.settle()
         known = [
             None if phase.name in self.withheld else widths
             for phase, widths in zip(self.model.phases, summary.widths, strict=True)
@@ -132,9 +152,26 @@ class _Finished:
         if self.writer is not None and summary.result is not None:
             self.writer.write_scan(index, summary.result)
 
+    def fill_cells(self) -> None:
+        """What follows from the cells of the rows."""
+        fill_cells(self.model, self.rows, self.cells)
+        self.cells.clear()
+
+    def settle(self) -> None:
+        """Put the rows into the columns."""
+        self.fill_cells()
+        places = np.searchsorted(self.scans, list(self.rows))
+        for name in next(iter(self.rows.values()), ()):
+            if name not in self.columns:
+                text = name == "outcome"
+                self.columns[name] = np.full(len(self.scans), "" if text else np.nan, dtype=object if text else float)
+            self.columns[name][places] = [row[name] for row in self.rows.values()]
+        self.rows.clear()
+
     def nothing_fitted(self) -> NoResultError:
         reasons = sorted(set(self.messages.values()))
-        return NoResultError(f"not one of {count_of_scans(len(self.rows))} could be fitted: {'; '.join(reasons[:5])}")
+        count = count_of_scans(len(self.crystallites))
+        return NoResultError(f"not one of {count} could be fitted: {'; '.join(reasons[:5])}")
 
 
 def _sequential(
@@ -160,7 +197,6 @@ def _refine_one_by_one(
     series = _sequential(job, model, scans, finished, progress, workers)
     if not series.run():
         raise finished.nothing_fitted()
-    fill_cells(model, finished.rows, finished.cells)
     return sequential_notes(series), []
 
 
@@ -178,7 +214,7 @@ def _refine_jointly(
     off = amounts_off(fractions, in_time)
     for index in scans:
         finished.add(index, joint_summary(model, series, index, unseen, off.get(index)))
-    fill_cells(model, finished.rows, finished.cells)
+    finished.fill_cells()
     if fractions is not None:
         fill_fractions(finished.rows, series, in_time, fractions)
     notes = [*joint_notes(series), *intensity_notes(series), *fraction_notes(fractions, series, off)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -32,7 +32,8 @@ class ScanRecord:
     values : (n_parameters,) in the table's order.
     status : of each phase. significance : of each phase, fall in chi^2 / GoF^2 that its lines bring.
     stands_out : of each phase, whether its lines gain clearly more where it is than anywhere else.
-    areas : per phase, hkl -> line area. width : of each phase, mean FWHM of its lines weighted by area, deg.
+    lines : hkl of the lines of each phase. line_area : areas of all of them, phase after phase.
+    width : of each phase, mean FWHM of its lines weighted by area, deg.
     """
 
     outcome: Outcome
@@ -41,7 +42,8 @@ class ScanRecord:
     status: tuple[Status, ...]
     significance: tuple[float, ...]
     stands_out: tuple[bool, ...]
-    areas: tuple[Mapping[Hkl, float], ...]
+    lines: tuple[tuple[Hkl, ...], ...]
+    line_area: NDArray[np.float64]
     width: tuple[float, ...]
     chi2: float
     gof: float
@@ -53,8 +55,15 @@ class ScanRecord:
             return self
         status = tuple(Status.ABSENT if phase in phases else state for phase, state in enumerate(self.status))
         gains = tuple(0.0 if phase in phases else gain for phase, gain in enumerate(self.significance))
-        areas = tuple({} if phase in phases else lines for phase, lines in enumerate(self.areas))
-        return replace(self, status=status, significance=gains, areas=areas)
+        lines = tuple(() if phase in phases else own for phase, own in enumerate(self.lines))
+        area = [value for phase, own in enumerate(self.areas) if phase not in phases for value in own.values()]
+        return replace(self, status=status, significance=gains, lines=lines, line_area=np.array(area))
+
+    @property
+    def areas(self) -> tuple[dict[Hkl, float], ...]:
+        """Per phase, hkl -> line area; made when asked for, because a record in a long series must be small."""
+        values = iter(self.line_area.tolist())
+        return tuple(dict(zip(own, values, strict=False)) for own in self.lines)
 
     @property
     def usable(self) -> bool:

@@ -25,7 +25,7 @@ def is_poor(fit: Agreement | ScanRecord, gof: float, r_wp: float) -> bool:
 
 def is_strong(record: ScanRecord, phase: int) -> bool:
     """Whether a phase's lines gain so much that its cell should be readable."""
-    return record.significance[phase] > _STRONG * gain_threshold(len(record.areas[phase]))
+    return record.significance[phase] > _STRONG * gain_threshold(len(record.lines[phase]))
 
 
 def complaints(model: PatternModel, best: Fitted, other: Fitted, usual: tuple[float, float]) -> list[str]:

@@ -55,7 +55,7 @@ class Evidence:
 
     def is_strong(self, record: ScanRecord, phase: int) -> bool:
         """Whether a phase's lines gain so much, there only and at their usual width, that no test is needed."""
-        enough = record.significance[phase] > _SURE * gain_threshold(len(record.areas[phase]))
+        enough = record.significance[phase] > _SURE * gain_threshold(len(record.lines[phase]))
         return bool(enough and record.stands_out[phase] and self.is_of_usual_width(record, phase))
 
     def is_of_usual_width(self, record: ScanRecord, phase: int) -> bool:

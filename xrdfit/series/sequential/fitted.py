@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
 
 from xrdfit.data import Outcome
 from xrdfit.fit import ScanFit
 from xrdfit.series.sequential.selection import mean_width
-from xrdfit.series.state import ScanRecord, Status
+from xrdfit.series.state import Hkl, ScanRecord, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +28,7 @@ def record_of(
     """The brief of a fit; every phase stands out if not said otherwise."""
     fit = fitted.fit
     lines = fit.objective.lines
-    areas = tuple(
-        {
-            (int(hkl[0]), int(hkl[1]), int(hkl[2])): float(area)
-            for hkl, area in zip(lines.hkl[own], fit.objective.work.area[own], strict=True)
-        }
-        for own in (lines.phase == phase for phase in range(len(fitted.status)))
-    )
+    chosen = [np.flatnonzero(lines.phase == phase) for phase in range(len(fitted.status))]
     return ScanRecord(
         outcome=outcome,
         message=message,
@@ -39,9 +36,16 @@ def record_of(
         status=fitted.status,
         significance=fitted.significance,
         stands_out=(True,) * len(fitted.status) if stands_out is None else stands_out,
-        areas=areas,
+        lines=tuple(_as_tuples(lines.hkl[own].tobytes()) for own in chosen),
+        line_area=fit.objective.work.area[np.concatenate(chosen)],
         width=tuple(mean_width(fit, phase) for phase in range(len(fitted.status))),
         chi2=fit.agreement.chi2,
         gof=fit.agreement.gof,
         r_wp=fit.agreement.r_wp,
     )
+
+
+@lru_cache(maxsize=1024)
+def _as_tuples(hkl: bytes) -> tuple[Hkl, ...]:
+    """Indices (m, 3) int32; records of scans with the same lines have them in common."""
+    return tuple((h, k, m) for h, k, m in np.frombuffer(hkl, dtype=np.int32).reshape(-1, 3).tolist())

@@ -177,7 +177,7 @@ class ScanFitter:
 
     def record_sees(self, record: ScanRecord, phase: int) -> bool:
         """The same of a fit in brief."""
-        n_lines = len(record.areas[phase])
+        n_lines = len(record.lines[phase])
         return is_seen(self.model.phases[phase], record.status[phase], record.significance[phase], n_lines)
 
     def best_place(

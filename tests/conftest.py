@@ -13,18 +13,19 @@ import pytest
 # Matrices are small: threads of the linear algebra would wait for each other. Heard only if said before numpy comes.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-
 PROJECT = Path(__file__).resolve().parents[1]
 
 
 def pytest_sessionstart() -> None:
     """Before the first tests of all, another process compiles kernels while this one runs what needs none."""
-    if next((PROJECT / "xrdfit" / "kernels" / "__pycache__").glob("*.nbi"), None) is None:
-        nothing = subprocess.DEVNULL
-        ahead = subprocess.Popen(
-            [sys.executable, "-m", "xrdfit.cli.ahead"], cwd=PROJECT, stdin=nothing, stdout=nothing, stderr=nothing
-        )
-        atexit.register(ahead.kill)
+    kernels = PROJECT / "xrdfit" / "kernels" / "__pycache__"
+    if "PYTEST_XDIST_WORKER" in os.environ or next(kernels.glob("*.nbi"), None):
+        return
+    nothing = subprocess.DEVNULL
+    ahead = subprocess.Popen(
+        [sys.executable, "-m", "xrdfit.cli.ahead"], cwd=PROJECT, stdin=nothing, stdout=nothing, stderr=nothing
+    )
+    atexit.register(ahead.kill)
 
 
 @pytest.fixture(scope="session")

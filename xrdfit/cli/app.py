@@ -344,3 +344,13 @@ def bench(
     from xrdfit.cli.bench import run_bench
 
     _do(lambda: run_bench(output, peers=peers, quick=quick, fresh=fresh, as_json=as_json))
+
+
+@app.command()
+def explain(
+    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="Such as E101; all are listed without.")] = None,
+) -> None:
+    """What a warning or error code means and what to do."""
+    from xrdfit.cli.explain import run_explain
+
+    _do(lambda: run_explain(code))

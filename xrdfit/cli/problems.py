@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import warnings
@@ -83,6 +84,9 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return _interrupted()
+    except BrokenPipeError:  # whoever was to read on, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         if debug:
             traceback.print_exc()

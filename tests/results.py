@@ -28,6 +28,29 @@ method = "auto"
 [lock.inputs]
 "stack.h5" = "30ffeadf"
 """
+# With what other programs want to know of the recipe.
+FULL_LOCK = (
+    LOCK
+    + """
+[instrument]
+radiation = "Cu"
+lines = [[1.5405929, 2.0], [1.5444274, 1.0]]
+
+[background]
+type = "chebyshev"
+terms = 6
+
+[[phase]]
+name = "LFP"
+space_group = "Pnma"
+formula = "LiFePO4"
+
+[[phase]]
+name = "FP"
+space_group = "Pnma"
+formula = "FePO4"
+"""
+)
 
 
 def label(name: str, cell: Sequence[float], *, color: str | None = None) -> PhaseLabel:

@@ -247,6 +247,19 @@ def report(
 
 
 @app.command()
+def export(
+    results: Results,
+    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="csv, origin, cif (one a scan) or pdcif (the series).")],
+    output: Output = None,
+    fresh: Fresh = False,
+) -> None:
+    """Results in the formats of other programs."""
+    from xrdfit.cli.export import run_export
+
+    _do(lambda: run_export(results, kind, output, fresh=fresh))
+
+
+@app.command()
 def gitt(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The cycler's record of the titration.")],
     output: Output = None,

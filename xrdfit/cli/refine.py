@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from xrdfit.cli.check import make_plan
+from xrdfit.cli.export import EXPORTS
 from xrdfit.cli.figures import results_figures
 from xrdfit.cli.problems import input_error
-from xrdfit.cli.report import LOCK, LOG, TRAJECTORIES, write_report
+from xrdfit.cli.report import LOG, TRAJECTORIES, write_report
 from xrdfit.cli.words import counted
 from xrdfit.cli.workers import open_workers
 from xrdfit.data import SeriesResult
@@ -33,7 +34,7 @@ from xrdfit.io import (
     write_origin_csv,
     write_trajectories_csv,
 )
-from xrdfit.recipe import Job, build_job, load_recipe, lock_text, package_versions
+from xrdfit.recipe import LOCK, Job, build_job, load_recipe, lock_text, package_versions
 from xrdfit.report import REPORT
 from xrdfit.series import refine_series
 from xrdfit.series.workers import Workers
@@ -41,7 +42,7 @@ from xrdfit.series.workers import Workers
 EXIT_CLEAN, EXIT_FLAGGED = 0, 1
 ORIGIN = "trajectories_origin.csv"
 # What --fresh replaces; whatever else lies in the directory belongs to the user.
-OWN = (SERIES_FILE, TRAJECTORIES, ORIGIN, LOCK, LOG, "figures", "curves", REPORT)
+OWN = (SERIES_FILE, TRAJECTORIES, ORIGIN, LOCK, LOG, "figures", "curves", EXPORTS, REPORT)
 
 
 def run_refine(

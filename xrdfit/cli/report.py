@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 import webbrowser
 from pathlib import Path
-from typing import Any
 
 from xrdfit.cli.problems import input_error
 from xrdfit.io import atomic_write, read_results, trajectories_text
+from xrdfit.recipe import LOCK, parse_lock
 from xrdfit.report import REPORT, report_page
 
-TRAJECTORIES, LOCK, LOG = "trajectories.csv", "recipe.lock.toml", "run.log"
+TRAJECTORIES, LOG = "trajectories.csv", "run.log"
 
 
 def run_report(results: Path, *, open_it: bool) -> int:
@@ -44,7 +43,7 @@ def page_of(results: Path, *, title: str) -> str:
         title=title,
         log=_text(results / LOG),
         lock_text=lock_text,
-        locked=_locked(results / LOCK, lock_text),
+        locked=parse_lock(lock_text, path=results / LOCK),
         doubts=_doubts(results, trajectories_text(stored.columns)),
     )
 
@@ -56,19 +55,6 @@ def _title(results: Path) -> str:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-
-
-def _locked(path: Path, text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise input_error(
-            "E116",
-            "the results are damaged",
-            where=path,
-            found=str(error),
-            todo="refine again with --fresh",
-        ) from error
 
 
 def _doubts(results: Path, table: str) -> tuple[str, ...]:

@@ -12,7 +12,9 @@ from xrdfit.crystal.anisotropy import (
 )
 from xrdfit.crystal.cell import CELL_NAMES, UnitCell, cell_volumes, d_spacings
 from xrdfit.crystal.cif import read_cif
+from xrdfit.crystal.cif_text import cif_block
 from xrdfit.crystal.formula import atoms_in_formula
+from xrdfit.crystal.notation import with_esd
 from xrdfit.crystal.phase import Phase
 from xrdfit.crystal.reflections import ReflectionList, candidate_lines, equivalent_reflections, generate_reflections
 from xrdfit.crystal.spacegroup import SpaceGroup, cell_from_values, free_cell_values
@@ -33,6 +35,7 @@ __all__ = [
     "candidate_lines",
     "cell_from_values",
     "cell_volumes",
+    "cif_block",
     "d_spacings",
     "direction_squares",
     "equivalent_reflections",
@@ -45,4 +48,5 @@ __all__ = [
     "stephens_terms",
     "structure_factors_squared",
     "width_axes",
+    "with_esd",
 ]

@@ -1,6 +1,6 @@
 """Files in, files out: patterns, stacks, times, and the results of a series."""
 
-from xrdfit.io.atomic import atomic_path, atomic_write
+from xrdfit.io.atomic import atomic_directory, atomic_path, atomic_write
 from xrdfit.io.content import CUT, ColumnName
 from xrdfit.io.hdf5_stack import Hdf5Stack
 from xrdfit.io.paths import expand_files, natural_key
@@ -10,7 +10,7 @@ from xrdfit.io.series_file import SERIES_FILE, SeriesFile
 from xrdfit.io.stack import TIMES_WORDS, FileStack, check_files, open_stack
 from xrdfit.io.table import header_lines
 from xrdfit.io.times import RegularTimes
-from xrdfit.io.trajectories import trajectories_text, write_origin_csv, write_trajectories_csv
+from xrdfit.io.trajectories import origin_text, trajectories_text, write_origin_csv, write_trajectories_csv
 from xrdfit.io.write_stack import Truth, read_truth, write_stack
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "SeriesFile",
     "StoredResults",
     "Truth",
+    "atomic_directory",
     "atomic_path",
     "atomic_write",
     "check_files",
@@ -31,6 +32,7 @@ __all__ = [
     "header_lines",
     "natural_key",
     "open_stack",
+    "origin_text",
     "read_pattern",
     "read_patterns",
     "read_results",

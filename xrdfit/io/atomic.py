@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,28 @@ def atomic_path(path: Path) -> Iterator[Path]:
         publish(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Yield a new directory to write to; on success it becomes ``path``, whatever that was, else it is removed."""
+    work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield work
+        work.chmod(0o755)
+        if not path.exists():
+            work.rename(path)
+            return
+        old = work.with_name(f"{work.name}.old")
+        path.rename(old)
+        try:
+            work.rename(path)
+        except OSError:
+            old.rename(path)
+            raise
+        shutil.rmtree(old)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def atomic_write(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.data import Curves, PhaseLabel, PhaseLines
+from xrdfit.data import Curves, PhaseLabel, PhaseLines, SeriesResult
 from xrdfit.errors import DataError
 from xrdfit.io.hdf5_access import open_hdf5, text_attribute
 from xrdfit.io.problems import Code, data_error
@@ -35,10 +35,23 @@ class StoredResults:
     messages: tuple[str, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    comments: Mapping[str, str]
     recipe_text: str
     recipe_hash: str
     versions: Mapping[str, str]
     date: str
+
+    def series(self) -> SeriesResult:
+        """What the run returned: the table with what was said of it."""
+        return SeriesResult(
+            columns=self.columns,
+            units=self.units,
+            phases=self.phases,
+            messages=self.messages,
+            notes=self.notes,
+            warnings=self.warnings,
+            comments=self.comments,
+        )
 
     def curves(self, scan: int) -> Curves:
         """Observed and calculated pattern of one scan (its row in the stack).
@@ -114,6 +127,7 @@ def read_results(directory: str | Path) -> StoredResults:
             messages=tuple(entry["messages"].asstr()[()]),
             warnings=tuple(entry["warnings"].asstr()[()]),
             notes=tuple(entry["notes"].asstr()[()]),
+            comments={column_name(name): text for name, item in trajectories.items() if (text := _comment(name, item))},
             recipe_text=process["recipe/data"].asstr()[()],
             recipe_hash=process["recipe/sha256"].asstr()[()],
             versions={name: item.asstr()[()] for name, item in process["versions"].items()},
@@ -175,6 +189,11 @@ def _row(group: h5py.Group, name: str, scan: int) -> NDArray | None:
 
 def _column(item: h5py.Dataset) -> NDArray:
     return item.asstr()[()].astype(object) if item.dtype.kind == "O" else item[()]
+
+
+def _comment(dataset: str, item: h5py.Dataset) -> str:
+    """What is said of a column behind its name."""
+    return (text_attribute(item, "long_name") or "").removeprefix(column_name(dataset)).removeprefix(": ")
 
 
 def _phase(name: str, group: h5py.Group) -> PhaseLabel:

@@ -29,12 +29,17 @@ def trajectories_text(columns: Mapping[str, NDArray]) -> str:
 
 def write_origin_csv(path: Path, series: SeriesResult) -> None:
     """The same columns under three rows that Origin takes as long names, units and comments."""
+    atomic_write(path, origin_text(series))
+
+
+def origin_text(series: SeriesResult) -> str:
+    """What ``trajectories_origin.csv`` says of a series."""
     names = list(series.columns)
     long_names = [name.replace("_", " ") for name in names]
     units = [series.units.get(name, "") for name in names]
     references = {**series.comments, **_references(series.phases)}
     comments = [references.get(name, "") for name in names]
-    atomic_write(path, _csv_text([long_names, units, comments, *_rows(series.columns)]))
+    return _csv_text([long_names, units, comments, *_rows(series.columns)])
 
 
 def write_trajectories(entry: h5py.Group, series: SeriesResult) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from xrdfit import __version__
 from xrdfit.crystal import Phase
 from xrdfit.data import Drift, RefineSettings, ScanStack
 from xrdfit.echem import cycler_files
+from xrdfit.errors import DataError, Problem
 from xrdfit.io import TIMES_WORDS, expand_files
 from xrdfit.model import Background, Instrument, ParameterSpec, default_scope, parameter_table
 from xrdfit.recipe.job import Job
 from xrdfit.recipe.load import Recipe
 from xrdfit.recipe.measurement import TimesTable
 
+LOCK = "recipe.lock.toml"
 _PACKAGES = ("gemmi", "h5py", "lmfit", "numba", "numpy", "pydantic", "scipy")
 
 
@@ -82,6 +85,28 @@ def _scope(spec: ParameterSpec, settings: RefineSettings) -> str | dict[str, str
 def lock_text(job: Job) -> str:
     """The text of ``recipe.lock.toml``."""
     return tomli_w.dumps(job.locked)
+
+
+def parse_lock(text: str, *, path: Path) -> dict[str, Any]:
+    """The tables of a ``recipe.lock.toml``.
+
+    Raises
+    ------
+    DataError
+        It is no TOML: cut short or edited.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(
+            Problem(
+                code="E116",
+                what="the results are damaged",
+                where=str(path),
+                found=str(error),
+                todo="refine again with --fresh",
+            )
+        ) from error
 
 
 def _inputs(recipe: Recipe) -> list[Path]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xrdfit.crystal import with_esd
 from xrdfit.data import PhaseLabel
-from xrdfit.report.page.notation import with_esd
 from xrdfit.report.strips import is_fraction_known, is_measured
 
 _ESD, _UPPER = "_esd", "_upper95"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xrdfit.report.page import with_esd
+from xrdfit.crystal import with_esd
 
 NAN = float("nan")
 

@@ -1,0 +1,76 @@
+"""``xrdfit export``: a results directory in the formats of other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from xrdfit.cli.import_files import refuse_existing
+from xrdfit.cli.problems import input_error
+from xrdfit.cli.words import counted, one_of
+from xrdfit.export import ExportSource, scan_cifs, series_pdcif
+from xrdfit.export.source import require_converged
+from xrdfit.io import StoredResults, atomic_directory, atomic_path, origin_text, read_results, trajectories_text
+from xrdfit.recipe import LOCK, parse_lock
+
+EXPORTS = "export"
+# What is written, below EXPORTS in the results unless another place is given.
+NAMES = {"csv": "trajectories.csv", "origin": "trajectories_origin.csv", "cif": "cif", "pdcif": "series.cif"}
+_OWN = "scan_*.cif"
+
+
+def run_export(results: Path, kind: str, output: Path | None, *, fresh: bool) -> int:
+    """Write one file, or for ``cif`` a directory of them, whole or not at all."""
+    one_of("FORMAT", kind, tuple(NAMES))
+    stored = read_results(results)
+    require_converged(stored)
+    target = results / EXPORTS / NAMES[kind] if output is None else output
+    if output is None:
+        target.parent.mkdir(exist_ok=True)
+    if kind == "cif":
+        _refuse_directory(target, fresh=fresh)
+        written = _write_scans(target, scan_cifs(_source(stored)))
+        print(f"{target}: {counted(written)}")
+        return 0
+    refuse_existing(target, fresh=fresh)
+    if kind == "pdcif":
+        _write(target, series_pdcif(_source(stored)))
+    else:
+        _write(target, [trajectories_text(stored.columns) if kind == "csv" else origin_text(stored.series())])
+    print(target)
+    return 0
+
+
+def _source(stored: StoredResults) -> ExportSource:
+    path = stored.directory / LOCK
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return ExportSource.of(stored, parse_lock(text, path=path))
+
+
+def _write(target: Path, blocks: Iterable[str]) -> None:
+    with atomic_path(target) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        for number, block in enumerate(blocks):
+            file.write(f"\n{block}" if number else block)
+
+
+def _write_scans(target: Path, files: Iterable[tuple[str, str]]) -> int:
+    with atomic_directory(target) as work:
+        for name, text in files:
+            (work / name).write_text(text, encoding="utf-8", newline="")
+        return len(list(work.iterdir()))
+
+
+def _refuse_directory(target: Path, *, fresh: bool) -> None:
+    """Raise unless a directory can be put there: nothing is, or an empty one, or what an earlier export wrote."""
+    if not target.is_dir():
+        refuse_existing(target, fresh=False)
+        return
+    there = set(target.iterdir())
+    if there and (not fresh or there - set(target.glob(_OWN))):
+        raise input_error(
+            "E180",
+            "the output is there already",
+            where=target,
+            found="files that xrdfit did not write against none" if fresh else "files against an empty directory",
+            todo="give another directory with -o" + ("" if fresh else ", or replace an earlier export with --fresh"),
+        )

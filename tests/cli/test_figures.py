@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from xrdfit.cli.figures import representative_scan
 from xrdfit.data import PhaseLabel, SeriesResult
+from xrdfit.errors import DataError
+from xrdfit.report import representative_scan
 
 NAN = float("nan")
 
@@ -27,6 +29,11 @@ def test_the_fit_figure_shows_the_scan_whose_weakest_phase_is_strongest() -> Non
 
 def test_a_scan_that_could_not_be_fitted_stands_for_nothing() -> None:
     assert representative_scan(_series([0.04, NAN], LFP=[0.9, 0.5], FP=[0.1, 0.5])) == 10
+
+
+def test_without_a_fit_there_is_none_to_show() -> None:
+    with pytest.raises(DataError, match="E190 no scan could be fitted"):
+        representative_scan(_series([NAN, NAN], LFP=[0.9, 0.5]))
 
 
 def test_more_phases_count_before_a_better_balance() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xrdfit.cli.figures import representative_scan
 from xrdfit.cli.problems import input_error
 from xrdfit.cli.refine import print_verdict, refine_into
 from xrdfit.fit import fit_report
 from xrdfit.io import atomic_write
 from xrdfit.recipe import build_job, load_recipe
+from xrdfit.report import representative_scan
 from xrdfit.series import refine_one_scan
 from xrdfit.simulate import CYCLER_FILE, WELL_BEHAVED, cycler_table, simulate_stack, write_cycler, write_simulated
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xrdfit.cli.problems import input_error
 from xrdfit.data import SeriesResult
 from xrdfit.io import StoredResults, read_results, write_trajectories_csv
-from xrdfit.report import curves_figure, fit_figure, map_figure, save_figure, trajectory_figure
+from xrdfit.report import (
+    curves_figure,
+    representative_scan,
+    save_figure,
+    stored_fit_figure,
+    stored_map_figure,
+    trajectory_figure,
+)
 
 # Columns that tell the state of the battery in a scan.
 _STATE = (
@@ -29,9 +35,9 @@ def plot_results(kind: str, results: Path, output: Path | None, *, x: str = "sca
         figure = trajectory_figure(stored.columns, stored.phases, x=x)
     elif kind == "fit":
         chosen = representative_scan(stored) if scan is None else scan
-        figure = _fit_figure(stored, chosen)
+        figure = stored_fit_figure(stored, chosen)
     else:
-        figure = _map_figure(stored)
+        figure = stored_map_figure(stored)
     stem.parent.mkdir(parents=True, exist_ok=True)
     for path in save_figure(figure, stem):
         print(path)
@@ -58,37 +64,9 @@ def results_figures(stored: StoredResults, folder: Path) -> None:
     if np.isfinite(stored.columns["soc"]).any():
         save_figure(curves_figure(stored.columns, stored.phases, x="soc"), folder / "curves_soc")
     scan = representative_scan(stored)
-    save_figure(_fit_figure(stored, scan), folder / f"fit_scan_{scan}")
+    save_figure(stored_fit_figure(stored, scan), folder / f"fit_scan_{scan}")
     if len(stored.columns["scan"]) > 1:
-        save_figure(_map_figure(stored), folder / "map")
-
-
-def representative_scan(result: SeriesResult | StoredResults) -> int:
-    """Of the fitted scans with most phases, the one whose weakest phase is strongest."""
-    fitted = np.flatnonzero(np.isfinite(result.columns["r_wp"]))
-    shares = np.array([result.columns[f"{phase.name}_apparent_share"][fitted] for phase in result.phases])
-    shares = np.where(shares > 0.0, shares, np.nan)
-    phases = np.isfinite(shares).sum(axis=0)
-    weakest = np.where(phases == phases.max(), np.min(shares, axis=0, initial=1.0, where=np.isfinite(shares)), -1.0)
-    return int(result.columns["scan"][fitted[np.argmax(weakest)]])
-
-
-def _fit_figure(stored: StoredResults, scan: int):  # type: ignore[no-untyped-def]
-    curves = stored.curves(scan)
-    row = int(np.flatnonzero(stored.columns["scan"] == scan)[0])
-    title = f"scan {scan}, R$_\\mathrm{{wp}}$ = {100.0 * stored.columns['r_wp'][row]:.2f} %"
-    colors = {phase.name: phase.color for phase in stored.phases}
-    return fit_figure(curves, stored.lines(scan), title=title, colors=colors)
-
-
-def _map_figure(stored: StoredResults):  # type: ignore[no-untyped-def]
-    fitted = [int(s) for s, r in zip(stored.columns["scan"], stored.columns["r_wp"], strict=True) if np.isfinite(r)]
-    curves = [stored.curves(scan) for scan in fitted]
-    grid = curves[0].two_theta
-    intensity = np.array([np.interp(grid, c.two_theta, c.observed) for c in curves])
-    rows = [int(np.flatnonzero(stored.columns["scan"] == scan)[0]) for scan in fitted]
-    times: NDArray[np.float64] = stored.columns["time_s"][rows] / 3600.0
-    return map_figure(grid, intensity, times if np.isfinite(times).all() else None)
+        save_figure(stored_map_figure(stored), folder / "map")
 
 
 def write_curves(results: Path, *, x: str | None, output: Path | None) -> int:

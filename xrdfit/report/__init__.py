@@ -10,6 +10,7 @@ from xrdfit.report.gitt import gitt_figure
 from xrdfit.report.operando_map import map_figure
 from xrdfit.report.page import REPORT, report_page
 from xrdfit.report.save import figure_paths, save_figure
+from xrdfit.report.stored import representative_scan, stored_fit_figure, stored_map_figure
 from xrdfit.report.style import phase_colors
 from xrdfit.report.trajectory import trajectory_figure
 
@@ -23,6 +24,9 @@ __all__ = [
     "map_figure",
     "phase_colors",
     "report_page",
+    "representative_scan",
     "save_figure",
+    "stored_fit_figure",
+    "stored_map_figure",
     "trajectory_figure",
 ]

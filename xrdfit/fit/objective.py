@@ -8,9 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.fit.ties import Expected, tie_unresolved
-from xrdfit.kernels.evaluation import add_up, calculate, compare, fill_profiles, make_workspace, update_weights
+from xrdfit.kernels.evaluation import (
+    add_up,
+    calculate,
+    compare,
+    factor_active,
+    fill_products,
+    fill_profiles,
+    make_workspace,
+    update_weights,
+)
 from xrdfit.kernels.least_squares import longest_steps
-from xrdfit.kernels.linear import weighted_gram
 from xrdfit.kernels.normal_equations import eliminated, normal_equations
 from xrdfit.model import LineChoice, NoiseModel, PatternModel, Points
 
@@ -102,9 +110,9 @@ class ScanObjective:
     def fill_products(self, values: NDArray[np.float64]) -> None:
         """Products of the lines' profiles with each other and with the net pattern, which given areas do without."""
         self.fill_profiles(values)
-        work = self.work
-        weighted_gram(work.profiles, work.weight, work.gram)
-        work.right[:] = work.profiles @ (work.weight * (self.problem.intensity - work.background))
+        fill_products(self.problem, self.work)
+        factor_active(self.work)
+        compare(self.problem, self.work)
 
     def residual(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n + n_ties,) weighted residual (observed - calculated) / sigma, the ties' at the end."""

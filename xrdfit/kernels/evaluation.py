@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.jit import inlined_kernel, kernel, lean_vector_kernel
-from xrdfit.kernels.linear import nonnegative_solve, weighted_gram
+from xrdfit.kernels.line_products import products_of_lines
+from xrdfit.kernels.linear import factor_subset, nonnegative_solve, unit_scale, weighted_gram
 from xrdfit.kernels.lines import place_lines
 from xrdfit.kernels.pattern import add_lines, background, line_profiles
 from xrdfit.kernels.problem import Problem
@@ -17,7 +18,10 @@ from xrdfit.kernels.rows import add_scaled, put, weighted_dot
 
 
 class Workspace(NamedTuple):
-    """Buffers of one scan, filled by `calculate` and `normal_equations`; shapes as in `make_workspace`."""
+    """Buffers of one scan, filled by `calculate` and `normal_equations`; shapes as in `make_workspace`.
+
+    factor, chosen : what `nonnegative_solve` returns, the factor row after row; behind the chosen lines stands -1.
+    """
 
     position: NDArray[np.float64]
     gauss: NDArray[np.float64]
@@ -31,6 +35,8 @@ class Workspace(NamedTuple):
     weight: NDArray[np.float64]
     gram: NDArray[np.float64]
     right: NDArray[np.float64]
+    factor: NDArray[np.float64]
+    chosen: NDArray[np.int64]
     area: NDArray[np.float64]
     active: NDArray[np.bool_]
     jacobian: NDArray[np.float64]
@@ -52,6 +58,8 @@ def make_workspace(problem: Problem, n_rows: int) -> Workspace:
         weight=np.ones(n),
         gram=np.empty((m, m)),
         right=np.empty(m),
+        factor=np.empty(m * m),
+        chosen=np.full(m, -1),
         area=np.zeros(m),
         active=np.ones(m, dtype=np.bool_),
         jacobian=np.empty((n_rows, n)),
@@ -101,16 +109,79 @@ def fill_profiles(problem: Problem, slots: NDArray[np.float64], work: Workspace)
 
 
 @kernel
-def solve_areas_for(problem: Problem, work: Workspace) -> float:
-    """Areas at the weights and profiles at hand, and with them the model; returns chi^2."""
+def fill_products(problem: Problem, work: Workspace) -> None:
+    """Products of the profiles with each other, and with the net pattern, at the weights at hand."""
     for i in range(work.residual.size):
         work.residual[i] = problem.intensity[i] - work.background[i]
-    weighted_gram(work.profiles, work.weight, work.gram)
-    for line in range(work.right.size):
-        work.right[line] = weighted_dot(work.profiles[line], work.weight, work.residual)
-    nonnegative_solve(work.gram, work.right, work.area, work.active)
+    if not _products_of_plain_lines(problem.copies_fwhm, problem, work):
+        weighted_gram(work.profiles, work.weight, work.gram)
+        for line in range(work.right.size):
+            work.right[line] = weighted_dot(work.profiles[line], work.weight, work.residual)
+
+
+@kernel
+def _products_of_plain_lines(copies_fwhm: NDArray[np.float64] | None, problem: Problem, work: Workspace) -> bool:
+    """The same where there is one wavelength and no beam that spreads its lines; returns whether it is so."""
+    if copies_fwhm is not None:
+        return False
+    if problem.wavelength.size != 1:
+        return False
+    n_ties = problem.ties.shape[1]
+    n = work.residual.size - n_ties
+    products_of_lines(
+        problem.two_theta[:n],
+        problem.weight[0],
+        work.position.ravel(),
+        work.gauss.ravel(),
+        work.lorentz.ravel(),
+        work.profiles,
+        work.weight[:n],
+        work.residual[:n],
+        work.gram,
+        work.right,
+    )
+    for line in range(work.right.size if n_ties > 0 else 0):
+        own, weight = work.profiles[line][n:], work.weight[n:]
+        work.right[line] += weighted_dot(own, weight, work.residual[n:])
+        for other in range(work.right.size):
+            work.gram[line, other] += weighted_dot(own, weight, work.profiles[other][n:])
+    return True
+
+
+@kernel
+def solve_areas_for(problem: Problem, work: Workspace) -> float:
+    """Areas at the weights and profiles at hand, and with them the model; returns chi^2."""
+    fill_products(problem, work)
+    factor, chosen = nonnegative_solve(work.gram, work.right, work.area, work.active)
+    _keep(factor, chosen, work)
     add_up(work)
     return compare(problem, work)
+
+
+@kernel
+def factor_active(work: Workspace) -> None:
+    """Factor the products of the active lines at given areas; a line that depends on others is left out."""
+    scale = unit_scale(work.gram)
+    index = np.empty(scale.size, dtype=np.int64)
+    count = np.int64(0)
+    for line in range(scale.size):
+        if work.active[line] and scale[line] > 0.0:
+            index[count] = line
+            count += 1
+    factor, dependent = factor_subset(work.gram, scale, index[:count])
+    while dependent >= 0:
+        count -= 1
+        for k in range(dependent, count):
+            index[k] = index[k + 1]
+        factor, dependent = factor_subset(work.gram, scale, index[:count])
+    _keep(factor, index[:count], work)
+
+
+@inlined_kernel
+def _keep(factor: NDArray[np.float64], chosen: NDArray[np.int64], work: Workspace) -> None:
+    put(factor.ravel(), work.factor[: factor.size])
+    for k in range(work.chosen.size):
+        work.chosen[k] = chosen[k] if k < chosen.size else -1
 
 
 @inlined_kernel

@@ -18,6 +18,9 @@ _LEAST_GAIN = 1e-7
 # Points that are taken at once, so that all rows of a chunk stay in the cache.
 _CHUNK = 320
 
+_Four = tuple[float, float, float, float]
+_Sixteen = tuple[_Four, _Four, _Four, _Four]
+
 
 @lean_vector_kernel
 def _scale_four(
@@ -32,15 +35,17 @@ def _scale_four(
 
 
 @lean_vector_kernel
-def _four_by_four(
-    scaled: NDArray[np.float64], rows: NDArray[np.float64], i: int, j: int, start: int, out: NDArray[np.float64]
-) -> None:
-    """Sixteen products at once, so that what is loaded serves four of them; `out` gets those that exist."""
-    last_i, last_j, stop = out.shape[0] - 1, out.shape[1] - 1, start + scaled.shape[1]
-    i1, i2, i3 = min(i + 1, last_i), min(i + 2, last_i), min(i + 3, last_i)
-    j1, j2, j3 = min(j + 1, last_j), min(j + 2, last_j), min(j + 3, last_j)
-    a, b, c, d = scaled[0], scaled[1], scaled[2], scaled[3]
-    e, f, g, h = rows[j][start:stop], rows[j1][start:stop], rows[j2][start:stop], rows[j3][start:stop]
+def _sixteen(
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    c: NDArray[np.float64],
+    d: NDArray[np.float64],
+    e: NDArray[np.float64],
+    f: NDArray[np.float64],
+    g: NDArray[np.float64],
+    h: NDArray[np.float64],
+) -> _Sixteen:
+    """Products of each of four rows with each of four others at once, so that what is loaded serves four of them."""
     ae = af = ag = ah = be = bf = bg = bh = ce = cf = cg = ch = de = df = dg = dh = 0.0
     for x in range(a.size):
         p, q, r, s = a[x], b[x], c[x], d[x]
@@ -61,10 +66,34 @@ def _four_by_four(
         df += s * u
         dg += s * v
         dh += s * w
-    out[i, j], out[i, j1], out[i, j2], out[i, j3] = ae, af, ag, ah
-    out[i1, j], out[i1, j1], out[i1, j2], out[i1, j3] = be, bf, bg, bh
-    out[i2, j], out[i2, j1], out[i2, j2], out[i2, j3] = ce, cf, cg, ch
-    out[i3, j], out[i3, j1], out[i3, j2], out[i3, j3] = de, df, dg, dh
+    return (ae, af, ag, ah), (be, bf, bg, bh), (ce, cf, cg, ch), (de, df, dg, dh)
+
+
+@lean_vector_kernel
+def four_by_four(
+    scaled: NDArray[np.float64], rows: NDArray[np.float64], i: int, j: int, start: int, out: NDArray[np.float64]
+) -> None:
+    """Products of four scaled rows with the rows from the j-th on, from the point `start` on.
+
+    out : gets those that exist, in its rows from the i-th on.
+    """
+    last_i, last_j, stop = out.shape[0] - 1, out.shape[1] - 1, start + scaled.shape[1]
+    i1, i2, i3 = min(i + 1, last_i), min(i + 2, last_i), min(i + 3, last_i)
+    j1, j2, j3 = min(j + 1, last_j), min(j + 2, last_j), min(j + 3, last_j)
+    a, b, c, d = _sixteen(
+        scaled[0],
+        scaled[1],
+        scaled[2],
+        scaled[3],
+        rows[j][start:stop],
+        rows[j1][start:stop],
+        rows[j2][start:stop],
+        rows[j3][start:stop],
+    )
+    out[i, j], out[i, j1], out[i, j2], out[i, j3] = a
+    out[i1, j], out[i1, j1], out[i1, j2], out[i1, j3] = b
+    out[i2, j], out[i2, j1], out[i2, j2], out[i2, j3] = c
+    out[i3, j], out[i3, j1], out[i3, j2], out[i3, j3] = d
 
 
 @kernel
@@ -86,7 +115,7 @@ def _products(
         for i in range(0, left.shape[0], 4):
             _scale_four(left, i, weight, start, scaled)
             for j in range(i if upper else 0, right.shape[0], 4):
-                _four_by_four(scaled, right, i, j, start, part)
+                four_by_four(scaled, right, i, j, start, part)
         if n_chunks > 1:
             for i in range(out.shape[0]):
                 add_scaled(1.0, part[i], out[i])
@@ -110,18 +139,62 @@ def weighted_gram(rows: NDArray[np.float64], weight: NDArray[np.float64], out: N
 
 
 @lean_kernel
+def _take_off(matrix: NDArray[np.float64], i: int, j: int) -> None:
+    """From the block of four rows and columns at (i, j) of a lower triangle, take off what columns before j have."""
+    size = matrix.shape[0]
+    i1, i2, i3 = min(i + 1, size - 1), min(i + 2, size - 1), min(i + 3, size - 1)
+    j1, j2, j3 = min(j + 1, size - 1), min(j + 2, size - 1), min(j + 3, size - 1)
+    four = _sixteen(
+        matrix[i][:j],
+        matrix[i1][:j],
+        matrix[i2][:j],
+        matrix[i3][:j],
+        matrix[j][:j],
+        matrix[j1][:j],
+        matrix[j2][:j],
+        matrix[j3][:j],
+    )
+    for a in range(min(4, size - i)):
+        row = four[a]
+        for b in range(min(4, size - j)):
+            if j + b <= i + a:
+                matrix[i + a, j + b] -= row[b]
+
+
+@lean_kernel
+def _solve_four(matrix: NDArray[np.float64], j: int) -> None:
+    """Solve for the four columns from the j-th on, in all rows below their own."""
+    a, b, c, d = matrix[j], matrix[j + 1], matrix[j + 2], matrix[j + 3]
+    b0, c0, c1, d0, d1, d2 = b[j], c[j], c[j + 1], d[j], d[j + 1], d[j + 2]
+    p, q, r, s = 1.0 / a[j], 1.0 / b[j + 1], 1.0 / c[j + 2], 1.0 / d[j + 3]
+    for i in range(j + 4, matrix.shape[0]):
+        row = matrix[i]
+        t = row[j] * p
+        u = (row[j + 1] - t * b0) * q
+        v = (row[j + 2] - t * c0 - u * c1) * r
+        row[j], row[j + 1], row[j + 2] = t, u, v
+        row[j + 3] = (row[j + 3] - t * d0 - u * d1 - v * d2) * s
+
+
+@lean_kernel
 def cholesky(matrix: NDArray[np.float64], least_pivot: float) -> int:
     """Lower Cholesky factor in place; returns the first row whose pivot is at most `least_pivot`, or -1."""
     size = matrix.shape[0]
-    for j in range(size):
-        row = matrix[j][:j]
-        pivot = matrix[j, j] - dot(row, row)
-        if not pivot > least_pivot:
-            return j
-        root = math.sqrt(pivot)
-        matrix[j, j] = root
-        for i in range(j + 1, size):
-            matrix[i, j] = (matrix[i, j] - dot(matrix[i][:j], row)) / root
+    for j in range(0, size, 4):
+        # Four columns at once: what those before them have is taken off in blocks, the rest one by one.
+        end = min(j + 4, size)
+        for i in range(j if j > 0 else size, size, 4):
+            _take_off(matrix, i, j)
+        for i in range(j, end):
+            row = matrix[i]
+            for k in range(j, i):
+                row[k] = (row[k] - dot(row[j:k], matrix[k][j:k])) / matrix[k, k]
+            pivot = row[i] - dot(row[j:i], row[j:i])
+            if not pivot > least_pivot:
+                return i
+            row[i] = math.sqrt(pivot)
+        if end < size:
+            _solve_four(matrix, j)
     return -1
 
 
@@ -129,16 +202,17 @@ def cholesky(matrix: NDArray[np.float64], least_pivot: float) -> int:
 def cholesky_solve(factor: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
     """Solve ``factor factor^T x = vector`` in place."""
     size = factor.shape[0]
-    for i in range(size):
-        total = vector[i]
-        for k in range(i):
-            total -= factor[i, k] * vector[k]
-        vector[i] = total / factor[i, i]
+    forward(factor, vector)
     for i in range(size - 1, -1, -1):
-        total = vector[i]
-        for k in range(i + 1, size):
-            total -= factor[k, i] * vector[k]
-        vector[i] = total / factor[i, i]
+        vector[i] /= factor[i, i]
+        add_scaled(-vector[i], factor[i][:i], vector[:i])
+
+
+@lean_kernel
+def forward(factor: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
+    """Solve ``factor x = vector`` in place."""
+    for i in range(factor.shape[0]):
+        vector[i] = (vector[i] - dot(factor[i][:i], vector[:i])) / factor[i, i]
 
 
 @kernel
@@ -179,8 +253,9 @@ def factor_subset(
     count = index.size
     sub = np.empty((count, count))
     for i in range(count):
-        for j in range(count):
-            sub[i, j] = gram[index[i], index[j]] * scale[index[i]] * scale[index[j]]
+        row, own = gram[index[i]], scale[index[i]]
+        for j in range(i + 1):
+            sub[i, j] = row[index[j]] * own * scale[index[j]]
     return sub, cholesky(sub, _LEAST_PIVOT)
 
 
@@ -200,7 +275,7 @@ def unit_scale(gram: NDArray[np.float64]) -> NDArray[np.float64]:
 @kernel
 def nonnegative_solve(
     gram: NDArray[np.float64], right: NDArray[np.float64], solution: NDArray[np.float64], active: NDArray[np.bool_]
-) -> None:
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Minimise ``x^T gram x / 2 - right^T x`` over ``x >= 0``.
 
     Lawson & Hanson (1974), ch. 23, on the normal equations, begun from the set in `active`.
@@ -210,6 +285,10 @@ def nonnegative_solve(
     solution : (m,), overwritten.
     active : (m,) True where x may be positive: a first guess on entry, the answer on return. A member that is a
         linear combination of others is left out.
+
+    Returns
+    -------
+    Cholesky factor (lower) of the gram matrix of what may be positive, scaled to unit diagonal, and its index.
     """
     size = right.size
     scale = unit_scale(gram)
@@ -225,6 +304,7 @@ def nonnegative_solve(
         if active[i]:
             solution[i] = 1e-300
     entering = -1
+    factor, count = np.empty((0, 0)), 0
     for _ in range(3 * size + 10):
         # Inner loop: solve on the active set and draw back to the boundary while anything is negative.
         while True:
@@ -235,6 +315,7 @@ def nonnegative_solve(
                     count += 1
             if count == 0:
                 solution[:] = 0.0
+                factor = np.empty((0, 0))
                 break
             factor, dependent = factor_subset(gram, scale, index[:count])
             if dependent >= 0:
@@ -288,6 +369,7 @@ def nonnegative_solve(
                     best = slope
                     entering = i
         if entering < 0:
-            return
+            break
         active[entering] = True
         solution[entering] = 0.0
+    return factor, index[:count]

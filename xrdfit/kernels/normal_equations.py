@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from xrdfit.kernels.evaluation import Workspace
 from xrdfit.kernels.jacobian import jacobian
-from xrdfit.kernels.jit import inlined_kernel, kernel, lean_vector_kernel
-from xrdfit.kernels.linear import factor_subset, unit_scale, weighted_gram, weighted_products
+from xrdfit.kernels.jit import inlined_kernel, kernel
+from xrdfit.kernels.linear import forward, unit_scale, weighted_gram, weighted_products
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.rows import add_scaled, dot, weighted_dot
 
@@ -43,44 +43,21 @@ def eliminated(
     active lines' index.
     """
     fill_jacobian(problem, slots, row_of_slot, work)
-    scale = unit_scale(work.gram)
-    index = np.empty(scale.size, dtype=np.int64)
-    count = 0
-    for line in range(scale.size):
-        if work.active[line] and scale[line] > 0.0:
-            index[count] = line
-            count += 1
-    factor, dependent = factor_subset(work.gram, scale, index[:count])
-    while dependent >= 0:
-        count -= 1
-        for k in range(dependent, count):
-            index[k] = index[k + 1]
-        factor, dependent = factor_subset(work.gram, scale, index[:count])
-    index = index[:count]
+    count = np.int64(0)
+    while count < work.chosen.size and work.chosen[count] >= 0:
+        count += 1
+    index = work.chosen[:count].copy()
+    factor = work.factor[: count * count].copy().reshape(count, count)
     n_rows = work.jacobian.shape[0]
     cross = np.empty((n_rows, work.area.size))
     weighted_products(work.jacobian, work.profiles, work.weight, cross)
-    half = np.empty((n_rows, index.size))
-    _forward(factor, cross, scale, index, half)
+    scale = unit_scale(work.gram)
+    half = np.empty((n_rows, count))
+    for row in range(n_rows):
+        for k in range(count):
+            half[row, k] = cross[row, index[k]] * scale[index[k]]
+        forward(factor, half[row])
     return factor, half, index
-
-
-@lean_vector_kernel
-def _forward(
-    factor: NDArray[np.float64],
-    cross: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    index: NDArray[np.int64],
-    out: NDArray[np.float64],
-) -> None:
-    """``factor^-1`` times the scaled columns `index` of each row of `cross`, in the rows of `out`."""
-    for row in range(out.shape[0]):
-        solved = out[row]
-        for i in range(index.size):
-            total = cross[row, index[i]] * scale[index[i]]
-            for k in range(i):
-                total -= factor[i, k] * solved[k]
-            solved[i] = total / factor[i, i]
 
 
 @kernel

@@ -113,8 +113,9 @@ def test_derivatives_are_those_of_the_peak(gauss: float, lorentz: float, positio
             return 100.0 * twins.pseudo_voigt(x, *where)
 
         numeric = (8.0 * (moved(1.0) - moved(-1.0)) - (moved(2.0) - moved(-2.0))) / (12.0 * step)
-        # All points may lie where a Gaussian is cut, or one on the very top, where the quotient has no digits.
-        np.testing.assert_allclose(analytic, numeric, rtol=0.0, atol=1e-7 * max(np.abs(numeric).max(), 1.0))
+        # All points may lie where a Gaussian is cut, or one on the very top, where the quotient has no digits: what
+        # counts is a part of the slope that such a peak can have.
+        np.testing.assert_allclose(analytic, numeric, rtol=0.0, atol=1e-7 * max(np.abs(numeric).max(), 1.0, fwhm**-2))
 
 
 def test_lorentzian_width_can_grow_from_zero() -> None:

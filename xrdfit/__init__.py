@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xrdfit.echem import read_cycler
     from xrdfit.errors import InputError, NoResultError, XrdfitError
     from xrdfit.io import open_stack, read_pattern
+    from xrdfit.notebook import Results, Series, load
     from xrdfit.recipe import build_job, load_recipe
     from xrdfit.series import refine_one_scan, refine_series
 
@@ -24,10 +25,13 @@ _HOME = {
     "NoResultError": "xrdfit.errors",
     "Outcome": "xrdfit.data",
     "Pattern": "xrdfit.data",
+    "Results": "xrdfit.notebook",
     "ScanResult": "xrdfit.data",
+    "Series": "xrdfit.notebook",
     "SeriesResult": "xrdfit.data",
     "XrdfitError": "xrdfit.errors",
     "build_job": "xrdfit.recipe",
+    "load": "xrdfit.notebook",
     "load_recipe": "xrdfit.recipe",
     "open_stack": "xrdfit.io",
     "read_cycler": "xrdfit.echem",
@@ -41,11 +45,14 @@ __all__ = [
     "NoResultError",
     "Outcome",
     "Pattern",
+    "Results",
     "ScanResult",
+    "Series",
     "SeriesResult",
     "XrdfitError",
     "__version__",
     "build_job",
+    "load",
     "load_recipe",
     "open_stack",
     "read_cycler",

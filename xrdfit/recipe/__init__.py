@@ -2,7 +2,18 @@
 
 from xrdfit.recipe.build import COLORS, build_job
 from xrdfit.recipe.job import Job
-from xrdfit.recipe.load import Recipe, load_recipe
+from xrdfit.recipe.load import Recipe, load_recipe, recipe_of
 from xrdfit.recipe.lock import LOCK, lock_text, package_versions, parse_lock
 
-__all__ = ["COLORS", "LOCK", "Job", "Recipe", "build_job", "load_recipe", "lock_text", "package_versions", "parse_lock"]
+__all__ = [
+    "COLORS",
+    "LOCK",
+    "Job",
+    "Recipe",
+    "build_job",
+    "load_recipe",
+    "lock_text",
+    "package_versions",
+    "parse_lock",
+    "recipe_of",
+]

@@ -6,10 +6,12 @@ import copy
 import difflib
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tomli_w
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -37,8 +39,13 @@ class Recipe:
     tables: RecipeTables
 
 
-def load_recipe(path: str | Path) -> Recipe:
+def load_recipe(path: str | Path, *, changes: Mapping[str, Any] | None = None) -> Recipe:
     """Read and check a recipe.
+
+    Parameters
+    ----------
+    changes : tables that go into those of the file, key by key; lists replace what is there. The recipe's text is then
+        the changed one, without its comments.
 
     Raises
     ------
@@ -59,13 +66,55 @@ def load_recipe(path: str | Path) -> Recipe:
                 todo="correct the line",
             )
         ) from None
+    if changes:
+        return recipe_of(_changed(raw, changes), directory=path.resolve().parent, path=path)
+    return _recipe(path, path.resolve().parent, text, raw)
+
+
+def recipe_of(tables: Mapping[str, Any], *, directory: Path, path: Path | None = None) -> Recipe:
+    """A recipe from tables at hand, in the words of the file.
+
+    Parameters
+    ----------
+    directory : what its paths are relative to.
+    path : the file it came from, if any.
+
+    Raises
+    ------
+    RecipeError
+        With one problem for every mistake.
+    """
+    try:
+        text = tomli_w.dumps(tables)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise RecipeError(
+            mistake(
+                Code.NOT_TOML,
+                "a value that a recipe cannot hold",
+                where="tables",
+                found=f"{error} against texts, numbers, booleans, lists and dictionaries",
+                todo="convert it, or leave out what is None",
+            )
+        ) from None
+    return _recipe(path or directory / "recipe.toml", directory, text, tomllib.loads(text))
+
+
+def _recipe(path: Path, directory: Path, text: str, raw: dict[str, Any]) -> Recipe:
     return Recipe(
         path=path,
-        directory=path.resolve().parent,
+        directory=directory,
         text=text,
         hash=hashlib.sha256(text.encode()).hexdigest(),
         tables=_checked(raw),
     )
+
+
+def _changed(tables: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    new = dict(tables)
+    for key, value in changes.items():
+        old = new.get(key)
+        new[key] = _changed(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return new
 
 
 def _checked(raw: dict[str, Any]) -> RecipeTables:

@@ -129,6 +129,14 @@ def test_a_phase_whose_cell_was_not_refined_has_no_block(tmp_path: Path, xrdfit:
     assert lfp[1].endswith("|abc") and (fp[0], fp[1]) == ("FP", ".")
 
 
+def test_without_any_refined_cell_there_is_no_cif(tmp_path: Path, xrdfit: Xrdfit) -> None:
+    nothing = np.full(12, np.nan)
+    held = {f"{phase}_{name}_esd": nothing for phase in ("LFP", "FP") for name in "abc"}
+    results = write_results(tmp_path / "results", lock=FULL_LOCK, changed=held)
+    refused(xrdfit("export", results, "cif", "-o", tmp_path / "out"), "E190", "no cell was refined")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results"]
+
+
 def test_a_cell_parameter_that_was_not_measured_is_a_question_mark(tmp_path: Path, xrdfit: Xrdfit) -> None:
     nothing = np.full(12, np.nan)
     results = write_results(
@@ -255,7 +263,9 @@ def test_a_recipe_that_is_not_that_of_the_results_is_refused(
     refused(xrdfit("export", results, kind, "-o", tmp_path / "out"), "E116", "recipe.lock.toml")
     (results / "recipe.lock.toml").unlink()
     refused(xrdfit("export", results, kind, "-o", tmp_path / "out"), "E116", "recipe.lock.toml")
+    refused(xrdfit("export", results, kind), "E116")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results"]
+    assert not (results / "export").exists()
     assert xrdfit("export", results, "csv").exit_code == 0
 
 

@@ -24,17 +24,17 @@ def run_export(results: Path, kind: str, output: Path | None, *, fresh: bool) ->
     one_of("FORMAT", kind, tuple(NAMES))
     stored = read_results(results)
     require_converged(stored)
+    source = _source(stored) if kind in ("cif", "pdcif") else None
     target = results / EXPORTS / NAMES[kind] if output is None else output
     if output is None:
         target.parent.mkdir(exist_ok=True)
-    if kind == "cif":
+    if source is not None and kind == "cif":
         _refuse_directory(target, fresh=fresh)
-        written = _write_scans(target, scan_cifs(_source(stored)))
-        print(f"{target}: {counted(written)}")
+        print(f"{target}: {counted(_write_scans(target, source))}")
         return 0
     refuse_existing(target, fresh=fresh)
-    if kind == "pdcif":
-        _write(target, series_pdcif(_source(stored)))
+    if source is not None:
+        _write(target, series_pdcif(source))
     else:
         _write(target, [trajectories_text(stored.columns) if kind == "csv" else origin_text(stored.series())])
     print(target)
@@ -53,11 +53,20 @@ def _write(target: Path, blocks: Iterable[str]) -> None:
             file.write(f"\n{block}" if number else block)
 
 
-def _write_scans(target: Path, files: Iterable[tuple[str, str]]) -> int:
+def _write_scans(target: Path, source: ExportSource) -> int:
     with atomic_directory(target) as work:
-        for name, text in files:
+        for name, text in scan_cifs(source):
             (work / name).write_text(text, encoding="utf-8", newline="")
-        return len(list(work.iterdir()))
+        written = len(list(work.iterdir()))
+        if not written:
+            raise input_error(
+                "E190",
+                "no cell was refined",
+                where=source.stored.directory,
+                found=f"0 cells in {counted(len(source.rows))} against at least one",
+                todo="export pdcif for the patterns; cells that are fixed or too weak are not passed on as measured",
+            )
+    return written
 
 
 def _refuse_directory(target: Path, *, fresh: bool) -> None:

@@ -226,6 +226,16 @@ def test_weight_percentages_are_those_of_the_mole_fractions(results: Path, xrdfi
     )
 
 
+def test_fractions_that_were_not_determined_are_not_mentioned(tmp_path: Path, xrdfit: Xrdfit) -> None:
+    nothing = np.full(12, np.nan)
+    changed = {f"{phase}_fraction{rest}": nothing for phase in ("LFP", "FP") for rest in ("", "_esd", "_upper95")}
+    lock = FULL_LOCK.replace('radiation = "Cu"\n', "")
+    text = exported(xrdfit, write_results(tmp_path / "results", lock=lock, changed=changed), "pdcif").read_text("ascii")
+    assert "raction" not in text and "mass_%" not in text and "FP: not found." in text
+    # A wavelength alone may be that of neutrons.
+    assert "x-ray" not in text and "Cu K" not in text and "1.5405929" in text
+
+
 def refused(run: Result, *words: str) -> None:
     assert run.exit_code == 2, run.stdout
     assert run.stderr.count("\n") == 1

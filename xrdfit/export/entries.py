@@ -37,9 +37,10 @@ def method(source: ExportSource) -> str:
 
 
 def radiation_entries(source: ExportSource) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """The radiation, and the loop of its lines; weights are relative to the strongest."""
-    entries = {"_diffrn_radiation_probe": "x-ray"}
+    """The radiation, if it is that of a tube, and the loop of its lines; weights are relative to the strongest."""
+    entries = {}
     if source.radiation is not None:
+        entries["_diffrn_radiation_probe"] = "x-ray"
         entries["_diffrn_radiation_type"] = quoted(rf"{source.radiation} K\a")
     strongest = max(weight for _, weight in source.lines)
     loop = {

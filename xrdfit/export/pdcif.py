@@ -109,10 +109,13 @@ def _phases(source: ExportSource, row: int) -> Loop:
             INAPPLICABLE if source.cell(phase, row) is None else _block_id(source, _phase_block(source, row, phase))
             for phase in present
         ],
-        "_xrdfit_phase_mole_fraction": [with_esd(*fraction) or UNKNOWN for fraction in fractions],
     }
+    if np.isfinite([value for value, _ in fractions]).any():
+        loop["_xrdfit_phase_mole_fraction"] = [with_esd(*fraction) or UNKNOWN for fraction in fractions]
     masses = _mass_percent(source, row)
-    return loop | ({} if masses is None else {"_pd_phase_mass_%": [masses[phase.name] for phase in present]})
+    if masses is not None:
+        loop["_pd_phase_mass_%"] = [masses[phase.name] for phase in present]
+    return loop
 
 
 def _mass_percent(source: ExportSource, row: int) -> dict[str, str] | None:
@@ -180,7 +183,9 @@ def _remarks(source: ExportSource, row: int) -> list[str]:
         elif present == 0.0:
             below = f"; mole fraction below {limit:.2g} (95 % confidence)" if np.isfinite(limit) else ""
             told.append(f"{phase.name}: not found{below}.")
-    return [*told, "Mole fractions and weight percentages are those among the active crystalline phases."]
+    if any(np.isfinite(source.value(f"{phase.name}_fraction", row)[0]) for phase in source.phases):
+        told.append("Mole fractions and weight percentages are those among the active crystalline phases.")
+    return told
 
 
 def _phase_block(source: ExportSource, row: int, phase: ExportedPhase) -> str:

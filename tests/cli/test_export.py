@@ -10,11 +10,13 @@ import gemmi
 import h5py
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
+import xrdfit
+from tests.recipes import sequential
 from tests.results import FULL_LOCK, LOCK, write_results
-from xrdfit.cli.app import app
 from xrdfit.io import read_patterns, read_results
+from xrdfit.simulate import WELL_BEHAVED, simulate_stack, write_simulated
 
 Xrdfit = Callable[..., Result]
 KINDS = ("csv", "origin", "cif", "pdcif")
@@ -324,18 +326,12 @@ def test_nothing_is_left_of_an_export_that_breaks_off(
 @pytest.mark.parametrize("mode", ["series", "sequential"])
 def test_series_h5_opens_on_a_figure(tmp_path: Path, mode: str) -> None:
     """``@default`` is followed from the root as viewers do, down to an NXdata that can be drawn."""
-    words = ["simulate", "-o", str(tmp_path / "cell.h5"), "--scans", "5", "--seed", "3"]
-    assert CliRunner().invoke(app, words).exit_code == 0
-    recipe = tmp_path / "cell.toml"
-    if mode == "sequential":
-        text = recipe.read_text(encoding="utf-8").replace(
-            "[refine.scope]", '[refine]\nmode = "sequential"\n[refine.scope]'
-        )
-        recipe.write_text(
-            text.replace('sample_displacement = "drift"', 'sample_displacement = "scan"'), encoding="utf-8"
-        )
-    assert CliRunner().invoke(app, ["refine", str(recipe), "-o", str(tmp_path / "results")]).exit_code in (0, 1)
-    with h5py.File(tmp_path / "results" / "series.h5") as file:
+    simulated = simulate_stack(WELL_BEHAVED, seed=3, n_scans=5)
+    write_simulated(tmp_path / "stack.h5", simulated)
+    text = simulated.recipe_text if mode == "series" else sequential(simulated.recipe_text)
+    (tmp_path / "recipe.toml").write_text(text, encoding="utf-8")
+    results = xrdfit.load(tmp_path / "recipe.toml").refine()
+    with h5py.File(results.directory / "series.h5") as file:
         group, steps = file, 0
         while "default" in group.attrs:
             group, steps = group[group.attrs["default"]], steps + 1

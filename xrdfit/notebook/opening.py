@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xrdfit.errors import InputError, Problem
-from xrdfit.io import SERIES_FILE, read_results
+from xrdfit.io import SERIES_FILE
 from xrdfit.notebook.results import Results
 from xrdfit.notebook.series import Series
 from xrdfit.recipe import build_job, load_recipe, recipe_of
@@ -26,7 +26,8 @@ def load(source: str | Path | Sequence[str | Path], **tables: Any) -> Series | R
     Returns
     -------
     Series or Results
-        A series is refined by `Series.refine`; results are there already.
+        A series is refined by `Series.refine`; results are there already, and `Results.refine` makes them anew. Where
+        types are checked, `Results.of` says which of the two it is.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def load(source: str | Path | Sequence[str | Path], **tables: Any) -> Series | R
         directory = path.parent if path.name == SERIES_FILE else path
         if path.is_dir() or directory != path:
             _no_tables(tables, path)
-            return Results(stored=read_results(directory))
+            return Results.of(directory)
         if path.suffix.lower() == ".toml":
             return Series(job=build_job(load_recipe(path, changes=tables)))
     files = [str(source)] if isinstance(source, str | Path) else [str(one) for one in source]

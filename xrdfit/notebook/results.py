@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +17,7 @@ from xrdfit.data import Curves, PhaseLines
 from xrdfit.errors import InputError, Problem
 from xrdfit.io import StoredResults, read_results
 from xrdfit.notebook.tables import dataframe_of, dataset_of
+from xrdfit.recipe import Job, build_job, recipe_of
 from xrdfit.report import (
     hand_over,
     representative_scan,
@@ -43,16 +45,29 @@ class Results:
     Attributes
     ----------
     stored : the results directory.
-    temporary : whether that directory goes with this object.
+    job : what was refined, if that was done by `Series.refine`.
+    temporary : whether the directory goes with this object.
     """
 
     stored: StoredResults
+    job: Job | None = None
     temporary: bool = False
 
     @classmethod
-    def of_temporary(cls, directory: Path) -> Results:
+    def of(cls, directory: str | Path) -> Results:
+        """Results on disk.
+
+        Raises
+        ------
+        DataError
+            No results there, or a ``series.h5`` that is damaged or of another version.
+        """
+        return cls(stored=read_results(directory))
+
+    @classmethod
+    def of_temporary(cls, directory: Path, job: Job) -> Results:
         """Results whose directory is removed when nobody holds them any more."""
-        results = cls(stored=read_results(directory), temporary=True)
+        results = cls(stored=read_results(directory), job=job, temporary=True)
         weakref.finalize(results, shutil.rmtree, directory, ignore_errors=True)
         return results
 
@@ -95,6 +110,27 @@ class Results:
     def lines(self, scan: int) -> tuple[PhaseLines, ...]:
         """Lines of every phase in a scan: hkl, position, area and its esd."""
         return self.stored.lines(scan)
+
+    def refine(
+        self,
+        output: str | Path | None = None,
+        *,
+        scans: Iterable[int] | None = None,
+        workers: int = 1,
+        fresh: bool = False,
+    ) -> Results:
+        """Refine the same series again; see `Series.refine`.
+
+        Of results on disk the recipe is read from them, and its files are looked for beside the results directory,
+        which is where ``xrdfit refine`` puts it unless told otherwise.
+        """
+        from xrdfit.notebook.series import Series  # which makes results
+
+        job = self.job
+        if job is None:
+            tables = tomllib.loads(self.stored.recipe_text)
+            job = build_job(recipe_of(tables, directory=self.directory.resolve().parent))
+        return Series(job=job).refine(output, scans=scans, workers=workers, fresh=fresh)
 
     def to_dataframe(self) -> pandas.DataFrame:
         """The table of the series as a pandas DataFrame, indexed by scan.

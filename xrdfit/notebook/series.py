@@ -70,7 +70,7 @@ class Series:
             if target is None:
                 return self._refine_here(chosen, pool)
             refine_into(self.job, target, scans=chosen, workers=pool, quiet=True)
-            return Results(stored=read_results(target))
+            return Results(stored=read_results(target), job=self.job)
 
     def _refine_here(self, scans: list[int], workers: Workers) -> Results:
         """What is written is what a results directory holds of numbers, so that nothing depends on where they are."""
@@ -87,7 +87,7 @@ class Series:
                 file.finish(refine_series(job, scans=scans, writer=file, workers=workers))
             atomic_write(work / LOCK, lock_text(job))
             atomic_write(work / LOG, "".join(f"{warning}\n" for warning in job.warnings))
-            return Results.of_temporary(work)
+            return Results.of_temporary(work, job)
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import PhaseLabel
@@ -52,7 +53,7 @@ def results_card(
     shown = told[:_MOST_REASONS] + ([f"{len(told) - _MOST_REASONS} more"] if len(told) > _MOST_REASONS else [])
     body += f"<ul style='margin:.2em 0'>{items(shown)}</ul>" if shown else ""
     body += f"<br><em>{text(' '.join(verdict.todo))}</em>" if verdict.kind != "clean" else ""
-    table = _table(table_columns(columns, phases), shown_texts(columns, phases), len(columns["scan"]))
+    table = _table(table_columns(columns, phases), columns, phases)
     return (
         f"<div style='border-left:4px solid {_COLORS[verdict.kind]};padding-left:.8em'>{body}"
         f"<div style='overflow-x:auto;margin:.5em 0'>{table}</div><small>{text(origin)}</small></div>"
@@ -64,16 +65,23 @@ def _numbers(scans: Sequence[int]) -> str:
     return ", ".join(map(str, scans[:_MOST_NAMED])) + more
 
 
-def _table(columns: Sequence[TableColumn], shown: Mapping[str, Sequence[str]], n_scans: int) -> str:
+def _table(shown: Sequence[TableColumn], columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel]) -> str:
+    n_scans = len(columns["scan"])
+    rows = np.arange(n_scans)
+    is_long = n_scans > 2 * _ENDS + 1
+    if is_long:
+        rows = np.concatenate([rows[:_ENDS], rows[-_ENDS:]])
+    texts = shown_texts({name: values[rows] for name, values in columns.items()}, phases)
     heads = "".join(
         f"<th {_CELL}>{text(f'{column.phase} ' if column.phase else '')}{text(column.heading)}"
         f"{f' ({text(column.unit)})' if column.unit else ''}</th>"
-        for column in columns
+        for column in shown
     )
-    rows = list(range(n_scans)) if n_scans <= 2 * _ENDS else [*range(_ENDS), None, *range(n_scans - _ENDS, n_scans)]
-    texts = [shown.get(column.name, [""] * n_scans) for column in columns]
-    lines = ""
-    for row in rows:
-        cells = ("…" if row is None else text(of_column[row]) for of_column in texts)
-        lines += f"<tr>{''.join(f'<td {_CELL}>{cell}</td>' for cell in cells)}</tr>"
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
+    lines = [_row(texts[column.name][place] for column in shown) for place in range(rows.size)]
+    if is_long:
+        lines.insert(_ENDS, _row("…" for _ in shown))
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"<tr>{''.join(f'<td {_CELL}>{text(cell)}</td>' for cell in cells)}</tr>"

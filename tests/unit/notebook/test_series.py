@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import shutil
 from pathlib import Path
 
 import matplotlib
@@ -39,19 +40,42 @@ def opened(source: Path | str | list[str], **tables: object) -> xrdfit.Series:
     return series
 
 
-def test_a_run_just_made_and_one_from_disk_are_the_same_to_the_last_bit(recipe: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def on_disk(recipe: Path) -> xrdfit.Results:
+    """The series refined into a directory beside the recipe."""
+    return opened(recipe).refine(recipe.parent / "recipe-results")
+
+
+def test_a_run_just_made_and_one_from_disk_are_the_same_to_the_last_bit(recipe: Path, on_disk: xrdfit.Results) -> None:
     series = opened(recipe)
     assert len(series) == 6
     assert repr(series).startswith("6 scans · LFP, FP · 20 to 38° 2θ · mode series")
-    here, there = series.refine(), series.refine(tmp_path / "results")
-    again = xrdfit.load(tmp_path / "results")
-    pd.testing.assert_frame_equal(here.to_dataframe(), again.to_dataframe(), check_exact=True)
+    here, there = series.refine(), xrdfit.Results.of(on_disk.directory)
+    pd.testing.assert_frame_equal(here.to_dataframe(), there.to_dataframe(), check_exact=True)
+    pd.testing.assert_frame_equal(on_disk.to_dataframe(), there.to_dataframe(), check_exact=True)
     np.testing.assert_array_equal(here.curves(2).calculated, there.curves(2).calculated)
-    assert (tmp_path / "results" / "report.html").is_file() and (tmp_path / "results" / "trajectories.csv").is_file()
     assert np.all(np.abs(here["LFP_a"] - 10.329) < 0.02)
+
+
+def test_a_directory_is_that_of_the_command_line(recipe: Path, on_disk: xrdfit.Results, tmp_path: Path) -> None:
+    written = {path.name for path in on_disk.directory.iterdir()}
+    assert {"report.html", "trajectories.csv", "trajectories_origin.csv", "recipe.lock.toml", "figures"} <= written
     with pytest.raises(InputError, match="E180 results are there already"):
-        series.refine(tmp_path / "results")
-    assert len(series.refine(tmp_path / "results", scans=[1, 0], fresh=True)) == 2
+        opened(recipe).refine(on_disk.directory)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "series.h5").write_text("of an earlier run", encoding="utf-8")
+    assert len(opened(recipe).refine(tmp_path / "results", scans=[1, 0], fresh=True)) == 2
+
+
+def test_results_are_refined_again_from_the_recipe_that_they_hold(
+    recipe: Path, on_disk: xrdfit.Results, tmp_path: Path
+) -> None:
+    again = xrdfit.Results.of(on_disk.directory).refine()
+    pd.testing.assert_frame_equal(on_disk.to_dataframe(), again.to_dataframe(), check_exact=True)
+    assert len(again.refine(scans=range(3))) == 3
+    moved = shutil.copytree(on_disk.directory, tmp_path / "moved")
+    with pytest.raises(InputError, match="E10"):
+        xrdfit.load(moved).refine()
 
 
 def test_results_that_nobody_holds_leave_nothing_behind(recipe: Path) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from xrdfit.data import ScanResult, SeriesResult
 from xrdfit.errors import InputError, NoResultError, Problem
@@ -31,6 +30,7 @@ from xrdfit.series.sequential.series import Progress, SequentialSeries
 from xrdfit.series.summary import CellFit, ScanSummary, sequential_summary
 from xrdfit.series.words import count_of_scans
 from xrdfit.series.workers import Here, Workers
+from xrdfit.series.workers.one_thread import one_thread
 
 if TYPE_CHECKING:
     from xrdfit.recipe import Job
@@ -98,8 +98,7 @@ def refine_series(
         withheld=withheld(model, job.settings, held=held),
         at_once=len(chosen) if jointly else _ROWS_AT_ONCE,
     )
-    # The matrices are small: threads of the linear algebra would wait for each other, ten times as long on a busy day.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         notes, warnings = refined(job, model, chosen, finished, progress, workers or Here())
     notes += microstructure_notes(model, finished.withheld, finished.crystallites.values())
     cycler = job.electrochemistry

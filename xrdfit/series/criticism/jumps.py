@@ -8,8 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2 as chi2_distribution
-from scipy.stats import norm
+from scipy.special import chdtrc, ndtr
 
 # Rate of false alarms of either test.
 _LEVEL = 0.01
@@ -69,7 +68,7 @@ def jumps(values: ArrayLike, esd: ArrayLike, *, order: int = 0) -> Jumps:
     scaled = values[where] * root
     left = scaled - basis @ (basis.T @ scaled)
     chi2 = float(left @ left)
-    p_smooth = float(chi2_distribution.sf(chi2, n_free))
+    p_smooth = float(chdtrc(n_free, chi2))
     change = np.arange(_LEAST_SIDE, where.size - _LEAST_SIDE + 1)
     position = where.astype(np.float64)
     ones = np.ones(where.size)
@@ -94,7 +93,7 @@ def jumps(values: ArrayLike, esd: ArrayLike, *, order: int = 0) -> Jumps:
         size=float(size[best]),
         esd=float(np.sqrt(excess / strength[best])),
         z=significance,
-        p_change=min(1.0, n_tried * 2.0 * float(norm.sf(abs(significance)))),
+        p_change=min(1.0, n_tried * 2.0 * float(ndtr(-abs(significance)))),
     )
 
 

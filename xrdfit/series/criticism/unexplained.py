@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from xrdfit.series.criticism.peak_filter import PeakFits, filter_residuals, lorentz
 from xrdfit.series.criticism.residual_map import ByScan, ResidualMap
@@ -28,6 +28,7 @@ _CROSSINGS = 0.300
 # show it on its own is left out; a scan elsewhere must show it beyond doubt.
 _Z_WITHIN, _Z_ELSEWHERE = 2.33, 4.0
 _MOST_PASSES = 16
+_ROOT_TWO_PI = float(np.sqrt(2.0 * np.pi))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +114,14 @@ def false_alarm_level(*, n_scans: int, n_bins: int, n_fwhm: float) -> float:
     of different lengths are taken as independent, which errs on the safe side by up to a factor of two.
     """
 
+    length = np.array(_lengths(n_scans), dtype=np.float64)
+
     def expected(u: float) -> float:
-        tail = float(norm.sf(u))
+        tail = float(ndtr(-u))
         along_angle = min(tail + n_fwhm * _CROSSINGS * np.exp(-0.5 * u**2), n_bins * tail)
-        length = np.array(_lengths(n_scans), dtype=np.float64)
         half = u / np.sqrt(2.0 * length)
-        overshoot = (norm.cdf(half) - 0.5) / half / (half * norm.cdf(half) + norm.pdf(half))
+        below = ndtr(half)
+        overshoot = (below - 0.5) / half / (half * below + np.exp(-0.5 * half**2) / _ROOT_TWO_PI)
         stretches = 1.0 + (n_scans - length) * np.minimum(overshoot * u**2 / length, 1.0)
         return along_angle * float(stretches.sum()) - FALSE_ALARMS
 

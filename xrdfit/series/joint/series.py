@@ -33,6 +33,8 @@ _ROUGH = 0.1
 _LEFT_OVER = 0.02
 # Share of the scans whose cells may come or go without all scans being fitted for it.
 _FEW = 0.1
+# Part of half the FWHM by which the lines of a held phase may stand off where their neighbours now put them.
+_MISPLACED = 0.2
 _MAX_SPREAD_ROUNDS = 12
 # The spread has settled when it changes by less than this part.
 _SETTLED = 0.02
@@ -187,7 +189,28 @@ class JointSeries:
             start = self._state_of([index])
             self._take_back(start, [index], {index: status[index]})
             status[index] = self._alone_from(index, start, status[index]).status
+        for index, start in self._misplaced(status).items():
+            status[index] = self._alone_from(index, start, status[index]).status
         return True
+
+    def _misplaced(self, status: Statuses) -> dict[int, SeriesState]:
+        """States to go on from, of scans whose held phase is there but stood where a neighbour that has changed put it.
+
+        Where a cell that was imagined in a weak scan put it, the phase of the next one is too weak to be refined.
+        """
+        chain, problem, _, _ = self._fitted
+        state = self._state_of(chain.indices)
+        before = state.local.copy()
+        self._hold(chain, state, status)
+        moved = np.abs(state.local - before) > _MISPLACED * problem.longest
+        found: dict[int, SeriesState] = {}
+        for phase in range(len(self.model.phases)):
+            own = chain.layout.of_phase(phase)
+            for position in np.flatnonzero(moved[:, own].any(axis=1)):
+                index = chain.indices[position]
+                if status[index][phase] == Status.HELD:
+                    found[index] = SeriesState(state.local[[position]], state.shared.copy(), state.fixed[[position]])
+        return found
 
     def _state_of(self, indices: Sequence[int]) -> SeriesState:
         """The state of these scans as they were last fitted."""

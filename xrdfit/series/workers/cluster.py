@@ -11,11 +11,10 @@ from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 import xrdfit
 from xrdfit.data import ScanStack
 from xrdfit.errors import DataError, InputError, Problem
+from xrdfit.series.workers.one_thread import one_thread
 from xrdfit.series.workers.protocol import Context, Listed, LostWorkersError, Result, Task
 
 # Seconds after which nobody is thought to answer any more.
@@ -213,7 +212,7 @@ def _connected(address: str) -> Any:
 
 
 def _done(function: Callable[[Any, Any], Any], context: Any, task: Any) -> Any:
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         return function(context, task)
 
 

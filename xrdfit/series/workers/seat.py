@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+from xrdfit.series.workers.one_thread import one_thread
 
 StartMethod = ForkServerContext | SpawnContext
 
@@ -78,7 +78,7 @@ def _serve(connection: Connection) -> None:
     Thread(target=_receive, args=(connection, inbox), daemon=True).start()
     Thread(target=_send, args=(connection, outbox), daemon=True).start()
     context = None
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         while True:
             try:
                 function, task, packed = pickle.loads(inbox.get())

@@ -7,7 +7,7 @@ from xrdfit.model.lorentz_polarization import lorentz_polarization
 from xrdfit.model.microstructure import CONVENTIONS, lorentz_strain_of, size_of, stephens_strain_of, strain_of
 from xrdfit.model.noise import NoiseModel, estimate_noise, noise_model
 from xrdfit.model.parameter_rows import ParameterSpec
-from xrdfit.model.parameters import ParameterTable, cell_of, default_scope, parameter_table
+from xrdfit.model.parameters import ParameterTable, default_scope, parameter_table
 from xrdfit.model.pattern_model import LineChoice, PatternModel, Placement, background_curves
 from xrdfit.model.points import Points, select_points
 
@@ -29,7 +29,6 @@ __all__ = [
     "Placement",
     "Points",
     "background_curves",
-    "cell_of",
     "default_scope",
     "emission_lines",
     "estimate_noise",

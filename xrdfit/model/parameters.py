@@ -6,7 +6,7 @@ rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -86,6 +86,12 @@ class ParameterTable:
         """The kernels' parameter vector."""
         return self.slot_base + self.slot_mapping @ values
 
+    def cells(self, values: NDArray[np.float64], phase: int) -> NDArray[np.float64]:
+        """(..., 6) cells (Å, deg) of a phase, from values (..., n_parameters)."""
+        first = slot.N_GLOBAL + slot.N_PHASE * phase
+        own = slice(first, first + 6)
+        return np.asarray(self.slot_base[own] + values @ self.slot_mapping[own].T)
+
 
 def _mask(chosen: Iterable[bool]) -> NDArray[np.bool_]:
     mask = np.array(list(chosen), dtype=np.bool_)
@@ -123,10 +129,3 @@ def default_scope(spec: ParameterSpec, mode: Mode) -> ScopeName:
     if mode == "sequential" or spec.scope != "scan" or spec.kind not in ("width", "position"):
         return spec.scope
     return "drift" if spec.name == "sample_displacement" else "series"
-
-
-def cell_of(phase: Phase, values: Mapping[str, float]) -> NDArray[np.float64]:
-    """The six cell parameters (Å, deg) of a phase from named values."""
-    tie, constant = phase.group.cell_tie
-    free = np.array([values[f"{phase.name}_{name}"] for name in phase.group.free_parameters])
-    return constant + tie @ free

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.crystal import AXES, Phase, UnitCell, axis_hkl, stephens_terms, width_axes
+from xrdfit.crystal import AXES, Phase, axis_hkl, d_spacings, stephens_terms, width_axes
 from xrdfit.data import RefineSettings
-from xrdfit.model import CONVENTIONS, ParameterSpec, PatternModel, cell_of, size_of, stephens_strain_of, strain_of
+from xrdfit.model import CONVENTIONS, ParameterSpec, PatternModel, size_of, stephens_strain_of, strain_of
 from xrdfit.series.presence import Z_UPPER
 from xrdfit.series.scopes import scope_of
 from xrdfit.series.state import Status
@@ -89,10 +89,10 @@ def sample_rows(model: PatternModel, phase: int) -> NDArray[np.int64]:
 class WidthFit:
     """Widths (k,) of a phase, in the order of `sample_rows`, and their covariance: zero for what did not move.
 
-    cell : of the phase.
+    cell : (6,) of the phase, Å and deg.
     """
 
-    cell: UnitCell
+    cell: NDArray[np.float64]
     values: NDArray[np.float64]
     covariance: NDArray[np.float64]
 
@@ -107,8 +107,7 @@ def widths_of(
         if state != Status.REFINED:
             found.append(None)
             continue
-        phase = model.phases[number]
-        cell = UnitCell(*cell_of(phase, dict(zip(model.table.names, values.tolist(), strict=True))).tolist())
+        cell = model.table.cells(values, number)
         found.append(WidthFit(cell=cell, values=values[rows], covariance=covariance[np.ix_(rows, rows)]))
     return tuple(found)
 
@@ -159,7 +158,7 @@ def _strain_along(axis: str, term: int, gauss: int, widths: WidthFit) -> Reading
     # Strain goes with the root of the term: the term itself is what can be told from zero.
     if not variance >= LEAST_Z * esd:
         return Reading(moves=esd > 0.0)
-    inverse = float(widths.cell.d_spacing([axis_hkl(axis)])[0]) ** -2
+    inverse = float(d_spacings(widths.cell[None], [axis_hkl(axis)])[0, 0]) ** -2
     lorentz = stephens_strain_of(variance, inverse=inverse)
     value, slope = strain_of(lorentz, float(widths.values[gauss]))
     gradient = np.zeros(widths.values.size)

@@ -35,7 +35,7 @@ def fitted(*, size: float, size_esd: float, strain: float, strain_esd: float, co
     values[rows], esd[rows] = (size, strain), (size_esd, strain_esd)
     covariance = np.diag(esd**2)
     covariance[rows[0], rows[1]] = covariance[rows[1], rows[0]] = correlation * size_esd * strain_esd
-    return WidthFit(cell=scans.LFP.cell, values=values, covariance=covariance)
+    return WidthFit(cell=scans.LFP.cell.lengths_angles, values=values, covariance=covariance)
 
 
 def seen(**widths: float) -> Microstructure:
@@ -146,7 +146,9 @@ def by_direction(**given: tuple[float, float]) -> Microstructure:
     for name, (value, error) in given.items():
         row = DIRECTED_NAMES.index(f"LFP_{name}")
         values[row], esd[row] = value, error
-    return microstructure(DIRECTED, 0, WidthFit(cell=scans.LFP.cell, values=values, covariance=np.diag(esd**2)))
+    return microstructure(
+        DIRECTED, 0, WidthFit(cell=scans.LFP.cell.lengths_angles, values=values, covariance=np.diag(esd**2))
+    )
 
 
 def test_strain_along_an_axis_is_that_of_its_term() -> None:

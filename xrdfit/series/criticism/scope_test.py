@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from xrdfit.series.criticism.jumps import Jumps, jumps
 from xrdfit.series.joint.chain import Chain
+from xrdfit.series.joint.elimination import regression_on_own
 from xrdfit.series.joint.errors import JointErrors
+from xrdfit.series.joint.run import fill_run, runs
 from xrdfit.series.joint.solver import JointSolution
 from xrdfit.series.state import Status
 
@@ -102,24 +104,21 @@ def _steps(
         np.full((len(chain.scans), columns.shape[1]), np.nan),
     )
     shared = errors.shared / errors.factor_shared**2
-    for position, scan in enumerate(chain.scans):
-        scan.block(solution.state)
-        edge = scan.work.right.size - layout.n_shared
-        diagonal, border = scan.work.gram[:size, :size].copy(), scan.work.gram[:size, edge:].copy()
-        corner, right = scan.work.gram[edge:, edge:].copy(), scan.work.right[:size].copy()
-        right_corner = scan.work.right[edge:].copy()
-        scan.bind(solution.state, (diagonal, border, corner, right, right_corner))
-        own = np.flatnonzero(solution.free[position])
-        root = 1.0 / np.sqrt(np.maximum(np.diag(diagonal)[own], 1e-300))
-        scaled = diagonal[np.ix_(own, own)] * np.outer(root, root) + 1e-12 * np.eye(own.size)
-        through = np.linalg.solve(scaled, root[:, None] * border[own]).T * root
-        information = corner - through @ border[own]
-        score = right_corner - through @ right[own]
+    for run in runs(chain.scans):
+        gram, right, _ = fill_run(layout, chain.scans, solution.state, run)
+        edge = gram.shape[1] - layout.n_shared
+        own, border, corner = gram[:, :size, :size], gram[:, :size, edge:], gram[:, edge:, edge:]
+        for i, scan in enumerate(chain.scans[run] if layout.deviations else ()):
+            scan.bind(solution.state, (own[i], border[i], corner[i], right[i, :size], right[i, edge:]))
+        through = regression_on_own(own, border, solution.free[run])
+        information = corner - through @ border
+        score = right[:, edge:] - (through @ right[:, :size, None])[:, :, 0]
         found = columns.T @ information @ columns
         # What the shared variables have taken up of this scan's score is not left to be seen in it.
         variance = found - columns.T @ information @ shared @ information @ columns
-        seen, spread = np.diag(found), np.diag(variance)
+        seen, spread = (np.diagonal(each, axis1=1, axis2=2) for each in (found, variance))
         good = (seen > 0.0) & (spread > 1e-6 * seen)
-        step[position, good] = (columns.T @ score)[good] / spread[good]
-        esd[position, good] = errors.factor[position] / np.sqrt(spread[good])
+        reach = np.where(good, spread, 1.0)
+        step[run] = np.where(good, score @ columns / reach, np.nan)
+        esd[run] = np.where(good, errors.factor[run, None] / np.sqrt(reach), np.nan)
     return step, esd

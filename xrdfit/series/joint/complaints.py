@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from xrdfit.model import ParameterSpec
 from xrdfit.series.joint.scan_fit import JointScanFit
@@ -10,11 +10,16 @@ from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.sequential.complaints import consequence, held_in_unknown_places, is_nothing, is_strong
 from xrdfit.series.state import Status
 
+# Parameters that were not found, and what became of each.
+Stopped = Sequence[tuple[ParameterSpec, str]]
 
-def joint_complaints(series: JointSeries, fit: JointScanFit, amount_off: float | None = None) -> list[str]:
+
+def joint_complaints(
+    series: JointSeries, fit: JointScanFit, not_found: Stopped, amount_off: float | None = None
+) -> list[str]:
     """Everything that a reader of the scan's numbers must know.
 
-    amount_off : part by which its amount is outlying, if it is.
+    not_found : as `stopped` lists them. amount_off : part by which the scan's amount is outlying, if it is.
     """
     messages = []
     if not fit.solution.converged:
@@ -40,15 +45,15 @@ def joint_complaints(series: JointSeries, fit: JointScanFit, amount_off: float |
                 f"{name} is strong when the scan is refined alone, but its cell is held: mistrust the others"
             )
     model = series.model
-    return messages + [f"{spec.name} {word}{consequence(model, spec)}" for spec, word in _stopped(series, fit)]
+    return messages + [f"{spec.name} {word}{consequence(model, spec)}" for spec, word in not_found]
 
 
-def with_known_places(series: JointSeries, fit: JointScanFit) -> tuple[Status, ...]:
+def with_known_places(series: JointSeries, fit: JointScanFit, not_found: Stopped) -> tuple[Status, ...]:
     """Status of each phase; none is refined whose lines are where a position parameter that was not found puts them."""
-    return held_in_unknown_places(series.model, fit.status, [spec for spec, _ in _stopped(series, fit)])
+    return held_in_unknown_places(series.model, fit.status, [spec for spec, _ in not_found])
 
 
-def _stopped(series: JointSeries, fit: JointScanFit) -> Iterator[tuple[ParameterSpec, str]]:
+def stopped(series: JointSeries, fit: JointScanFit) -> Iterator[tuple[ParameterSpec, str]]:
     """Cells and positions, shared ones too, that ran to a limit or that the data do not determine."""
     layout, table = fit.chain.layout, fit.chain.layout.model.table
     free, blind = series.solution.free_shared, series.errors.blind_shared

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.crystal import Phase, UnitCell
-from xrdfit.kernels import problem as slot
+from xrdfit.crystal import Phase, cell_volumes
 from xrdfit.series.fractions.mole_fractions import phase_fractions
 from xrdfit.series.fractions.result import PhaseFractions
 from xrdfit.series.fractions.scale_covariance import ScaleCovariance
@@ -45,7 +44,6 @@ def joint_fractions(series: JointSeries, scans: Sequence[int], unseen: UnseenTes
     for index, fit in series.fits.items():
         row = row_of[index]
         scale[row] = fit.scales[active]
-        volume[row] = [_volume(model.table.slots(fit.values), phase) for phase in active]
         local[row] = fit.errors.local[fit.position][np.ix_(which, which)]
         response[row] = -fit.errors.response[fit.position][which]
         usable[row] = not fit.alone
@@ -53,6 +51,10 @@ def joint_fractions(series: JointSeries, scans: Sequence[int], unseen: UnseenTes
             if phase in active and np.isfinite(test.esd):
                 column = active.index(phase)
                 scale[row, column], local[row, column, column] = test.amplitude, test.esd**2
+    rows = [row_of[index] for index in series.fits]
+    values = np.array([fit.values for fit in series.fits.values()])
+    for column, phase in enumerate(active):
+        volume[rows, column] = cell_volumes(model.table.cells(values, phase))[0]
     if chain.scans[0].share.shape[0] == 3:
         _add_bends(series, row_of, scale, local)
     for position in range(len(errors.neighbour)):
@@ -100,11 +102,6 @@ def _add_bends(
         noise = variance[here] + (1.0 - part) ** 2 * variance[before] + part**2 * variance[after]
         beyond = amount[here] ** 2 * np.maximum(bend**2 - noise, 0.0)
         local[here][np.diag_indices(len(bend))] += _OF_BEND**2 * beyond
-
-
-def _volume(slots: NDArray[np.float64], phase: int) -> float:
-    first = slot.N_GLOBAL + slot.N_PHASE * phase
-    return UnitCell(*(float(value) for value in slots[first : first + 6])).volume
 
 
 def _from_structures(series: JointSeries, active: Sequence[int]) -> NDArray[np.float64] | None:

@@ -18,14 +18,16 @@ from xrdfit.series.state import Status
 class JointScanFit:
     """One scan: its place in a chain, the chain's solution and errors, and what was decided of its phases.
 
-    ``alone``: it was set aside, and fitted with what the others share. ``displaced``: its lines do not stand where the
-    positions that it shares put them, so that its cells mean nothing.
+    ``values`` (n_parameters,) are those of the table. ``alone``: it was set aside, and fitted with what the others
+    share. ``displaced``: its lines do not stand where the positions that it shares put them, so that its cells mean
+    nothing.
     """
 
     chain: Chain
     position: int
     solution: JointSolution
     errors: JointErrors
+    values: NDArray[np.float64]
     status: tuple[Status, ...]
     alone: bool
     displaced: bool = False
@@ -38,11 +40,6 @@ class JointScanFit:
     def local(self) -> NDArray[np.float64]:
         """(n_local,) the scan's own variables."""
         return self.solution.state.local[self.position]
-
-    @property
-    def values(self) -> NDArray[np.float64]:
-        """(n_parameters,) in the table's order."""
-        return self.solution.state.values(self.chain.layout, self.position)
 
     @property
     def scales(self) -> NDArray[np.float64]:

@@ -60,6 +60,7 @@ class JointSeries:
     _decisions: Decisions = field(default_factory=Decisions)
     _main: tuple[Chain, JointProblem, JointSolution, JointErrors] | None = None
     _model: SeriesModel | None = None
+    _set_up: Chain | None = None
 
     @property
     def model(self) -> PatternModel:
@@ -129,13 +130,21 @@ class JointSeries:
         known = self.settings.intensities == "structure"
         return imagined_phases(chain, solution, errors, doubtful=doubtful, known_intensities=known)
 
+    def _chain_of(self, indices: list[int]) -> Chain:
+        """These scans in a row, under the present regime; to set them up costs as much as to evaluate them."""
+        assert self._model is not None
+        known, deviations = self._set_up, self.regime.deviations
+        if known is None or known.indices != tuple(indices) or known.layout.deviations != deviations:
+            self._set_up = known = self._model.chain(indices, deviations=deviations)
+        return known
+
     def _begin(self, usable: list[int], prepared: Mapping[int, PreparedScan]) -> Statuses:
         """The first fit of the series, from what the sequential pass found; returns what that says of the phases."""
         records = self.sequential.records
         values = {i: scan_values(self.sequential, i) for i in prepared}
-        self._model = series_model(self.sequential, self.settings, prepared, values)
+        self._model, self._set_up = series_model(self.sequential, self.settings, prepared, values), None
         totals = np.array([[sum(areas.values()) for areas in records[i].areas] for i in usable])
-        chain = self._model.chain(usable)
+        chain = self._chain_of(usable)
         start = first_state(chain, [values[i] for i in usable], totals, series_values(self.sequential, usable, values))
         found: Statuses = {i: records[i].status for i in usable}
         aside = [i for i in prepared if i not in usable]
@@ -144,10 +153,9 @@ class JointSeries:
 
     def _settle(self, usable: list[int], aside: list[int], status: Statuses, start: SeriesState) -> None:
         """Fit, decide on phases and scans, and fit again until nothing changes; only then to the last digit."""
-        assert self._model is not None
         tolerance = _ROUGH
         for round_ in range(_MAX_ROUNDS):
-            chain = self._model.chain(usable, deviations=self.regime.deviations)
+            chain = self._chain_of(usable)
             if round_ == _MAX_ROUNDS - 1:
                 tolerance = TOLERANCE
             self._fit_together(chain, start, status, tolerance)
@@ -391,12 +399,14 @@ class JointSeries:
     def _keep(
         self, chain: Chain, solution: JointSolution, errors: JointErrors, status: Statuses, *, alone: bool
     ) -> None:
+        values = solution.state.run_values(chain.layout, slice(0, len(chain.scans)))
         for position, index in enumerate(chain.indices):
             self.fits[index] = JointScanFit(
                 chain=chain,
                 position=position,
                 solution=solution,
                 errors=errors,
+                values=values[position],
                 status=status[index],
                 alone=alone,
             )

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.series.joint.chain import Chain
+from xrdfit.series.joint.elimination import regression_on_own
 from xrdfit.series.joint.errors import JointErrors
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.problem import JointProblem, assemble
@@ -25,6 +26,7 @@ from xrdfit.series.state import Status
 # Standard deviations by which the score must exceed what noise gives.
 SIGNIFICANT = 4.0
 _Z_95 = 1.645
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,27 +99,28 @@ def spread_test(
     scans_with = np.zeros(layout.n_phases)
     scores = np.full((len(wide.scans), m), np.nan)
     noise = np.full((len(wide.scans), m), np.nan)
-    for position in range(len(wide.scans)):
-        own = np.flatnonzero(solution.free[position])
-        inner = blocks.diagonal[position][:size, :size][np.ix_(own, own)]
-        across = blocks.diagonal[position][size:, own]
-        scale = 1.0 / np.sqrt(np.maximum(np.diag(inner), 1e-300))
-        scaled = inner * np.outer(scale, scale) + 1e-12 * np.eye(own.size)
-        through = np.linalg.solve(scaled, (across * scale).T).T * scale
-        score = blocks.right[position][size:] - through @ blocks.right[position][own]
-        border = blocks.border[position][size:] - through @ blocks.border[position][own]
-        variance = blocks.diagonal[position][size:, size:] - through @ across.T - border @ shared @ border.T
+    refined = np.array([[state == Status.REFINED for state in own] for own in status], dtype=np.bool_)
+    for first in range(0, len(wide.scans), _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        diagonal, border, right = blocks.diagonal[part], blocks.border[part], blocks.right[part]
+        across = diagonal[:, :size, size:]
+        through = regression_on_own(diagonal[:, :size, :size], across, solution.free[part])
+        score = right[:, size:] - (through @ right[:, :size, None])[:, :, 0]
+        to_shared = border[:, size:] - through @ border[:, :size]
+        variance = diagonal[:, size:, size:] - through @ across - to_shared @ shared @ to_shared.transpose(0, 2, 1)
         for phase in range(layout.n_phases):
-            lines = np.flatnonzero(layout.lines.phase == phase)
-            if status[position][phase] != Status.REFINED or not lines.size:
+            lines, there = np.flatnonzero(layout.lines.phase == phase), np.flatnonzero(refined[part, phase])
+            if not there.size or not lines.size:
                 continue
-            part = variance[np.ix_(lines, lines)]
-            scans_with[phase] += 1
-            phase_excess[phase] += float(np.sum(score[lines] ** 2) - np.trace(part))
-            phase_information[phase] += float(np.sum(part * part))
-            scores[position, lines], noise[position, lines] = score[lines], np.diag(part)
-            excess[lines] += score[lines] ** 2 - np.diag(part)
-            information[lines] += np.diag(part) ** 2
+            own, square = variance[np.ix_(there, lines, lines)], score[np.ix_(there, lines)] ** 2
+            each = np.diagonal(own, axis1=1, axis2=2)
+            scans_with[phase] += there.size
+            phase_excess[phase] += float(np.sum(square - each))
+            phase_information[phase] += float(np.sum(own * own))
+            where = np.ix_(first + there, lines)
+            scores[where], noise[where] = score[np.ix_(there, lines)], each
+            excess[lines] += (square - each).sum(axis=0)
+            information[lines] += (each**2).sum(axis=0)
     z = _ratio(phase_excess, np.sqrt(2.0 * phase_information))
     deviation = np.sqrt(2.0 * phase_information)
     return SpreadTest(

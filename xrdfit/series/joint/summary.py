@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult
 from xrdfit.model import PatternModel
-from xrdfit.series.joint.complaints import joint_complaints, with_known_places
+from xrdfit.series.joint.complaints import joint_complaints, stopped, with_known_places
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.unseen import UnseenTests
@@ -34,9 +34,10 @@ def joint_summary(
         return nothing_fitted(outcome, record.message, n_phases)
     fit = series.fits[index]
     covariance = fit.parameter_covariance
-    messages = joint_complaints(series, fit, amount_off)
+    not_found = list(stopped(series, fit))
+    messages = joint_complaints(series, fit, not_found, amount_off)
     outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
-    status = with_known_places(series, fit)
+    status = with_known_places(series, fit, not_found)
     scales, esd = fit.totals() if series.regime.free else fit.scale_with_esd()
     seen = np.array([(fit.chain.layout.lines.phase == phase).any() for phase in range(n_phases)])
     shown = np.maximum(scales, 0.0)

@@ -21,6 +21,12 @@ def add_scaled(factor: float, row: NDArray[np.float64], out: NDArray[np.float64]
 
 
 @lean_vector_kernel
+def weigh(row: NDArray[np.float64], weight: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    for i in range(weight.size):
+        out[i] = row[i] * weight[i]
+
+
+@lean_vector_kernel
 def dot(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
     total = 0.0
     for x in range(left.size):

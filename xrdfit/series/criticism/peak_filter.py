@@ -13,19 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import BSpline
-from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.ndimage import maximum_filter1d
 from scipy.sparse import csr_array
 
-from xrdfit.kernels.local_gram import local_gram
+from xrdfit.kernels.local_misfit import subtract_misfit
 from xrdfit.series.criticism.residual_map import ResidualMap, clear_of
 
 # A new line must reach this part of the known intensity within so many FWHM of it: no profile is known better.
 _LEAST_HEIGHT, _BESIDE = 0.03, 2.0
 # Standard deviation by which a known line may be off, in its FWHM and height.
 _MISFIT = 0.3
-# In how many ways a known line may be off; the first is its height.
-_N_CHANGES = 6
 # Part of its own information by which every change is held at none.
 _SHARED = 1e-7
 # Half widths, in FWHM: of the window of the local constant, of a known line's misfit.
@@ -83,12 +80,12 @@ def filter_residuals(
     allowed = 1.0 + _SPREAD_ERROR * np.sqrt(fwhm / np.ptp(two_theta))
     for begin in range(0, n_scans, _SCANS_AT_ONCE):
         rows = range(begin, min(begin + _SCANS_AT_ONCE, n_scans))
-        weight = np.array([residuals.weighted(row)[1] for row in rows]).T
-        left = [
-            _without_misfit(residuals, row, positions=known[row], net=net[row], fwhm=fwhm, smooth=smooth)
-            for row in rows
-        ]
-        weighted = weight * np.array(left).T
+        residual, of_rows = (np.array(each) for each in zip(*(residuals.weighted(row) for row in rows), strict=True))
+        left = _without_misfit(
+            residuals, rows, residual=residual, weight=of_rows, known=known, net=net, fwhm=fwhm, smooth=smooth
+        )
+        weight = of_rows.T
+        weighted = weight * left.T
         constant = window @ weight
         usable = (square @ (weight > 0.0).astype(np.float64) >= _COVERED * whole[:, None]) & (constant > 0.0)
         share = np.divide(peak @ weight, constant, out=np.zeros_like(constant), where=usable)
@@ -109,91 +106,49 @@ def filter_residuals(
 
 def _without_misfit(
     residuals: ResidualMap,
-    row: int,
+    rows: range,
     *,
-    positions: NDArray[np.float64],
+    residual: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    known: Sequence[NDArray[np.float64]],
     net: NDArray[np.float32],
     fwhm: float,
     smooth: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(n_bins,) residual of a scan less what the background and changes of the known lines explain.
+    """(R, n_bins) residuals of some scans less what the background and changes of the known lines explain.
 
     Heights are free; all else changes within `_MISFIT` of the line's own height, calculated or observed, so that a weak
     line cannot explain a strong one beside it.
     """
-    two_theta = residuals.two_theta
-    residual, weight = residuals.weighted(row)
-    if not weight.any():
-        return residual
-    inside = (positions > two_theta[0] - _REACH * fwhm) & (positions < two_theta[-1] + _REACH * fwhm)
-    positions = np.sort(positions[inside])
-    usual = np.median(weight[weight > 0.0]) ** -0.5
-    height = np.interp(positions, two_theta, net + np.maximum(residual, 0.0))
-    height = np.maximum(height, 1e-3 * usual)
-    lines = _LocalFunctions.of_misfit(two_theta, positions, fwhm)
-    # Heights are free.
-    firmness = np.zeros((positions.size, _N_CHANGES))
-    firmness[:, 1:] = (_MISFIT * height[:, None]) ** -2.0
-    band = lines.gram(weight)
-    # Lines on top of each other share what they explain.
-    band[0] += firmness.ravel()
-    band[0] += _SHARED * np.where(band[0] > 0.0, band[0], 1.0)
-    factor = cholesky_banded(band, lower=True, check_finite=False)
-    across = lines.products(np.column_stack([(smooth * weight).T, weight * residual]))
-    through = cho_solve_banded((factor, True), across, check_finite=False)
-    inner = smooth @ (smooth * weight).T
-    strength = np.diag(inner)
-    inner = inner - across[:, :-1].T @ through[:, :-1]
-    inner += np.diag(_SHARED * np.where(strength > 0.0, strength, 1.0))
-    course = np.linalg.solve(inner, smooth @ (weight * residual) - across[:, :-1].T @ through[:, -1])
-    return residual - smooth.T @ course - lines.sum(through[:, -1] - through[:, :-1] @ course)
+    two_theta, reach = residuals.two_theta, _REACH * fwhm
+    left = residual.copy()
+    measured = np.flatnonzero(weight.any(axis=1))
+    if not measured.size:
+        return left
+    lines = [np.sort(known[rows[i]]) for i in measured]
+    lines = [own[_points(two_theta, own, reach)[1] > 0] for own in lines]
+    size = max(own.size for own in lines)
+    # Where a scan has fewer lines, the last ones stand behind the pattern.
+    positions = np.array([np.pad(own, (0, size - own.size), constant_values=np.inf) for own in lines])
+    first, count = _points(two_theta, positions, reach)
+    firmness = np.empty(positions.shape)
+    for i, own in enumerate(lines):
+        row = measured[i]
+        usual = np.median(weight[row][weight[row] > 0.0]) ** -0.5
+        height = np.interp(own, two_theta, net[rows[row]] + np.maximum(residual[row], 0.0))
+        firmness[i, : own.size] = (_MISFIT * np.maximum(height, 1e-3 * usual)) ** -2.0
+    part = left[measured]
+    subtract_misfit(two_theta, part, weight[measured], positions, first, count, firmness, smooth, fwhm, _SHARED)
+    left[measured] = part
+    return left
 
 
-@dataclass(frozen=True, slots=True)
-class _LocalFunctions:
-    """Functions about p centres, ``_N_CHANGES`` each, nothing beyond the points within reach.
-
-    values (p, _N_CHANGES, longest stretch), first and count (p,) of the points, ``column`` (p, longest stretch) with
-    the last point repeated beyond a stretch's end, where values are zero.
-    """
-
-    values: NDArray[np.float64]
-    first: NDArray[np.int64]
-    count: NDArray[np.int64]
-    column: NDArray[np.int64]
-    n_points: int
-
-    @classmethod
-    def of_misfit(cls, two_theta: NDArray[np.float64], positions: NDArray[np.float64], fwhm: float) -> _LocalFunctions:
-        """What changes of a line at each position do to a pattern."""
-        first = np.searchsorted(two_theta, positions - _REACH * fwhm)
-        count = np.searchsorted(two_theta, positions + _REACH * fwhm, side="right") - first
-        place = np.arange(count.max(initial=0))
-        column = np.minimum(first[:, None] + place, two_theta.size - 1)
-        x = (two_theta[column] - positions[:, None]) / fwhm
-        g, c = gauss(x), lorentz(x)
-        # Changes of height, then of shape, position, width and symmetry, of either kind of line; a slope has a factor
-        # 8.
-        changes = (g, c, 8.0 * x * g, 8.0 * x * c**2, 8.0 * x * x * g, 8.0 * x * x * x * g)
-        values = np.stack(changes, axis=1) * (place < count[:, None])[:, None, :]
-        return cls(values=values, first=first, count=count, column=column, n_points=two_theta.size)
-
-    def gram(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Lower bands of the products of the functions with each other."""
-        last = np.searchsorted(self.first, self.first + self.count)
-        n_bands = _N_CHANGES * int((last - np.arange(self.first.size)).max(initial=1))
-        band = np.empty((n_bands, _N_CHANGES * self.first.size))
-        local_gram(self.values, self.first, self.count, weight, band)
-        return band
-
-    def products(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n_functions, k) products with columns (n_points, k)."""
-        return (self.values @ columns[self.column]).reshape(-1, columns.shape[1])
-
-    def sum(self, amount: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n_points,) sum of the functions, so much of each."""
-        by_centre = np.einsum("pkx,pk->px", self.values, amount.reshape(-1, _N_CHANGES))
-        return np.asarray(np.bincount(self.column.ravel(), by_centre.ravel(), self.n_points), dtype=np.float64)
+def _points(
+    two_theta: NDArray[np.float64], centre: NDArray[np.float64], reach: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and number of the points within reach of each centre."""
+    first = np.searchsorted(two_theta, centre - reach)
+    return first, np.searchsorted(two_theta, centre + reach, side="right") - first
 
 
 def _smooth(two_theta: NDArray[np.float64], fwhm: float) -> NDArray[np.float64]:
@@ -206,8 +161,7 @@ def _smooth(two_theta: NDArray[np.float64], fwhm: float) -> NDArray[np.float64]:
 
 def _neighbours(two_theta: NDArray[np.float64], centre: NDArray[np.float64], reach: float) -> csr_array:
     """Sparse (n_centres, n_bins) of the distances of the bins from each centre, up to `reach`."""
-    start = np.searchsorted(two_theta, centre - reach)
-    count = np.searchsorted(two_theta, centre + reach, side="right") - start
+    start, count = _points(two_theta, centre, reach)
     pointer = np.concatenate([[0], np.cumsum(count)])
     column = np.arange(pointer[-1]) - np.repeat(pointer[:-1] - start, count)
     return csr_array(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -167,13 +168,16 @@ def _strain_along(axis: str, term: int, gauss: int, widths: WidthFit) -> Reading
 
 
 def _esd(widths: WidthFit, row: int) -> float:
-    return _propagated(np.eye(widths.values.size)[row], widths.covariance)
+    return _root(float(widths.covariance[row, row]))
 
 
 def _propagated(gradient: NDArray[np.float64], covariance: NDArray[np.float64]) -> float:
     used = gradient != 0.0
-    variance = float(gradient[used] @ covariance[np.ix_(used, used)] @ gradient[used])
-    return float(np.sqrt(variance)) if variance > 0.0 else np.nan
+    return _root(float(gradient[used] @ covariance[np.ix_(used, used)] @ gradient[used]))
+
+
+def _root(variance: float) -> float:
+    return math.sqrt(variance) if variance > 0.0 else math.nan
 
 
 def conventions(model: PatternModel) -> dict[str, str]:

@@ -71,7 +71,7 @@ def _scan_result(
         esd = np.sqrt(np.diag(covariance))
     measured = np.flatnonzero(np.isfinite(esd) & (esd > 0.0))
     names = model.table.names
-    own = np.array([row for row in measured if row in layout.local], dtype=np.int64)
+    own = measured[np.isin(measured, layout.local)]
     return ScanResult(
         outcome=outcome,
         message=message,
@@ -79,7 +79,7 @@ def _scan_result(
         esd={names[row]: float(esd[row]) for row in measured},
         names=tuple(names[row] for row in own),
         covariance=covariance[np.ix_(own, own)],
-        lines=tuple(_lines(model, fit, phase) for phase in range(len(model.phases))),
+        lines=_lines(model, fit),
         curves=Curves(
             two_theta=pattern.two_theta,
             observed=pattern.intensity,
@@ -98,28 +98,32 @@ def _scan_result(
     )
 
 
-def _lines(model: PatternModel, fit: JointScanFit, phase: int) -> PhaseLines:
+def _lines(model: PatternModel, fit: JointScanFit) -> tuple[PhaseLines, ...]:
     """Areas: shared intensity times the scan's scale, or the scan's own; their esds from all variables together."""
     layout, state, scan = fit.chain.layout, fit.solution.state, fit.chain.scans[fit.position]
-    work = scan.work
-    own = np.flatnonzero(layout.lines.phase == phase)
-    there = fit.status[phase] != Status.ABSENT
-    by_local = np.zeros((own.size, layout.n_local))
-    by_shared = np.zeros((own.size, layout.n_shared))
-    if scan.deviates[phase]:
-        by_local[np.arange(own.size), layout.deviation.start + own] = 1.0
-    else:
-        by_local[:, layout.local.size + phase] = scan.relative(state)[own]
-        slope = layout.intensities.derivative(state.shared[layout.intensity])[own] * scan.geometry[own, None]
-        by_shared[:, layout.intensity] = fit.scales[phase] * slope
-    errors = fit.errors
+    phase, errors = layout.lines.phase, fit.errors
+    every, deviates = np.arange(phase.size), scan.deviates[phase]
+    by_local, by_shared = np.zeros((phase.size, layout.n_local)), np.zeros((phase.size, layout.n_shared))
+    by_local[every, layout.local.size + phase] = np.where(deviates, 0.0, scan.relative(state))
+    if layout.deviations:
+        by_local[every, layout.deviation.start + every] = np.where(deviates, 1.0, 0.0)
+    scale = np.where(deviates, 0.0, fit.scales[phase] * scan.geometry)
+    by_shared[:, layout.intensity] = layout.intensities.derivative(state.shared[layout.intensity]) * scale[:, None]
     through = by_shared - by_local @ errors.response[fit.position]
-    variance = np.einsum("ij,jk,ik->i", by_local, errors.local[fit.position], by_local)
-    variance += np.einsum("ij,jk,ik->i", through, errors.shared, through)
-    return PhaseLines(
-        phase=model.phases[phase].name,
-        hkl=layout.lines.hkl[own],
-        two_theta=work.position[own, 0].copy(),
-        area=np.maximum(scan.areas(state)[own], 0.0) if there else np.zeros(own.size),
-        area_esd=np.where((variance > 0.0) & there, np.sqrt(np.maximum(variance, 0.0)), np.nan),
+    variance = ((by_local @ errors.local[fit.position]) * by_local).sum(axis=1)
+    variance += ((through @ errors.shared) * through).sum(axis=1)
+    there = np.array([state != Status.ABSENT for state in fit.status])[phase]
+    area = np.where(there, np.maximum(scan.areas(state), 0.0), 0.0)
+    esd = np.where((variance > 0.0) & there, np.sqrt(np.maximum(variance, 0.0)), np.nan)
+    position = scan.work.position[:, 0]
+    of_phases = (np.flatnonzero(phase == number) for number in range(layout.n_phases))
+    return tuple(
+        PhaseLines(
+            phase=known.name,
+            hkl=layout.lines.hkl[own],
+            two_theta=position[own],
+            area=area[own],
+            area_esd=esd[own],
+        )
+        for known, own in zip(model.phases, of_phases, strict=True)
     )

@@ -211,6 +211,10 @@ class SequentialSeries(Generic[Summary]):
         if self.fitter.model.phases[phase].fixed_cell:
             return not alone or any(self._is_no_chance(index, phase) for index in by_gain)
         record = self.records[by_gain[0]]
+        surveyed = None if self.seen is None else self.seen.fits.get(by_gain[0])
+        if surveyed is not None and surveyed.fit.agreement.chi2 == record.chi2:
+            # The scan was not fitted again since.
+            return record.status[phase] != Status.ABSENT and self.fitter.is_established(surveyed, phase)
         scan = self.prepare(by_gain[0])
         if record.status[phase] == Status.ABSENT or isinstance(scan, str):
             return False

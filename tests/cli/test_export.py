@@ -281,6 +281,36 @@ def test_a_recipe_that_is_not_that_of_the_results_is_refused(
     assert xrdfit("export", results, "csv").exit_code == 0
 
 
+def test_a_table_without_what_matters_is_refused(tmp_path: Path, results: Path, xrdfit: Xrdfit) -> None:
+    with h5py.File(results / "series.h5", "a") as file:
+        file["entry/trajectories/scan"][3] = np.nan
+    for kind in KINDS:
+        refused(xrdfit("export", results, kind, "-o", tmp_path / "out"), "E116", "scans without a number")
+    with h5py.File(results / "series.h5", "a") as file:
+        del file["entry/trajectories/outcome"]
+    for kind in KINDS:
+        refused(xrdfit("export", results, kind, "-o", tmp_path / "out"), "E116", "no column outcome")
+
+
+def test_texts_of_hostile_results_stay_texts(tmp_path: Path, xrdfit: Xrdfit) -> None:
+    results = write_results(
+        tmp_path / "results", lock=FULL_LOCK, n_scans=3, messages=["scan 1: x\n;\n_cell_length_a 9"]
+    )
+    with h5py.File(results / "series.h5", "a") as file:
+        for name, text in (("date", "now\n_a 1\ndata_x"), ("recipe/sha256", "a b\n;\ndata_y")):
+            del file[f"entry/process/{name}"]
+            file[f"entry/process/{name}"] = text
+    blocks = blocks_of(exported(xrdfit, results, "pdcif"))
+    assert list(blocks)[:3] == ["series", "scan_0000", "scan_0000_LFP"]
+    assert all(block.find_value("_a") is None for block in blocks.values())
+    assert blocks["scan_0001"].find_value("_cell_length_a") is None
+    for path in exported(xrdfit, results, "cif").iterdir():
+        assert all(re.fullmatch(r"scan_\d{4}_L?FP", name) for name in blocks_of(path))
+    with h5py.File(results / "series.h5", "a") as file:
+        file["entry/phases"].move("LFP", "LFP\ndata_z")
+    refused(xrdfit("export", results, "cif", "--fresh"), "E116", "recipe.lock.toml")
+
+
 def test_an_unknown_format_names_the_known_ones(results: Path, xrdfit: Xrdfit) -> None:
     refused(xrdfit("export", results, "pdciff"), "E198", "csv, origin, cif, pdcif", "pdcif?")
 

@@ -25,7 +25,7 @@ def origin_entries(source: ExportSource) -> dict[str, str]:
     program = f"xrdfit {stored.versions.get('xrdfit', '')}".strip()
     return {
         "_audit_creation_method": quoted(program),
-        "_audit_creation_date": stored.date[:10],
+        "_audit_creation_date": quoted(stored.date[:10]),
         "_computing_structure_refinement": quoted(f"{program}; SHA-256 of the recipe: {stored.recipe_hash}"),
     }
 

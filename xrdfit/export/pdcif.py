@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from xrdfit.export.source import ExportedPhase, ExportSource
 
 # Variances that are, by and large, this close to the counts are those of counting.
 _POISSON = 0.05
+_OUTSIDE_IDS = re.compile(r"[^A-Za-z0-9#&*.:,\-+/()\\\[\]_]")
 _STATE = {
     "time_s": "{:.6g} s after the first scan began (middle of the scan)",
     "voltage_V": "voltage {:.6g} V",
@@ -51,7 +53,7 @@ def _overall(source: ExportSource) -> str:
     entries = {
         "_pd_block_id": _block_id(source, "series"),
         **origin_entries(source),
-        "_pd_proc_info_datetime": source.stored.date,
+        "_pd_proc_info_datetime": quoted(source.stored.date),
         "_refine_special_details": paragraph(told),
         **radiation,
     }
@@ -194,4 +196,5 @@ def _phase_block(source: ExportSource, row: int, phase: ExportedPhase) -> str:
 
 def _block_id(source: ExportSource, name: str) -> str:
     """Unique by the time of the run and its recipe; made of the characters that pdCIF allows."""
-    return f"{source.stored.date}|{name}|xrdfit|{source.stored.recipe_hash[:16]}"
+    parts = (source.stored.date, name, "xrdfit", source.stored.recipe_hash[:16])
+    return "|".join(_OUTSIDE_IDS.sub("_", part) for part in parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,11 @@ import numpy as np
 from xrdfit.crystal import SpaceGroup
 from xrdfit.data import Outcome, PhaseLabel
 from xrdfit.errors import DataError, InputError, Problem
-from xrdfit.io import StoredResults
+from xrdfit.io import SERIES_FILE, StoredResults
 
 _NAN = (float("nan"), float("nan"))
+_NEEDED = frozenset(("scan", "outcome", "r_wp"))
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +70,8 @@ class ExportSource:
             radiation = instrument.get("radiation")
             refine, background = dict(locked["refine"]), dict(locked["background"])
         except (AttributeError, InputError, LookupError, TypeError, ValueError) as error:
-            raise DataError(
-                Problem(
-                    code="E116",
-                    what="the results are damaged",
-                    where=str(stored.directory / "recipe.lock.toml"),
-                    found="no space groups or wavelengths against those of the recipe with its defaults",
-                    todo="copy the results again, or refine again with --fresh",
-                )
-            ) from error
+            found = "no space groups or wavelengths against those of the recipe with its defaults"
+            raise _damaged(stored, "recipe.lock.toml", found) from error
         rows = np.flatnonzero(np.isfinite(stored.columns["r_wp"])).tolist()
         return cls(
             stored=stored,
@@ -126,8 +122,12 @@ def require_converged(stored: StoredResults) -> None:
     Raises
     ------
     DataError
-        Not one scan converged.
+        Not one scan converged; or the table lacks what tells it.
     """
+    if missing := _NEEDED - stored.columns.keys():
+        raise _damaged(stored, SERIES_FILE, f"no column {', '.join(sorted(missing))} in the table")
+    if not np.isfinite(stored.columns["scan"]).all():
+        raise _damaged(stored, SERIES_FILE, "scans without a number")
     outcomes = [str(outcome) for outcome in stored.columns["outcome"]]
     if str(Outcome.CONVERGED) in outcomes:
         return
@@ -145,6 +145,19 @@ def require_converged(stored: StoredResults) -> None:
 
 def _phase(label: PhaseLabel, table: Mapping[str, Any]) -> ExportedPhase:
     group = SpaceGroup.from_name(table["space_group"])
-    if set(group.free_parameters) != set(label.cell_names):
+    # A name becomes that of a block.
+    if set(group.free_parameters) != set(label.cell_names) or not _NAME.fullmatch(label.name):
         raise ValueError(group.name)
     return ExportedPhase(label=label, group=group, formula=table.get("formula"))
+
+
+def _damaged(stored: StoredResults, name: str, found: str) -> DataError:
+    return DataError(
+        Problem(
+            code="E116",
+            what="the results are damaged",
+            where=str(stored.directory / name),
+            found=found,
+            todo="copy the results again, or refine again with --fresh",
+        )
+    )

@@ -48,11 +48,11 @@ def results_card(
     body += text(" ".join(verdict.sentences))
     for outcome, scans in verdict.scans.items():
         body += f"<br>{text(outcome.replace('_', ' ').capitalize())}: {_numbers(scans)}"
-    told = [f"{remark.code} {remark.what}" for remark in remarks]
+    body += f"<br><em>{text(' '.join(verdict.todo))}</em>" if verdict.kind != "clean" else ""
+    told = [f"{remark.code} {remark.what}: {'; '.join(remark.todo)}" for remark in remarks]
     told += [said.text + (" (and alike)" if said.alike else "") for said in complaints_of(messages)]
     shown = told[:_MOST_REASONS] + ([f"{len(told) - _MOST_REASONS} more"] if len(told) > _MOST_REASONS else [])
     body += f"<ul style='margin:.2em 0'>{items(shown)}</ul>" if shown else ""
-    body += f"<br><em>{text(' '.join(verdict.todo))}</em>" if verdict.kind != "clean" else ""
     table = _table(table_columns(columns, phases), columns, phases)
     return (
         f"<div style='border-left:4px solid {_COLORS[verdict.kind]};padding-left:.8em'>{body}"
@@ -80,7 +80,7 @@ def _table(shown: Sequence[TableColumn], columns: Mapping[str, NDArray], phases:
     lines = [_row(texts[column.name][place] for column in shown) for place in range(rows.size)]
     if is_long:
         lines.insert(_ENDS, _row("…" for _ in shown))
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return f"<table style='color:inherit;font-size:inherit'><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -77,7 +77,7 @@ def test_the_verdict_comes_first_with_how_many_scans_ended_how(directory: Path) 
     words = re.sub(r"<[^>]+>", " ", html).split()
     assert words[:3] == ["Flagged:", "needs", "a"]
     assert "10 of 12 scans converged; 1 flagged, 1 failed." in html
-    assert "Flagged: 4" in html and "Failed: 7" in html and "W105 another anode" in html
+    assert "Flagged: 4" in html and "Failed: 7" in html and "W105 another anode: look" in html
     assert "R_wp &lt;stands&gt; out" in html and "<stands>" not in html
     assert repr(loaded(directory)).startswith("Flagged: needs a look. 10 of 12 scans converged")
 

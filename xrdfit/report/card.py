@@ -80,7 +80,8 @@ def _table(shown: Sequence[TableColumn], columns: Mapping[str, NDArray], phases:
     lines = [_row(texts[column.name][place] for column in shown) for place in range(rows.size)]
     if is_long:
         lines.insert(_ENDS, _row("…" for _ in shown))
-    return f"<table style='color:inherit;font-size:inherit'><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    body = f"<thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody>"
+    return f"<table style='color:inherit;font-size:inherit'>{body}</table>"
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -6,7 +6,8 @@
     ├── InputError        what the user gave cannot be used (exit code 2)
     │   ├── RecipeError   a mistake in the recipe
     │   ├── DataError     a pattern, stack or table that cannot be read as one
-    │   └── CrystalError  a cell, space group or CIF that makes no sense
+    │   ├── CrystalError  a cell, space group or CIF that makes no sense
+    │   └── LostInputError  a file that has changed or gone since the run began
     └── NoResultError     not one scan could be fitted (exit code 3)
 
 A scan that cannot be fitted is an outcome, not an exception: see `xrdfit.data.Outcome`.
@@ -63,6 +64,10 @@ class DataError(InputError):
 
 class CrystalError(InputError):
     """A cell, space group or CIF that makes no sense."""
+
+
+class LostInputError(InputError):
+    """A file is not what it was when the run began: what was done before holds, if it comes back."""
 
 
 class NoResultError(XrdfitError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -14,6 +15,7 @@ from xrdfit.errors import InputError, Problem, XrdfitError
 
 # Lines of one kind of mistake that are shown before they are counted.
 _SHOWN = 5
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 EXIT_UNEXPECTED = 1
 EXIT_INTERRUPTED = 130
 
@@ -21,6 +23,19 @@ EXIT_INTERRUPTED = 130
 def input_error(code: str, what: str, *, where: object, found: str, todo: str) -> InputError:
     """An `InputError` with one problem, for mistakes on the command line itself."""
     return InputError(Problem(code=code, what=what, where=str(where), found=found, todo=todo))
+
+
+def system_problem(error: OSError, *, where: object = None, todo: str | None = None) -> Problem:
+    """What the system had against reading or writing."""
+    place = str(error.filename2 or error.filename or where or "file system")
+    full = error.errno in _NO_ROOM
+    return Problem(
+        code="E169" if full else "E182",
+        what="no room left to write" if full else "cannot read or write",
+        where=place,
+        found=error.strerror or " ".join(str(error).split()),
+        todo=todo or ("make room, then try again" if full else "check the path"),
+    )
 
 
 def problem_lines(error: InputError) -> list[str]:
@@ -61,7 +76,7 @@ def spoken(run: Callable[[], int | None]) -> int:
 
 
 def _interrupted() -> int:
-    print("interrupted; nothing half-written is left", file=sys.stderr)
+    print("interrupted; nothing half-written is left, and a refinement goes on with --resume", file=sys.stderr)
     return EXIT_INTERRUPTED
 
 
@@ -90,8 +105,7 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
     except OSError as error:
         if debug:
             traceback.print_exc()
-        place = error.filename2 or error.filename or "file system"
-        print(f"E182 cannot read or write · {place} · {error.strerror or error} · check the path", file=sys.stderr)
+        print(system_problem(error), file=sys.stderr)
         return InputError.exit_code
     except Exception as error:  # the last line of defence: whatever is a bug must still end in words
         if debug:

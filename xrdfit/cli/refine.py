@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import tempfile
 import time
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -17,16 +14,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from xrdfit.cli.check import make_plan
+from xrdfit.cli.earlier import finished_before
 from xrdfit.cli.export import EXPORTS
 from xrdfit.cli.figures import results_figures
-from xrdfit.cli.problems import input_error
+from xrdfit.cli.problems import input_error, system_problem
 from xrdfit.cli.report import LOG, TRAJECTORIES, write_report
 from xrdfit.cli.words import counted
 from xrdfit.cli.workers import open_workers
 from xrdfit.data import SeriesResult
-from xrdfit.errors import Problem
+from xrdfit.errors import InputError, LostInputError, Problem
 from xrdfit.io import (
     SERIES_FILE,
+    Journal,
+    ResultsPlace,
     SeriesFile,
     StoredResults,
     atomic_write,
@@ -34,15 +34,17 @@ from xrdfit.io import (
     write_origin_csv,
     write_trajectories_csv,
 )
-from xrdfit.recipe import LOCK, Job, build_job, load_recipe, lock_text, package_versions
+from xrdfit.recipe import LOCK, Job, build_job, lineage, load_recipe, lock_text, package_versions
 from xrdfit.report import REPORT
 from xrdfit.series import refine_series
-from xrdfit.series.workers import Workers
+from xrdfit.series.workers import LostWorkersError, Workers
 
 EXIT_CLEAN, EXIT_FLAGGED = 0, 1
 ORIGIN = "trajectories_origin.csv"
 # What --fresh replaces; whatever else lies in the directory belongs to the user.
 OWN = (SERIES_FILE, TRAJECTORIES, ORIGIN, LOCK, LOG, "figures", "curves", EXPORTS, REPORT)
+# Ends of a run that say nothing against what it has done.
+_NOBODYS_VERDICT = (KeyboardInterrupt, OSError, MemoryError, LostInputError, LostWorkersError)
 
 
 def run_refine(
@@ -65,17 +67,17 @@ def run_refine(
     job = build_job(load_recipe(recipe))
     plan = make_plan(job)
     chosen = parse_scans(scans, len(job.stack))
-    result: SeriesResult | StoredResults | None = _finished(
-        target, job, range(len(job.stack)) if chosen is None else chosen, fresh=fresh, resume=resume
+    all_or_chosen = range(len(job.stack)) if chosen is None else chosen
+    result: SeriesResult | StoredResults | None = finished_before(
+        ResultsPlace(target, OWN), lineage(job, all_or_chosen), all_or_chosen, fresh=fresh, resume=resume
     )
     if result is not None and not as_json:
         print("finished with this recipe already, nothing to resume")
     for warning in plan["warnings"]:
         print(warning, file=sys.stderr)
     if result is None:
-        n_scans = len(job.stack if chosen is None else chosen)
-        with closing(open_workers(workers, scheduler, stack=job.stack, n_scans=n_scans)) as those:
-            result = refine_into(job, target, scans=chosen, workers=those, quiet=as_json)
+        with closing(open_workers(workers, scheduler, stack=job.stack, n_scans=len(all_or_chosen))) as those:
+            result = refine_into(job, target, scans=chosen, workers=those, fresh=fresh, quiet=as_json)
     counts = Counter(str(outcome) for outcome in result.columns["outcome"])
     flagged = sum(count for outcome, count in counts.items() if outcome != "converged")
     if as_json:
@@ -118,68 +120,45 @@ def parse_scans(text: str | None, n_scans: int) -> list[int] | None:
     return list(range(start, stop))
 
 
-def _finished(target: Path, job: Job, scans: Sequence[int], *, fresh: bool, resume: bool) -> StoredResults | None:
-    """The results that leave nothing to do, if ``--resume`` finds them; None if the job is to be run.
-
-    Raises
-    ------
-    InputError
-        If the directory holds something that must not be overwritten without a word.
-    """
-    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
-        return None
-    if not (target.is_dir() and (target / SERIES_FILE).exists()):
-        raise input_error(
-            "E180",
-            "the output is something else than results",
-            where=target,
-            found="files that xrdfit did not write against a new or empty directory",
-            todo="give another directory with -o",
-        )
-    if fresh:
-        return None
-    if resume:
-        stored = read_results(target)
-        if stored.recipe_hash != job.recipe_hash:
-            what, found = "recipe", f"recipe {stored.recipe_hash[:12]} against {job.recipe_hash[:12]}"
-        elif _stored_inputs(target) != job.locked["lock"]["inputs"]:
-            what, found = "version of the files", f"other checksums in {LOCK} against the files as they are now"
-        elif missing := set(scans) - {int(scan) for scan in stored.columns["scan"]}:
-            what, found = "choice of scans", f"{len(missing)} scans less against {len(scans)} wanted"
-        else:
-            return stored
-        raise input_error(
-            "E184",
-            f"results of another {what}",
-            where=target,
-            found=found,
-            todo="give another directory with -o, or replace them with --fresh",
-        )
-    raise input_error(
-        "E180",
-        "results are there already",
-        where=target,
-        found=f"{SERIES_FILE} against a new directory",
-        todo="--fresh replaces them, --resume goes on with them, -o chooses another place",
-    )
-
-
-def _stored_inputs(target: Path) -> dict[str, str] | None:
-    """Checksums of the files that the results in a directory were made from; None if they are not told."""
-    try:
-        return dict(tomllib.loads((target / LOCK).read_text(encoding="utf-8"))["lock"]["inputs"])
-    except (OSError, LookupError, TypeError, ValueError):  # UnicodeDecodeError and TOMLDecodeError are ValueErrors
-        return None
-
-
 def refine_into(
-    job: Job, target: Path, *, scans: list[int] | None = None, workers: Workers | None = None, quiet: bool = False
+    job: Job,
+    target: Path,
+    *,
+    scans: list[int] | None = None,
+    workers: Workers | None = None,
+    fresh: bool = False,
+    quiet: bool = False,
 ) -> SeriesResult:
-    """Refine a job and publish its results directory, replacing the results that are there."""
-    target = target.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    """Refine a job and publish its results directory, replacing the results that are there.
+
+    What an interrupted run of the same lineage has done is not done again, unless it is to be `fresh`.
+    """
+    now = lineage(job, range(len(job.stack)) if scans is None else scans)
+    place = ResultsPlace(target, OWN)
+    with place.journal() as journal:
+        if fresh or journal.lineage != now:
+            journal.begin(now)
+        elif done := journal.scans_of_stage(0):
+            print(_going_on(done, journal.scans_of_stage(1), jointly=job.is_joint), file=sys.stderr)
+        try:
+            result = _refined(job, place, scans, workers, journal, quiet)
+        except _NOBODYS_VERDICT as error:
+            if not journal.scans_of_stage(0):
+                journal.remove()
+            if isinstance(error, OSError):
+                raise InputError(system_problem(error, where=target, todo=place.way_on)) from error
+            raise
+        except BaseException:
+            journal.remove()
+            raise
+        journal.remove()
+    return result
+
+
+def _refined(
+    job: Job, place: ResultsPlace, scans: list[int] | None, workers: Workers | None, journal: Journal, quiet: bool
+) -> SeriesResult:
+    with place.writing() as work:
         began = time.monotonic()
         with SeriesFile(
             work,
@@ -194,41 +173,23 @@ def refine_into(
                 def step(done: int, total: int, word: str) -> None:
                     progress.update(task, completed=done, total=total, description=word)
 
-                result = refine_series(job, scans=scans, writer=series_file, progress=step, workers=workers)
+                result = refine_series(
+                    job, scans=scans, writer=series_file, progress=step, workers=workers, records=journal
+                )
             series_file.finish(result)
         write_trajectories_csv(work / TRAJECTORIES, result)
         write_origin_csv(work / ORIGIN, result)
         atomic_write(work / LOCK, lock_text(job))
         results_figures(read_results(work), work / "figures")
         atomic_write(work / LOG, _log(result, time.monotonic() - began, job.warnings))
-        write_report(work, target)
-        work.chmod(0o755)
-        _publish(work, target)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
+        write_report(work, place.target)
+        place.publish()
     return result
 
 
-def _publish(work: Path, target: Path) -> None:
-    """Move finished results to their place. Of what is there only xrdfit's own is replaced, and only as a whole."""
-    if not target.exists():
-        work.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    moves = [(target / name, old / name) for name in OWN if (target / name).exists()]
-    moves += [(made, target / made.name) for made in sorted(work.iterdir())]
-    try:
-        for source, destination in moves:
-            shutil.move(source, destination)
-    except BaseException:
-        for source, destination in reversed(moves):
-            if destination.exists() and not source.exists():
-                shutil.move(destination, source)
-        old.rmdir()
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-    work.rmdir()
+def _going_on(first: int, second: int, *, jointly: bool) -> str:
+    rest = "the joint fit begins anew" if jointly else f"{second} of the second"
+    return f"going on with an interrupted run: {counted(first)} of the first pass are done, {rest}"
 
 
 def _progress(quiet: bool) -> Progress:

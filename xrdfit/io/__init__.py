@@ -3,9 +3,11 @@
 from xrdfit.io.atomic import atomic_directory, atomic_path, atomic_write
 from xrdfit.io.content import CUT, ColumnName
 from xrdfit.io.hdf5_stack import Hdf5Stack
+from xrdfit.io.journal import Journal
 from xrdfit.io.paths import expand_files, natural_key
 from xrdfit.io.pattern import read_pattern, read_patterns
 from xrdfit.io.results import StoredResults, read_results
+from xrdfit.io.results_place import ResultsPlace
 from xrdfit.io.series_file import SERIES_FILE, SeriesFile
 from xrdfit.io.stack import TIMES_WORDS, FileStack, check_files, open_stack
 from xrdfit.io.table import header_lines
@@ -20,7 +22,9 @@ __all__ = [
     "ColumnName",
     "FileStack",
     "Hdf5Stack",
+    "Journal",
     "RegularTimes",
+    "ResultsPlace",
     "SeriesFile",
     "StoredResults",
     "Truth",

@@ -17,9 +17,9 @@ def partial_path(path: Path) -> Path:
 
 def publish(partial: Path, path: Path) -> None:
     """Make a closed partial file durable and give it its final name."""
-    _sync(partial)
+    sync(partial)
     os.replace(partial, path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 @contextmanager
@@ -61,7 +61,8 @@ def atomic_write(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8", newline="")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make a file, or the names in a directory, outlive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import Pattern, ScanTimes
+from xrdfit.errors import DataError
 from xrdfit.io.check import check_two_theta, rising, usable
 from xrdfit.io.hdf5_access import Access, damage_told, open_hdf5, text_attribute
 from xrdfit.io.hdf5_header import read_header
 from xrdfit.io.nxdata import StackNames, find_stack, read_axis
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.times import scan_times
+from xrdfit.io.unchanged import FileState
 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
@@ -58,6 +60,7 @@ class Hdf5Stack:
         allow: Collection[str] = (),
     ) -> None:
         self.path = Path(path)
+        self._state = FileState.now(self.path)
         self._reader: tuple[int, h5py.File, dict[str, h5py.Dataset]] | None = None
         with open_hdf5(self.path) as file, damage_told(str(path)):
             access = Access(self.path.name, tuple(allow))
@@ -118,9 +121,18 @@ class Hdf5Stack:
         ------
         DataError
             The row cannot be read, or its own 2theta grid does not ascend.
+        LostInputError
+            The row cannot be read, and the file is not what it was when the stack was opened.
         """
         if not 0 <= index < self._n_scans:
             raise IndexError(f"scan {index} of {self._n_scans}")
+        try:
+            return self._read(index)
+        except (DataError, OSError):
+            self._state.check()
+            raise
+
+    def _read(self, index: int) -> Pattern:
         source = f"{self.path.name}[{index}]"
         file = self._file()
         with damage_told(source):

@@ -29,6 +29,8 @@ class Code(StrEnum):
     DAMAGED = "E117"
     LIMIT = "E118"
     NOT_FOLLOWED = "E119"
+    BUSY = "E170"
+    LOST = "E175"
 
 
 def data_error(code: Code, what: str, *, where: object, found: str, todo: str) -> DataError:

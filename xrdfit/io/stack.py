@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from xrdfit.io.times import (
     times_from_headers,
     times_of_modification,
 )
+from xrdfit.io.unchanged import FileState
 
 # What ``times`` may say instead of the name of a table.
 TIMES_WORDS = ("header", "none", "file-modification")
@@ -50,6 +51,7 @@ class FileStack:
     places: tuple[int, ...] | None = None
     wavelength: float | None = None
     columns: tuple[ColumnName, ...] | None = None
+    states: Mapping[Path, FileState] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -71,8 +73,18 @@ class FileStack:
         ------
         DataError
             The file cannot be read as a pattern.
+        LostInputError
+            It is not there any more, or has changed.
         """
         path = self.paths[index]
+        try:
+            return self._read(index, path)
+        finally:
+            # Whatever was read of a file that has changed is not what was asked for.
+            if path in self.states:
+                self.states[path].check()
+
+    def _read(self, index: int, path: Path) -> Pattern:
         if self.places is None:
             (pattern,) = read_patterns(path, wavelength=self.wavelength, columns=self.columns)
             source = path.name
@@ -136,6 +148,7 @@ def open_stack(
     if are_hdf5[0]:
         stack = Hdf5Stack(paths[0], dataset, zone=zone, wavelength=wavelength, allow=allow)
         return stack if times == "header" else stack.with_times(_given_times(times, stack.sources, base, zone, dates))
+    states = {path: FileState.now(path) for path in paths}
     scans = [scan for path in paths for scan in _scans_of(path, wavelength)]
     places = tuple(scan.place for scan in scans)
     files_stack = FileStack(
@@ -143,6 +156,7 @@ def open_stack(
         places=places if any(places) else None,
         wavelength=wavelength,
         columns=columns,
+        states=states,
     )
     if times == "header":
         found = _header_times(scans, zone)

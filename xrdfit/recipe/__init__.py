@@ -2,6 +2,7 @@
 
 from xrdfit.recipe.build import COLORS, build_job
 from xrdfit.recipe.job import Job
+from xrdfit.recipe.lineage import differences, lineage
 from xrdfit.recipe.load import Recipe, load_recipe, recipe_of
 from xrdfit.recipe.lock import LOCK, lock_text, package_versions, parse_lock
 
@@ -11,6 +12,8 @@ __all__ = [
     "Job",
     "Recipe",
     "build_job",
+    "differences",
+    "lineage",
     "load_recipe",
     "lock_text",
     "package_versions",

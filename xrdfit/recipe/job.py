@@ -38,3 +38,8 @@ class Job:
     directory: Path
     warnings: tuple[Problem, ...] = ()
     electrochemistry: ScanElectrochemistry | None = None
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether all scans are one fit; so are those that share nothing but the structures, with an empty border."""
+        return self.settings.mode == "series" or self.settings.intensities == "structure"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,14 @@ from xrdfit.series.microstructure import Microstructure, conventions, microstruc
 from xrdfit.series.notes import joint_notes, sequential_notes
 from xrdfit.series.remarks import composition_notes, correlation_notes, intensity_notes
 from xrdfit.series.scopes import settle_scopes
+from xrdfit.series.sequential.first_pass import refine_first
 from xrdfit.series.sequential.scanfit import ScanFitter
+from xrdfit.series.sequential.second_pass import Finished, refine_second
 from xrdfit.series.sequential.series import Progress, SequentialSeries
+from xrdfit.series.state import ScanRecord
 from xrdfit.series.summary import CellFit, ScanSummary, sequential_summary
 from xrdfit.series.words import count_of_scans
-from xrdfit.series.workers import Here, Workers
+from xrdfit.series.workers import Here, Journaled, Records, Workers
 from xrdfit.series.workers.one_thread import one_thread
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 # Notes and warnings.
 _Remarks = tuple[list[str], list[str]]
 
+# What is remembered of a run, in this order: its first pass and, in sequential mode, its second.
+STAGES: Mapping[Callable[..., Any], Any] = {refine_first: tuple[int, ScanRecord], refine_second: Finished[ScanSummary]}
 # Rows of the table that are kept as such before they become numbers in columns.
 _ROWS_AT_ONCE = 512
 # Median GoF above which the reader is told of misfit.
@@ -57,6 +62,7 @@ def refine_series(
     writer: ScanWriter | None = None,
     progress: Progress | None = None,
     workers: Workers | None = None,
+    records: Records | None = None,
 ) -> SeriesResult:
     """Refine the scans of a job (all by default), together or one after the other as its settings say.
 
@@ -66,6 +72,8 @@ def refine_series(
     writer : gets every finished scan at once, in no particular order.
     progress : called with (steps done, steps in all, a word on the last scan).
     workers : do the work, here by default; the numbers do not depend on it.
+    records : keep what has been done, and have what an interrupted run of the same job has done; see
+        `xrdfit.io.Journal`. The numbers are those of a run that was not interrupted.
 
     Raises
     ------
@@ -86,8 +94,7 @@ def refine_series(
             )
         )
     model = PatternModel.of(job.instrument, job.phases, job.background)
-    # Scans that share nothing but the structures are a joint fit, too, whose border is empty.
-    jointly = job.settings.mode == "series" or job.settings.intensities == "structure"
+    jointly = job.is_joint
     refined = _refine_jointly if jointly else _refine_one_by_one
     scopes = settle_scopes(model, job.settings, n_scans=len(chosen))
     held = np.zeros(len(model.table), dtype=np.bool_) if jointly else scopes.series
@@ -98,8 +105,11 @@ def refine_series(
         withheld=withheld(model, job.settings, held=held),
         at_once=len(chosen) if jointly else _ROWS_AT_ONCE,
     )
+    those = workers or Here()
+    if records is not None:
+        those = Journaled(those, records, kinds=STAGES)
     with one_thread():
-        notes, warnings = refined(job, model, chosen, finished, progress, workers or Here())
+        notes, warnings = refined(job, model, chosen, finished, progress, those)
     notes += microstructure_notes(model, finished.withheld, finished.crystallites.values())
     cycler = job.electrochemistry
     finished.settle()

@@ -13,7 +13,7 @@ from typing import Any
 
 import xrdfit
 from xrdfit.data import ScanStack
-from xrdfit.errors import DataError, InputError, Problem
+from xrdfit.errors import InputError, Problem
 from xrdfit.series.workers.one_thread import one_thread
 from xrdfit.series.workers.protocol import Context, Listed, LostWorkersError, Result, Task
 
@@ -219,7 +219,7 @@ def _done(function: Callable[[Any, Any], Any], context: Any, task: Any) -> Any:
 def _complaint(stack: ScanStack) -> str | None:
     try:
         stack.read(0)
-    except (DataError, OSError) as error:
+    except (InputError, OSError) as error:
         return str(error)
     return None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import xrdfit
 from xrdfit.crystal import Phase, SpaceGroup, UnitCell
 from xrdfit.data import MemoryStack, Outcome, Pattern
 from xrdfit.model import Background, Instrument, PatternModel
@@ -69,6 +70,14 @@ def test_parameter_table_of_the_docs_is_that_of_the_program() -> None:
     rows = runpy.run_path(str(DOCS / "reference" / "parameter_rows.py"))["rows"]()
     page = (DOCS / "reference" / "parameters.md").read_text(encoding="utf-8").splitlines()
     assert [line for line in page if line.startswith("| `")] == rows
+
+
+def test_every_public_name_has_its_place_in_the_reference_and_no_other() -> None:
+    text = (DOCS / "reference" / "api.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\.\. auto\w+:: xrdfit\.(\w+)", text, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(set(xrdfit.__all__) - {"__version__"})
+    for name, members in re.findall(r"xrdfit\.(\w+)\(\)\n   :members: (.+)", text):
+        assert all(hasattr(getattr(xrdfit, name), member) for member in members.split(", "))
 
 
 def test_every_recipe_key_is_documented_with_its_default() -> None:

@@ -25,9 +25,9 @@ def partition(objective: ScanObjective, values: NDArray[np.float64], *, area: ND
     """Share out the net intensity at these parameters, from `area`, and put the result into the objective."""
     free, objective.areas_free = objective.areas_free, False
     objective.forget()
-    objective.fill_profiles(values)
+    filled = objective.profiles(values)
     net = objective.points.intensity - objective.at_points(objective.work.background)
-    profiles = np.ascontiguousarray(objective.at_points(objective.work.profiles))
+    profiles = np.ascontiguousarray(objective.at_points(filled))
     shared = area.copy()
     for _ in range(cycles):
         before = shared.copy()

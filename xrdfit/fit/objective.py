@@ -94,10 +94,11 @@ class ScanObjective:
         self._at = values.copy()
         self.chi2 = chi2
 
-    def fill_profiles(self, values: NDArray[np.float64]) -> None:
-        """Profiles of the lines at these parameters, which a pattern of given areas does without."""
+    def profiles(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(m, n + n_ties) profiles of unit area of the lines at these parameters, the ties' entries at the end."""
         self.calculate(values)
         fill_profiles(self.problem, self.model.table.slots(values), self.work)
+        return self.work.profiles
 
     def set_areas(self, area: NDArray[np.float64]) -> None:
         """Put these areas in and fill the model with them, at the profiles last filled."""
@@ -109,7 +110,7 @@ class ScanObjective:
 
     def fill_products(self, values: NDArray[np.float64]) -> None:
         """Products of the lines' profiles with each other and with the net pattern, which given areas do without."""
-        self.fill_profiles(values)
+        self.profiles(values)
         fill_products(self.problem, self.work)
         factor_active(self.work)
         compare(self.problem, self.work)
@@ -131,8 +132,8 @@ class ScanObjective:
         if index.size and self.areas_free:
             scale = 1.0 / np.sqrt(np.diag(self.work.gram)[index])
             # factor factor^T is the scaled Gram matrix, half = factor^-1 (scaled products).
-            response = np.linalg.solve(factor_lower(factor).T, half.T @ mapping)
-            rows = rows - (response * scale[:, None]).T @ self.work.profiles[index]
+            response = np.linalg.solve(factor_lower(factor, index.size).T, half.T @ mapping)
+            rows = rows - (response * scale[:, None]).T @ self.profiles(values)[index]
         return -rows * np.sqrt(self.work.weight)
 
     def slot_derivative(self, derivative: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -158,6 +159,6 @@ class ScanObjective:
         return longest_steps(self.problem, self.model.table.slots(values), mapping, self.work)
 
 
-def factor_lower(factor: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The lower triangle: the kernels leave the upper one as it was."""
-    return np.tril(factor)
+def factor_lower(factor: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """The lower triangle of the first rows: the kernels leave the rest as it was."""
+    return np.tril(factor[:count, :count])

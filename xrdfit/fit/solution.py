@@ -69,7 +69,7 @@ def marginal_area_covariance(
     result = np.zeros((objective.work.area.size,) * 2)
     if index.size:
         scale = 1.0 / np.sqrt(np.diag(objective.work.gram)[index])
-        inverse = np.linalg.inv(factor_lower(factor))
+        inverse = np.linalg.inv(factor_lower(factor, index.size))
         response = inverse.T @ (half.T @ objective.slot_derivative(derivative))
         block = inverse.T @ inverse + response @ np.nan_to_num(covariance) @ response.T
         result[np.ix_(index, index)] = block * np.outer(scale, scale)

@@ -20,7 +20,7 @@ from xrdfit.kernels.rows import add_scaled, put, weighted_dot
 class Workspace(NamedTuple):
     """Buffers of one scan, filled by `calculate` and `normal_equations`; shapes as in `make_workspace`.
 
-    factor, chosen : what `nonnegative_solve` returns, the factor row after row; behind the chosen lines stands -1.
+    factor, chosen : (m, m) and (m,), what `nonnegative_solve` returns; behind the chosen lines stands -1.
     """
 
     position: NDArray[np.float64]
@@ -58,7 +58,7 @@ def make_workspace(problem: Problem, n_rows: int) -> Workspace:
         weight=np.ones(n),
         gram=np.empty((m, m)),
         right=np.empty(m),
-        factor=np.empty(m * m),
+        factor=np.empty((m, m)),
         chosen=np.full(m, -1),
         area=np.zeros(m),
         active=np.ones(m, dtype=np.bool_),
@@ -74,17 +74,46 @@ def update_weights(problem: Problem, work: Workspace) -> None:
         work.weight[i] = 1.0 / (problem.variance_constant[i] + problem.variance_slope * level)
 
 
+@lean_vector_kernel
+def weights_to_come(problem: Problem, work: Workspace) -> float:
+    """The most that chi^2 can fall when the parameters follow weights that follow the model just calculated.
+
+    Its slope changes by ``J^T dW r`` then, and whatever the Jacobian J is, the fall that this promises is part of
+    ``r^T dW W^-1 dW r``.
+    """
+    total = 0.0
+    for i in range(work.weight.size):
+        level = max(work.model[i], problem.variance_floor)
+        change = 1.0 / (problem.variance_constant[i] + problem.variance_slope * level) - work.weight[i]
+        total += change * change / work.weight[i] * work.residual[i] * work.residual[i]
+    return total
+
+
 @kernel
 def calculate(problem: Problem, slots: NDArray[np.float64], work: Workspace, solve_areas: bool) -> float:
     """Fill the workspace for these parameters and return chi^2.
 
-    The areas are solved for if asked, which needs the profiles of the lines; at given areas they are not filled.
+    The areas are solved for if asked. The profiles of the lines are filled only if that needs them.
     """
     place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
     background(problem, slots, work.background)
     if solve_areas:
-        fill_profiles(problem, slots, work)
-        return solve_areas_for(problem, work)
+        if not stand_plain(problem):
+            fill_profiles(problem, slots, work)
+        return solve_areas_for(problem, slots, work)
+    _put_pattern(problem, slots, work)
+    return compare(problem, work)
+
+
+@inlined_kernel
+def stand_plain(problem: Problem) -> bool:
+    """Whether lines have one wavelength, and no beam spreads them: then nobody needs the profile of each."""
+    return problem.copies_fwhm is None and problem.wavelength.size == 1
+
+
+@kernel
+def _put_pattern(problem: Problem, slots: NDArray[np.float64], work: Workspace) -> None:
+    """The model of lines as they are placed, from the areas and the background at hand."""
     model = work.model.reshape(1, work.model.size)
     put(work.background, work.model)
     rows = np.zeros(work.area.size, dtype=np.int64)
@@ -95,7 +124,6 @@ def calculate(problem: Problem, slots: NDArray[np.float64], work: Workspace, sol
         work.model[at] = 0.0
         for line in range(work.area.size):
             work.model[at] += work.area[line] * problem.ties[line, tie]
-    return compare(problem, work)
 
 
 @inlined_kernel
@@ -121,40 +149,56 @@ def fill_products(problem: Problem, work: Workspace) -> None:
 
 @kernel
 def _products_of_plain_lines(copies_fwhm: NDArray[np.float64] | None, problem: Problem, work: Workspace) -> bool:
-    """The same where there is one wavelength and no beam that spreads its lines; returns whether it is so."""
+    """The same where lines stand plain; returns whether they do."""
     if copies_fwhm is not None:
         return False
     if problem.wavelength.size != 1:
         return False
-    n_ties = problem.ties.shape[1]
-    n = work.residual.size - n_ties
+    weight, net = weight_of_points(problem, work), np.empty(work.residual.size)
+    for i in range(net.size):
+        net[i] = weight[i] * work.residual[i]
     products_of_lines(
-        problem.two_theta[:n],
+        problem.two_theta,
+        problem.coarse,
         problem.weight[0],
         work.position.ravel(),
         work.gauss.ravel(),
         work.lorentz.ravel(),
-        work.profiles,
-        work.weight[:n],
-        work.residual[:n],
+        weight,
+        net,
         work.gram,
         work.right,
     )
-    for line in range(work.right.size if n_ties > 0 else 0):
-        own, weight = work.profiles[line][n:], work.weight[n:]
-        work.right[line] += weighted_dot(own, weight, work.residual[n:])
-        for other in range(work.right.size):
-            work.gram[line, other] += weighted_dot(own, weight, work.profiles[other][n:])
+    n_ties = problem.ties.shape[1]
+    for tie in range(n_ties):
+        at = net.size - n_ties + tie
+        for line in range(work.right.size):
+            own = problem.ties[line, tie] * work.weight[at]
+            work.right[line] += own * work.residual[at]
+            for other in range(work.right.size if own != 0.0 else 0):
+                work.gram[line, other] += own * problem.ties[other, tie]
     return True
 
 
+@inlined_kernel
+def weight_of_points(problem: Problem, work: Workspace) -> NDArray[np.float64]:
+    """(n,) the weights, those of ties left out."""
+    weight = np.zeros(work.weight.size)
+    n = weight.size - problem.ties.shape[1]
+    put(work.weight[:n], weight[:n])
+    return weight
+
+
 @kernel
-def solve_areas_for(problem: Problem, work: Workspace) -> float:
-    """Areas at the weights and profiles at hand, and with them the model; returns chi^2."""
+def solve_areas_for(problem: Problem, slots: NDArray[np.float64], work: Workspace) -> float:
+    """Areas at the weights and lines at hand, and with them the model; returns chi^2."""
     fill_products(problem, work)
     factor, chosen = nonnegative_solve(work.gram, work.right, work.area, work.active)
     _keep(factor, chosen, work)
-    add_up(work)
+    if stand_plain(problem):
+        _put_pattern(problem, slots, work)
+    else:
+        add_up(work)
     return compare(problem, work)
 
 
@@ -179,16 +223,17 @@ def factor_active(work: Workspace) -> None:
 
 @inlined_kernel
 def _keep(factor: NDArray[np.float64], chosen: NDArray[np.int64], work: Workspace) -> None:
-    put(factor.ravel(), work.factor[: factor.size])
+    for k in range(chosen.size):
+        put(factor[k][: k + 1], work.factor[k][: k + 1])
     for k in range(work.chosen.size):
         work.chosen[k] = chosen[k] if k < chosen.size else -1
 
 
 @inlined_kernel
-def reweigh(problem: Problem, work: Workspace, solve_areas: bool) -> float:
+def reweigh(problem: Problem, slots: NDArray[np.float64], work: Workspace, solve_areas: bool) -> float:
     """Bring the weights up to date with the model at hand, then the areas if asked; returns chi^2."""
     update_weights(problem, work)
-    return solve_areas_for(problem, work) if solve_areas else compare(problem, work)
+    return solve_areas_for(problem, slots, work) if solve_areas else compare(problem, work)
 
 
 @lean_vector_kernel

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.evaluation import Workspace, calculate, reweigh
+from xrdfit.kernels.evaluation import Workspace, calculate, reweigh, weights_to_come
 from xrdfit.kernels.jit import inlined_kernel, kernel, lean_kernel
 from xrdfit.kernels.linear import cholesky, cholesky_solve
 from xrdfit.kernels.lines import place_lines, slot_kind
@@ -36,6 +36,8 @@ _NEAR_PART = 0.5
 CLEAR = 2.0
 # Where they do not follow, they are brought up to date as soon as a step promises no more than this fall of chi^2.
 _DONE = 0.1
+# Weights that could bring this part of such a fall are those of the model at hand.
+_SETTLED = 0.1
 # Part of chi^2 that is rounding: no fall smaller than that is waited for.
 _ROUNDING = 1e-12
 # A gradient that promises no more than this fall of chi^2 (a tenth of an esd), where no step brings one, is rounding or
@@ -187,9 +189,9 @@ def minimise(
     slots = _slots_at(base, slot_mapping, variables)
     evaluations = 1
     weight_updates = 0
-    # Whether the weights are those of the model at hand.
-    settled = problem.variance_slope == 0.0
     damping = 1e-3
+    # Whether the weights are as good as those of the model at hand.
+    settled = weights_to_come(problem, work) < _SETTLED * max(tolerance, _ROUNDING * chi2)
     while True:
         if not math.isfinite(chi2):
             return chi2, evaluations, NOT_FINITE, matrix, right
@@ -202,7 +204,7 @@ def minimise(
         if predicted < enough and (settled or not spare):
             return chi2, evaluations, CONVERGED, matrix, right
         if predicted < max(enough, _DONE) and not settled and spare:
-            chi2 = reweigh(problem, work, areas_free)
+            chi2 = reweigh(problem, slots, work, areas_free)
             weight_updates += 1
             evaluations += 1
             settled = True
@@ -227,10 +229,10 @@ def minimise(
                 slots = trial_slots
                 chi2 = trial_chi2
                 damping = damping * 0.1 if damping > 1e-12 else 0.0
-                settled = problem.variance_slope == 0.0
+                settled = weights_to_come(problem, work) < _SETTLED * enough
                 spare = weight_updates < _MAX_WEIGHT_UPDATES // 2 and evaluations < max_evaluations
                 if follow and not settled and spare:
-                    chi2 = reweigh(problem, work, areas_free)
+                    chi2 = reweigh(problem, slots, work, areas_free)
                     weight_updates += 1
                     evaluations += 1
                     settled = True

@@ -70,7 +70,7 @@ def _sixteen(
 
 
 @lean_vector_kernel
-def four_by_four(
+def _four_by_four(
     scaled: NDArray[np.float64], rows: NDArray[np.float64], i: int, j: int, start: int, out: NDArray[np.float64]
 ) -> None:
     """Products of four scaled rows with the rows from the j-th on, from the point `start` on.
@@ -115,7 +115,7 @@ def _products(
         for i in range(0, left.shape[0], 4):
             _scale_four(left, i, weight, start, scaled)
             for j in range(i if upper else 0, right.shape[0], 4):
-                four_by_four(scaled, right, i, j, start, part)
+                _four_by_four(scaled, right, i, j, start, part)
         if n_chunks > 1:
             for i in range(out.shape[0]):
                 add_scaled(1.0, part[i], out[i])
@@ -139,9 +139,8 @@ def weighted_gram(rows: NDArray[np.float64], weight: NDArray[np.float64], out: N
 
 
 @lean_kernel
-def _take_off(matrix: NDArray[np.float64], i: int, j: int) -> None:
+def _take_off(matrix: NDArray[np.float64], size: int, i: int, j: int) -> None:
     """From the block of four rows and columns at (i, j) of a lower triangle, take off what columns before j have."""
-    size = matrix.shape[0]
     i1, i2, i3 = min(i + 1, size - 1), min(i + 2, size - 1), min(i + 3, size - 1)
     j1, j2, j3 = min(j + 1, size - 1), min(j + 2, size - 1), min(j + 3, size - 1)
     four = _sixteen(
@@ -162,12 +161,12 @@ def _take_off(matrix: NDArray[np.float64], i: int, j: int) -> None:
 
 
 @lean_kernel
-def _solve_four(matrix: NDArray[np.float64], j: int) -> None:
+def _solve_four(matrix: NDArray[np.float64], size: int, j: int) -> None:
     """Solve for the four columns from the j-th on, in all rows below their own."""
     a, b, c, d = matrix[j], matrix[j + 1], matrix[j + 2], matrix[j + 3]
     b0, c0, c1, d0, d1, d2 = b[j], c[j], c[j + 1], d[j], d[j + 1], d[j + 2]
     p, q, r, s = 1.0 / a[j], 1.0 / b[j + 1], 1.0 / c[j + 2], 1.0 / d[j + 3]
-    for i in range(j + 4, matrix.shape[0]):
+    for i in range(j + 4, size):
         row = matrix[i]
         t = row[j] * p
         u = (row[j + 1] - t * b0) * q
@@ -179,12 +178,17 @@ def _solve_four(matrix: NDArray[np.float64], j: int) -> None:
 @lean_kernel
 def cholesky(matrix: NDArray[np.float64], least_pivot: float) -> int:
     """Lower Cholesky factor in place; returns the first row whose pivot is at most `least_pivot`, or -1."""
-    size = matrix.shape[0]
+    return _factor_leading(matrix, matrix.shape[0], least_pivot)
+
+
+@lean_kernel
+def _factor_leading(matrix: NDArray[np.float64], size: int, least_pivot: float) -> int:
+    """The same of the first rows and columns."""
     for j in range(0, size, 4):
         # Four columns at once: what those before them have is taken off in blocks, the rest one by one.
         end = min(j + 4, size)
         for i in range(j if j > 0 else size, size, 4):
-            _take_off(matrix, i, j)
+            _take_off(matrix, size, i, j)
         for i in range(j, end):
             row = matrix[i]
             for k in range(j, i):
@@ -194,24 +198,23 @@ def cholesky(matrix: NDArray[np.float64], least_pivot: float) -> int:
                 return i
             row[i] = math.sqrt(pivot)
         if end < size:
-            _solve_four(matrix, j)
+            _solve_four(matrix, size, j)
     return -1
 
 
 @lean_kernel
 def cholesky_solve(factor: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
-    """Solve ``factor factor^T x = vector`` in place."""
-    size = factor.shape[0]
+    """Solve ``factor factor^T x = vector`` in place, with as much of the factor as the vector is long."""
     forward(factor, vector)
-    for i in range(size - 1, -1, -1):
+    for i in range(vector.size - 1, -1, -1):
         vector[i] /= factor[i, i]
         add_scaled(-vector[i], factor[i][:i], vector[:i])
 
 
 @lean_kernel
 def forward(factor: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
-    """Solve ``factor x = vector`` in place."""
-    for i in range(factor.shape[0]):
+    """Solve ``factor x = vector`` in place, with as much of the factor as the vector is long."""
+    for i in range(vector.size):
         vector[i] = (vector[i] - dot(factor[i][:i], vector[:i])) / factor[i, i]
 
 
@@ -250,13 +253,34 @@ def factor_subset(
     gram: NDArray[np.float64], scale: NDArray[np.float64], index: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], int]:
     """Cholesky factor of ``gram[index][:, index]`` scaled to unit diagonal; second: first dependent row or -1."""
+    factor = np.empty((index.size, index.size))
+    return factor, _factor(gram, scale, index, np.int64(0), factor)
+
+
+@lean_kernel
+def _factor(
+    gram: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    index: NDArray[np.int64],
+    known: int,
+    factor: NDArray[np.float64],
+) -> int:
+    """The same into the first rows and columns of `factor`, whose first `known` ones are there already."""
     count = index.size
-    sub = np.empty((count, count))
-    for i in range(count):
+    for i in range(known, count):
         row, own = gram[index[i]], scale[index[i]]
         for j in range(i + 1):
-            sub[i, j] = row[index[j]] * own * scale[index[j]]
-    return sub, cholesky(sub, _LEAST_PIVOT)
+            factor[i, j] = row[index[j]] * own * scale[index[j]]
+    if known == 0:
+        return _factor_leading(factor, count, _LEAST_PIVOT)
+    for i in range(known, count):
+        row = factor[i]
+        forward(factor, row[:i])
+        pivot = row[i] - dot(row[:i], row[:i])
+        if not pivot > _LEAST_PIVOT:
+            return i
+        row[i] = math.sqrt(pivot)
+    return -1
 
 
 @kernel
@@ -288,13 +312,16 @@ def nonnegative_solve(
 
     Returns
     -------
-    Cholesky factor (lower) of the gram matrix of what may be positive, scaled to unit diagonal, and its index.
+    Cholesky factor of the gram matrix of what may be positive, scaled to unit diagonal, in the lower triangle of the
+    first rows and columns of an (m, m) array; and the index of these members, in their order.
     """
     size = right.size
     scale = unit_scale(gram)
     index = np.empty(size, dtype=np.int64)
     trial = np.empty(size)
     barred = np.zeros(size, dtype=np.bool_)
+    factor = np.empty((size, size))
+    count = known = np.int64(0)
     solution[:] = 0.0
     for i in range(size):
         if scale[i] == 0.0:
@@ -304,20 +331,17 @@ def nonnegative_solve(
         if active[i]:
             solution[i] = 1e-300
     entering = -1
-    factor, count = np.empty((0, 0)), 0
     for _ in range(3 * size + 10):
         # Inner loop: solve on the active set and draw back to the boundary while anything is negative.
         while True:
-            count = 0
-            for i in range(size):
-                if active[i]:
-                    index[count] = i
-                    count += 1
-            if count == 0:
-                solution[:] = 0.0
-                factor = np.empty((0, 0))
-                break
-            factor, dependent = factor_subset(gram, scale, index[:count])
+            if known == 0:
+                count = np.int64(0)
+                for i in range(size):
+                    if active[i]:
+                        index[count] = i
+                        count += 1
+            dependent = _factor(gram, scale, index[:count], known, factor)
+            known = np.int64(0)
             if dependent >= 0:
                 barred[index[dependent]] = True
                 active[index[dependent]] = False
@@ -360,11 +384,7 @@ def nonnegative_solve(
         entering = -1
         for i in range(size):
             if not active[i] and not barred[i]:
-                slope = right[i]
-                for j in range(size):
-                    if solution[j] != 0.0:
-                        slope -= gram[i, j] * solution[j]
-                slope *= scale[i]
+                slope = (right[i] - dot(gram[i], solution)) * scale[i]
                 if slope > best and slope > 1e-12 * abs(right[i]) * scale[i]:
                     best = slope
                     entering = i
@@ -372,4 +392,8 @@ def nonnegative_solve(
             break
         active[entering] = True
         solution[entering] = 0.0
+        # What is factored stays so: it comes last.
+        index[count] = entering
+        known = count
+        count += 1
     return factor, index[:count]

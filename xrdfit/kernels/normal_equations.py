@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.kernels.evaluation import Workspace
+from xrdfit.kernels.evaluation import Workspace, weight_of_points
 from xrdfit.kernels.jacobian import jacobian
 from xrdfit.kernels.jit import inlined_kernel, kernel
+from xrdfit.kernels.line_products import products_with_rows
 from xrdfit.kernels.linear import forward, unit_scale, weighted_gram, weighted_products
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.rows import add_scaled, dot, weighted_dot
@@ -38,7 +39,8 @@ def eliminated(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Eliminate the active lines from the Jacobian, which is filled first (`fill_jacobian`).
 
-    Returns the Cholesky factor of the active lines' Gram matrix (scaled to unit diagonal), ``factor^-1`` times the
+    Returns the Cholesky factor of the active lines' Gram matrix (scaled to unit diagonal; in the lower triangle of the
+    first rows and columns of an array, which stands in the workspace), ``factor^-1`` times the
     scaled products of active lines with the Jacobian, a row of the Jacobian in each row (n_rows, n_active), and the
     active lines' index.
     """
@@ -47,17 +49,41 @@ def eliminated(
     while count < work.chosen.size and work.chosen[count] >= 0:
         count += 1
     index = work.chosen[:count].copy()
-    factor = work.factor[: count * count].copy().reshape(count, count)
     n_rows = work.jacobian.shape[0]
-    cross = np.empty((n_rows, work.area.size))
-    weighted_products(work.jacobian, work.profiles, work.weight, cross)
+    cross = np.empty((work.area.size, n_rows))
+    if not _cross_products_of_plain_lines(problem.copies_fwhm, problem, work, cross):
+        # The rows of the fewer stay in the cache.
+        weighted_products(work.profiles, work.jacobian, work.weight, cross)
     scale = unit_scale(work.gram)
     half = np.empty((n_rows, count))
     for row in range(n_rows):
         for k in range(count):
-            half[row, k] = cross[row, index[k]] * scale[index[k]]
-        forward(factor, half[row])
-    return factor, half, index
+            half[row, k] = cross[index[k], row] * scale[index[k]]
+        forward(work.factor, half[row])
+    return work.factor, half, index
+
+
+@kernel
+def _cross_products_of_plain_lines(
+    copies_fwhm: NDArray[np.float64] | None, problem: Problem, work: Workspace, out: NDArray[np.float64]
+) -> bool:
+    """Products of lines with the Jacobian, (m, n_rows), if lines stand plain; returns whether they do."""
+    if copies_fwhm is not None:
+        return False
+    if problem.wavelength.size != 1:
+        return False
+    products_with_rows(
+        problem.two_theta,
+        problem.coarse,
+        problem.weight[0],
+        work.position.ravel(),
+        work.gauss.ravel(),
+        work.lorentz.ravel(),
+        weight_of_points(problem, work),
+        work.jacobian,
+        out,
+    )
+    return True
 
 
 @kernel

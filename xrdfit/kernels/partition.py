@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from xrdfit.kernels.jit import vector_kernel
 
+# Points that are taken at once, so that all profiles of a chunk stay in the cache.
+_CHUNK = 512
+
 
 @vector_kernel
 def partition_cycle(
@@ -27,16 +30,29 @@ def partition_cycle(
     out : (m,) intensities after.
     """
     m, n = profiles.shape
-    ratio = np.zeros(n)
+    ratio = np.empty(min(n, _CHUNK))
+    total = np.zeros(m)
+    out[:] = 0.0
+    for start in range(0, n, _CHUNK):
+        here = ratio[: min(start + _CHUNK, n) - start]
+        here[:] = 0.0
+        for k in range(0, m, 4):
+            k1, k2, k3 = min(k + 1, m - 1), min(k + 2, m - 1), min(k + 3, m - 1)
+            a, b, c, d = area[k], area[k1], area[k2], area[k3]
+            # The last line again and again counts once.
+            b, c, d = b if k1 > k else 0.0, c if k2 > k1 else 0.0, d if k3 > k2 else 0.0
+            p, q, r, s = profiles[k][start:], profiles[k1][start:], profiles[k2][start:], profiles[k3][start:]
+            for i in range(here.size):
+                here[i] += a * p[i] + b * q[i] + c * r[i] + d * s[i]
+        for i in range(here.size):
+            here[i] = net[start + i] / here[i] if here[i] > 0.0 else 0.0
+        for k in range(m):
+            shared = whole = 0.0
+            row = profiles[k][start:]
+            for i in range(here.size):
+                shared += row[i] * here[i]
+                whole += row[i]
+            out[k] += shared
+            total[k] += whole
     for k in range(m):
-        for i in range(n):
-            ratio[i] += area[k] * profiles[k, i]
-    for i in range(n):
-        ratio[i] = net[i] / ratio[i] if ratio[i] > 0.0 else 0.0
-    for k in range(m):
-        shared = 0.0
-        total = 0.0
-        for i in range(n):
-            shared += profiles[k, i] * ratio[i]
-            total += profiles[k, i]
-        out[k] = max(area[k] * shared / total, 0.0) if total > 0.0 else 0.0
+        out[k] = max(area[k] * out[k] / total[k], 0.0) if total[k] > 0.0 else 0.0

@@ -100,7 +100,8 @@ def score_test(fit: ScanFit, template: NDArray[np.float64]) -> PresenceTest:
     slots = objective.model.table.slots(fit.values)
     _, _, active = eliminated(objective.problem, slots, objective.row_of_slot, work)
     root = np.sqrt(objective.at_points(work.weight))
-    known = np.concatenate([objective.at_points(work.profiles[active]), objective.at_points(work.jacobian)]) * root
+    lines = objective.profiles(fit.values)[active]
+    known = np.concatenate([objective.at_points(lines), objective.at_points(work.jacobian)]) * root
     wanted = template * root
     basis = _orthonormal_rows(known)
     new = wanted - basis.T @ (basis @ wanted)

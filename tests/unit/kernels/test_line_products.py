@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import twins
-from xrdfit.kernels.line_products import products_of_lines
+from xrdfit.kernels.coarse import coarse_grid
+from xrdfit.kernels.line_products import products_of_lines, products_with_rows
 
 # Part of the geometric mean of two lines' products with themselves.
 BOUND = 1e-12
@@ -24,15 +25,16 @@ def compare(x: np.ndarray, position: np.ndarray, gauss: np.ndarray, lorentz: np.
     other = rng.normal(size=x.size)
     rows = np.array([twins.pseudo_voigt(x, *line) for line in zip(position, gauss, lorentz, strict=True)]) * 0.7
     m = position.size
-    gram, right = np.empty((m, m)), np.empty(m)
-    # What stands behind the points is nobody's business.
-    held = np.hstack([rows, np.full((m, 2), np.nan)])
-    products_of_lines(x, 0.7, position, gauss, lorentz, held, weight, other, gram, right)
+    gram, right, with_rows = np.empty((m, m)), np.empty(m), np.empty((m, 5))
+    several, grid = rng.normal(size=(5, x.size)), coarse_grid(x)
+    products_of_lines(x, grid, 0.7, position, gauss, lorentz, weight, weight * other, gram, right)
+    products_with_rows(x, grid, 0.7, position, gauss, lorentz, weight, several, with_rows)
     expected = rows * weight @ rows.T
     root = np.sqrt(np.diag(expected))
     assert (np.abs(gram - expected) <= BOUND * np.outer(root, root)).all()
     assert (gram == gram.T).all()
-    assert (np.abs(right - rows @ (weight * other)) <= BOUND * (np.abs(rows) @ np.abs(weight * other))).all()
+    assert (np.abs(right - rows @ (weight * other)) <= BOUND * (rows @ np.abs(weight * other))).all()
+    assert (np.abs(with_rows - rows * weight @ several.T) <= BOUND * (rows * weight @ np.abs(several.T))).all()
 
 
 @settings(max_examples=80, deadline=None)

@@ -126,7 +126,7 @@ def gain_of_adding(
     nothing = np.zeros(len(model.table), dtype=np.bool_)
     known = ScanObjective(model, prepared.points, prepared.noise, values=values, present=others, wanted=nothing)
     known.work.weight[:] = weight
-    known.calculate(values)
+    lines = known.at_points(known.profiles(values))
     net = weight * (prepared.points.intensity - known.work.background)
     factors = list(factors)
     found = []
@@ -135,13 +135,14 @@ def gain_of_adding(
         moved = [scaled_cell(model, values, phase, factor) for factor in part]
         profiles, owner = model.profiles_of_replicas(moved, phase, prepared.points, prepared.noise)
         bounds = np.searchsorted(owner, np.arange(len(part) + 1))
-        gain = _gains(known, profiles, bounds, weight=weight, net=net)
+        gain = _gains(known, lines, profiles, bounds, weight=weight, net=net)
         found += list(zip(gain, map(float, part), np.diff(bounds).tolist(), strict=True))
     return sorted(found, reverse=True)
 
 
 def _gains(
     known: ScanObjective,
+    lines: NDArray[np.float64],
     profiles: NDArray[np.float64],
     bounds: NDArray[np.int64],
     *,
@@ -150,11 +151,11 @@ def _gains(
 ) -> list[float]:
     """Fall in chi^2 that lines bring beside the objective's, profiles (m, n) in groups `bounds` (k + 1,) of their own.
 
-    weight, net : (n,), the latter weighted.
+    lines : (m_known, n) profiles of the objective's. weight, net : (n,), the latter weighted.
     """
     work, n_known = known.work, known.work.area.size
     weighted = profiles * weight
-    across, right = weighted @ known.at_points(work.profiles).T, profiles @ net
+    across, right = weighted @ lines.T, profiles @ net
     before = 2.0 * work.right @ work.area - work.area @ work.gram @ work.area
     gains = []
     for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):

@@ -117,8 +117,6 @@ def test_links_lead_somewhere(page: Path) -> None:
     "page", [ROOT / "README.md", DOCS / "tutorials" / "first-series.md"], ids=lambda page: page.name
 )
 def test_python_of_the_docs_uses_public_names(page: Path) -> None:
-    import xrdfit
-
     (block,) = code_blocks(page, "python")
     for name in re.findall(r"xrdfit\.(\w+)\(", block):
         assert name in xrdfit.__all__

@@ -47,8 +47,8 @@ class Series:
 
         Parameters
         ----------
-        output : a results directory with figures and report, as ``xrdfit refine`` writes it. Without, the results are
-            kept as long as the object that is returned.
+        output : a results directory with figures and report, as ``xrdfit refine`` writes it; there a run that was
+            interrupted goes on where it ended. Without, the results are kept as long as the object that is returned.
         scans : their numbers, such as ``range(0, 10)``; all by default.
         workers : processes that share the work; the numbers do not depend on it.
         fresh : replace results that are there.
@@ -69,7 +69,7 @@ class Series:
             warnings.simplefilter("ignore")  # of numbers that went wrong on the way; scans have outcomes
             if target is None:
                 return self._refine_here(chosen, pool)
-            refine_into(self.job, target, scans=chosen, workers=pool, quiet=True)
+            refine_into(self.job, target, scans=chosen, workers=pool, fresh=fresh, quiet=True)
             return Results(stored=read_results(target), job=self.job)
 
     def _refine_here(self, scans: list[int], workers: Workers) -> Results:

@@ -78,5 +78,6 @@ def fill_run(
 
 def _scales(layout: Layout, state: SeriesState, run: slice) -> NDArray[np.float64]:
     """(R, 3, P) of the scan before, the scan itself and the scan after; a missing neighbour has no share."""
-    padded = np.pad(state.local[:, layout.scale], ((1, 1), (0, 0)))
+    padded = np.zeros((len(state.local) + 2, layout.n_phases))
+    padded[1:-1] = state.local[:, layout.scale]
     return np.stack([padded[run.start + row : run.stop + row] for row in range(BEFORE, BEFORE + 3)], axis=1)

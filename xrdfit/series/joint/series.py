@@ -11,12 +11,12 @@ from xrdfit.data import RefineSettings
 from xrdfit.fit import PreparedScan
 from xrdfit.model import PatternModel
 from xrdfit.series.criticism.scope_test import positions_hold
-from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, make_problem, mid_times
+from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, mid_times
 from xrdfit.series.joint.decisions import Decisions, Regime, Statuses, changed_cells, with_status
 from xrdfit.series.joint.errors import JointErrors, joint_errors
 from xrdfit.series.joint.imagined import imagined_phases
 from xrdfit.series.joint.layout import SeriesState
-from xrdfit.series.joint.neighbours import between_neighbours
+from xrdfit.series.joint.pose import hold_cells, pose
 from xrdfit.series.joint.problem import JointProblem
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.solver import TOLERANCE, JointSolution, minimise_joint
@@ -29,6 +29,8 @@ from xrdfit.series.state import Status
 _MAX_ROUNDS = 8
 # Fall in the merit that may be left while phases still change.
 _ROUGH = 0.1
+# The same of a scan by itself that will be fitted with all others again.
+_NEAR = 1e-2
 # Share of the scans that may still move then.
 _LEFT_OVER = 0.02
 # Share of the scans whose cells may come or go without all scans being fitted for it.
@@ -196,9 +198,9 @@ class JointSeries:
         for index in changed:
             start = self._state_of([index])
             self._take_back(start, [index], {index: status[index]})
-            status[index] = self._alone_from(index, start, status[index]).status
+            status[index] = self._alone_from(index, start, status[index], tolerance=_NEAR).status
         for index, start in self._misplaced(status).items():
-            status[index] = self._alone_from(index, start, status[index]).status
+            status[index] = self._alone_from(index, start, status[index], tolerance=_NEAR).status
         return True
 
     def _misplaced(self, status: Statuses) -> dict[int, SeriesState]:
@@ -209,7 +211,7 @@ class JointSeries:
         chain, problem, _, _ = self._fitted
         state = self._state_of(chain.indices)
         before = state.local.copy()
-        self._hold(chain, state, status)
+        hold_cells(chain, state, status)
         moved = np.abs(state.local - before) > _MISPLACED * problem.longest
         found: dict[int, SeriesState] = {}
         for phase in range(len(self.model.phases)):
@@ -297,8 +299,8 @@ class JointSeries:
         return replace(self._model, model=model).chain(self.chain.indices)
 
     def _fit_together(self, chain: Chain, start: SeriesState, status: Statuses, tolerance: float) -> None:
-        self._hold(chain, start, status)
-        problem = self._problem(chain, start, status, shared=True)
+        hold_cells(chain, start, status)
+        problem = pose(chain, self.settings, self.regime, start, status, shared=True)
         left_over = _LEFT_OVER if tolerance == _ROUGH else 0.0
         solution = minimise_joint(problem, start, tolerance=tolerance, left_over=left_over)
         if not left_over:
@@ -327,11 +329,14 @@ class JointSeries:
             best = replace(best, status=held, displaced=True)
         self.fits[index] = best
 
-    def _alone_from(self, index: int, state: SeriesState, status: tuple[Status, ...]) -> JointScanFit:
+    def _alone_from(
+        self, index: int, state: SeriesState, status: tuple[Status, ...], *, tolerance: float = TOLERANCE
+    ) -> JointScanFit:
         assert self._model is not None
         chain = self._model.chain([index], deviations=self.regime.deviations, linked=False)
         for _ in range(2):
-            solution = minimise_joint(self._problem(chain, state, {index: status}, shared=False), state)
+            problem = pose(chain, self.settings, self.regime, state, {index: status}, shared=False)
+            solution = minimise_joint(problem, state, tolerance=tolerance)
             errors = joint_errors(chain, solution, self.settings, self.errors)
             self._keep(chain, solution, errors, {index: status}, alone=True)
             decided = self._decided(index)
@@ -340,54 +345,6 @@ class JointSeries:
             status, state = decided, solution.state
         self._name({index: decided})
         return self.fits[index]
-
-    def _hold(self, chain: Chain, state: SeriesState, status: Statuses) -> None:
-        """Put what a scan cannot say of a phase to what its neighbours say."""
-        layout = chain.layout
-        for phase in range(len(self.model.phases)):
-            known = np.array([status[i][phase] == Status.REFINED for i in chain.indices])
-            own = np.flatnonzero(self.model.of_phase(phase)[layout.local])
-            if own.size:
-                state.local[:, own] = between_neighbours(chain.times, state.local[:, own], known)
-
-    def _problem(self, chain: Chain, start: SeriesState, status: Statuses, *, shared: bool) -> JointProblem:
-        layout, spread = chain.layout, self.regime.spread
-        refined = np.array([[state == Status.REFINED for state in status[i]] for i in chain.indices])
-        deviates = refined & (np.zeros(layout.n_phases) if spread is None else spread > 0.0).astype(np.bool_)
-        free = np.ones((len(chain.scans), layout.n_local), dtype=np.bool_)
-        for phase in range(layout.n_phases):
-            scale = layout.local.size + phase
-            own = layout.of_phase(phase)
-            own[scale] = False
-            free[np.ix_(~refined[:, phase], own)] = False
-            lines = layout.lines.phase == phase
-            if layout.deviations:
-                free[np.ix_(~deviates[:, phase], layout.deviation.start + np.flatnonzero(lines))] = False
-            if self.regime.free:
-                free[deviates[:, phase], scale] = False
-            if not lines.any():
-                free[:, scale] = False
-        for phase in range(layout.n_phases):
-            # What expressions read of another phase moves for the sake of this one.
-            free[np.ix_(refined[:, phase], layout.feeding(phase))] = True
-        free_shared = np.full(layout.n_shared, shared)
-        if self.regime.free:
-            free_shared[layout.intensity] = False
-        has_cell = np.array([layout.of_phase(phase)[: layout.local.size].any() for phase in range(layout.n_phases)])
-        chain.settle(start, deviates=deviates, spread=spread, held=has_cell & ~refined)
-        if layout.deviations:
-            self._take_areas(chain, start)
-        return make_problem(chain, self.settings, free=free, free_shared=free_shared, start=start)
-
-    @staticmethod
-    def _take_areas(chain: Chain, state: SeriesState) -> None:
-        """Areas of lines that do not deviate are what the shared model says, in case they will."""
-        layout = chain.layout
-        for position, scan in enumerate(chain.scans):
-            held = ~scan.deviates[layout.lines.phase]
-            state.local[position, layout.deviation] = np.where(
-                held, scan.areas(state), state.local[position, layout.deviation]
-            )
 
     def _decided(self, index: int) -> tuple[Status, ...]:
         return self._decisions.of(index, self.fits[index], self.regime)

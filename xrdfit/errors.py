@@ -71,6 +71,9 @@ class LostInputError(InputError):
 
 
 class NoResultError(XrdfitError):
-    """Not one scan of the series could be fitted."""
+    """Not one scan of the series could be fitted; what is told of it, beside its text."""
 
     exit_code = 3
+    code = "E400"
+    what = "no result"
+    todo = "see xrdfit check, and look at the patterns"

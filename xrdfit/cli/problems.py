@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import typer
 
-from xrdfit.errors import InputError, Problem, XrdfitError
+from xrdfit.errors import InputError, NoResultError, Problem
 
 # Lines of one kind of mistake that are shown before they are counted.
 _SHOWN = 5
@@ -92,10 +92,10 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
             traceback.print_exc()
         print("\n".join(problem_lines(error)), file=sys.stderr)
         return error.exit_code
-    except XrdfitError as error:
+    except NoResultError as error:
         if debug:
             traceback.print_exc()
-        print(f"E400 no result · series · {error} · see xrdfit check, and look at the patterns", file=sys.stderr)
+        print(f"{error.code} {error.what} · series · {error} · {error.todo}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return _interrupted()
@@ -107,6 +107,15 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
             traceback.print_exc()
         print(system_problem(error), file=sys.stderr)
         return InputError.exit_code
+    except MemoryError as error:
+        if debug:
+            traceback.print_exc()
+        found = f"{error or 'no more of it'} against what the series needs"
+        print(
+            f"E177 not enough memory · this machine · {found} · fewer workers, or part of it by --scans",
+            file=sys.stderr,
+        )
+        return EXIT_UNEXPECTED
     except Exception as error:  # the last line of defence: whatever is a bug must still end in words
         if debug:
             traceback.print_exc()

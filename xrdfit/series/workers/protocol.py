@@ -16,6 +16,10 @@ Result = TypeVar("Result")
 class LostWorkersError(NoResultError):
     """Workers die of a task again and again, or cannot be reached any more."""
 
+    code = "E176"
+    what = "the workers are lost"
+    todo = "see what became of them, and go on with --resume"
+
 
 class Workers(Protocol):
     """Those to whom the tasks of a series are given.

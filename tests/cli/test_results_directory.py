@@ -49,8 +49,8 @@ def test_a_run_leaves_what_the_reference_lists_and_nothing_else(refined: Path) -
     suffixes = {path.stem: set() for path in (results / "figures").iterdir()}
     for path in (results / "figures").iterdir():
         suffixes[path.stem].add(path.suffix)
-    assert {"trajectory", "map"} < set(suffixes)
-    assert all(both == {".png", ".svg"} for both in suffixes.values())
+    assert {"trajectory", "map", "residuals", "patterns"} < set(suffixes)
+    assert all(all_three == {".png", ".svg", ".csv"} for all_three in suffixes.values())
     assert [path.name for path in refined.iterdir() if path.name.startswith(".")] == []
 
 
@@ -125,10 +125,10 @@ def test_a_run_that_ends_badly_leaves_the_old_results_and_no_debris(
 def test_curves_and_plots_are_drawn_from_the_results_alone(refined: Path, tmp_path: Path, xrdfit: Xrdfit) -> None:
     results = refined / "cell-results"
     assert xrdfit("curves", results, "--x", "time", "-o", tmp_path).exit_code == 0
-    for kind in ("trajectory", "fit", "map"):
+    for kind in ("trajectory", "fit", "map", "residuals", "patterns"):
         assert xrdfit("plot", kind, results, "-o", tmp_path / kind).exit_code == 0
-    stems = {"curves_time", "trajectory", "fit", "map"}
-    expected = {f"{stem}{suffix}" for stem in stems for suffix in (".png", ".svg")} | {"curves_time.csv"}
+    stems = {"curves_time", "trajectory", "fit", "map", "residuals", "patterns"}
+    expected = {f"{stem}{suffix}" for stem in stems for suffix in (".png", ".svg", ".csv")}
     assert {path.name for path in tmp_path.iterdir()} == expected
     refused = xrdfit("curves", results, "--x", "soc", "-o", tmp_path / "soc")
     assert refused.exit_code == 2

@@ -220,6 +220,29 @@ def plot_map(results: Results, output: Output = None) -> None:
     _do(lambda: plot_results("map", results, output))
 
 
+@plot.command("residuals")
+def plot_residuals(results: Results, output: Output = None) -> None:
+    """What the fits of all scans left, in standard deviations, as an image."""
+    from xrdfit.cli.figures import plot_results
+
+    _do(lambda: plot_results("residuals", results, output))
+
+
+@plot.command("patterns")
+def plot_patterns(
+    results: Results,
+    ranges: Annotated[
+        list[str] | None,
+        typer.Option("--range", metavar="A:B", help="deg 2theta, such as the main lines; a panel each, repeatable."),
+    ] = None,
+    output: Output = None,
+) -> None:
+    """Patterns one above the other, with the lines of every phase and the state of the cell."""
+    from xrdfit.cli.figures import plot_results
+
+    _do(lambda: plot_results("patterns", results, output, ranges=ranges or ()))
+
+
 @app.command()
 def curves(
     results: Results,

@@ -18,7 +18,7 @@ _LABELS = {
     "time": "Time (h)",
     "scan": "Scan",
 }
-_COLUMNS = {"soc": "soc", "capacity": "capacity_mAh", "voltage": "voltage_V", "time": "time_s", "scan": "scan"}
+COLUMNS = {"soc": "soc", "capacity": "capacity_mAh", "voltage": "voltage_V", "time": "time_s", "scan": "scan"}
 _SPANS = {
     "soc": ("soc_low", "soc_high"),
     "capacity": ("capacity_low_mAh", "capacity_high_mAh"),
@@ -69,7 +69,7 @@ def series_axis(columns: Mapping[str, NDArray], x: str) -> SeriesAxis:
                 todo="choose one of those",
             )
         )
-    values = np.asarray(columns.get(_COLUMNS[x], np.array([np.nan])), dtype=np.float64)
+    values = np.asarray(columns.get(COLUMNS[x], np.array([np.nan])), dtype=np.float64)
     if not np.isfinite(values).any():
         lacking, todo = "cycler's record", "add [cycler] to the recipe and refine again"
         if x == "time":

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from xrdfit.data import Curves, PhaseLines
 from xrdfit.report.style import DOUBLE_COLUMN_MM, MM, STYLE, settled_colors
@@ -69,6 +70,20 @@ def fit_figure(curves: Curves, lines: Sequence[PhaseLines], *, title: str, color
     return figure
 
 
+def fit_table(curves: Curves) -> dict[str, NDArray]:
+    """What a figure of a fit draws, by column; curves are NaN where a point was not used."""
+    used = curves.used
+    table = {"two_theta_deg": curves.two_theta, "observed": curves.observed}
+    for name in ("calculated", "background", "sigma"):
+        table[name] = np.where(used, getattr(curves, name), np.nan)
+    return table | {"difference_over_sigma": _weighted(curves)}
+
+
+def _weighted(curves: Curves) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):
+        return np.where(curves.used, (curves.observed - curves.calculated) / curves.sigma, np.nan)
+
+
 def _draw_pattern(panel: Axes, curves: Curves) -> None:
     used = curves.used
     observed = curves.observed
@@ -107,8 +122,7 @@ def _draw_lines(panel: Axes, lines: Sequence[PhaseLines], colors: Mapping[str, s
 
 
 def _draw_difference(panel: Axes, curves: Curves) -> None:
-    with np.errstate(invalid="ignore"):
-        weighted = np.where(curves.used, (curves.observed - curves.calculated) / curves.sigma, np.nan)
+    weighted = _weighted(curves)
     panel.axhline(0.0, color="0.6", linewidth=0.5, zorder=1)
     for level in (-_NOISE, _NOISE):
         panel.axhline(level, color="0.6", linewidth=0.5, linestyle=":", zorder=1)

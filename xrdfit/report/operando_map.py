@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import matplotlib
 import numpy as np
 from matplotlib.colors import PowerNorm
@@ -9,53 +11,42 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from xrdfit.report.style import DOUBLE_COLUMN_MM, MM, STYLE
+from xrdfit.report.series_image import SeriesImage
+from xrdfit.report.style import STYLE
+from xrdfit.report.time_map import time_map
 
-_HEIGHT_MM = 95.0
 # Parts of the values that may saturate at the lower and the upper end of the colours, percent.
 _DARK, _BRIGHT = 1.0, 0.1
 
 
-def map_figure(
-    two_theta: NDArray[np.float64], intensity: NDArray[np.float64], times_h: NDArray[np.float64] | None
-) -> Figure:
+def map_figure(series: SeriesImage, columns: Mapping[str, NDArray], *, colors: Mapping[str, str | None]) -> Figure:
     """Operando map: intensity over 2theta and scan or time, colours by the square root of the intensity.
+
+    Above it the lines of every phase, where it is strongest; beside it, with a cycler's record, the voltage. Where
+    nothing was measured, or a scan could not be fitted, the image is blank.
 
     Parameters
     ----------
-    two_theta : (n_points,) deg, ascending.
-    intensity : (n_scans, n_points); NaN stays grey.
-    times_h : (n_scans,) h, ascending, or None for the number of the scan.
+    columns : those of ``trajectories.csv``, (n_scans,) each.
+    colors : by phase name; None for the next that is free.
     """
-    rows = np.arange(intensity.shape[0], dtype=np.float64) if times_h is None else times_h
-    low, high = np.nanpercentile(intensity, [_DARK, 100.0 - _BRIGHT])
+    voltage = columns.get("voltage_V", np.array([np.nan]))
+    low, high = np.nanpercentile(series.observed, [_DARK, 100.0 - _BRIGHT])
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(DOUBLE_COLUMN_MM * MM, _HEIGHT_MM * MM))
-        panel = figure.add_axes((0.09, 0.115, 0.78, 0.86))
-        colors = matplotlib.colormaps["viridis"].with_extremes(bad="0.85")
-        image = panel.pcolormesh(
-            _edges(two_theta),
-            _edges(rows),
-            np.ma.masked_invalid(intensity),
-            cmap=colors,
+        drawn = time_map(
+            series,
+            series.observed,
+            colors=colors,
+            cmap="viridis",
             norm=PowerNorm(0.5, vmin=low, vmax=max(high, low + 1e-12)),
-            rasterized=True,
+            label="Intensity (counts)" if series.counts else "Intensity (arb. units)",
+            side=bool(np.isfinite(voltage).any()),
         )
-        panel.set_xlabel("2θ (°)", labelpad=1.5)
-        panel.set_ylabel("Scan" if times_h is None else "Time (h)")
-        panel.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=times_h is None))
-        panel.tick_params(direction="out")
-        bar = figure.colorbar(image, cax=figure.add_axes((0.885, 0.115, 0.018, 0.86)), extend="both")
-        bar.ax.yaxis.set_major_locator(MaxNLocator(nbins=7))
-        bar.ax.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5), useMathText=True)
-        whole = bool(np.all(intensity[np.isfinite(intensity)] % 1.0 == 0.0))
-        bar.set_label("Intensity (counts)" if whole else "Intensity (arb. units)")
-    return figure
-
-
-def _edges(centres: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n + 1,) borders half way between neighbours, the outer ones as far out as the next is in."""
-    if centres.size == 1:
-        return np.array([centres[0] - 0.5, centres[0] + 0.5])
-    inner = 0.5 * (centres[1:] + centres[:-1])
-    return np.concatenate([[2.0 * centres[0] - inner[0]], inner, [2.0 * centres[-1] - inner[-1]]])
+        drawn.bar.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5), useMathText=True)
+        if drawn.side is not None:
+            height = columns["time_s"] / 3600.0 if series.by_time else columns["scan"]
+            drawn.side.plot(voltage, height, color="0.25", linewidth=0.8)
+            drawn.side.set_xlabel("$E$ (V)", labelpad=1.5)
+            drawn.side.xaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
+            drawn.side.margins(x=0.12)
+    return drawn.figure

@@ -25,6 +25,7 @@ LABELS = {
     "beta": r"$\beta$ (°)",
     "gamma": r"$\gamma$ (°)",
     "volume": "$V$ (Å³)",
+    "lorentz_size": "Lorentz width (°)",
 }
 STRIP_MM = 22.0
 PANEL_MM = 40.0

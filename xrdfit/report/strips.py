@@ -16,6 +16,8 @@ _LONGEST_BAR = 3.0
 # Least span of an axis, relative to the value: less is below what powder diffraction tells.
 _LEAST_SPAN = 2e-5
 
+# Widths of the sample, deg.
+WIDTHS = ("lorentz_size",)
 _ORDER = ("a", "b", "c", "alpha", "beta", "gamma")
 
 
@@ -25,10 +27,22 @@ def shown_parameters(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel
     return [name for name in names if any(is_measured(columns, phase, name) for phase in phases)]
 
 
+def varying_widths(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel]) -> list[str]:
+    """Widths that a phase has a value of its own of in every scan; what the series shares is no trajectory."""
+
+    def varies(column: NDArray[np.float64]) -> bool:
+        known = column[np.isfinite(column)]
+        return known.size > 1 and bool(np.ptp(known) > 1e-9 * np.abs(known).max())
+
+    columns_of = {name: [columns.get(f"{phase.name}_{name}", np.empty(0)) for phase in phases] for name in WIDTHS}
+    return [name for name, found in columns_of.items() if any(map(varies, found))]
+
+
 def is_measured(columns: Mapping[str, NDArray], phase: PhaseLabel, name: str) -> bool:
-    """Whether a phase has a value of this cell parameter in any scan."""
+    """Whether a phase has a value of this cell parameter or width in any scan."""
     column = columns.get(f"{phase.name}_{name}")
-    return (name == "volume" or name in phase.cell_names) and column is not None and bool(np.isfinite(column).any())
+    own = name in ("volume", *WIDTHS) or name in phase.cell_names
+    return own and column is not None and bool(np.isfinite(column).any())
 
 
 def is_fraction_known(columns: Mapping[str, NDArray], phase: PhaseLabel) -> bool:
@@ -74,6 +88,16 @@ def esd_of(columns: Mapping[str, NDArray], phase: PhaseLabel, name: str) -> NDAr
     """(n_scans,) esds; NaN where there is none."""
     column = columns.get(f"{phase.name}_{name}_esd")
     return np.full(len(columns[f"{phase.name}_{name}"]), np.nan) if column is None else column
+
+
+def held_scans(columns: Mapping[str, NDArray], phase: PhaseLabel) -> list[int]:
+    """Rows in which a phase has a cell, but one that was not refined there: it has no esd."""
+    held = np.zeros(len(columns["scan"]), dtype=bool)
+    for name in phase.cell_names:
+        values, esd = columns.get(f"{phase.name}_{name}"), columns.get(f"{phase.name}_{name}_esd")
+        if values is not None:
+            held |= np.isfinite(values) & (True if esd is None else ~np.isfinite(esd))
+    return np.flatnonzero(held).tolist()
 
 
 def _span(columns: Mapping[str, NDArray], phase: PhaseLabel, name: str) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from matplotlib.colors import is_color_like
 from xrdfit.data import PhaseLabel
 
 MM = 1.0 / 25.4
-DOUBLE_COLUMN_MM = 180.0
+DOUBLE_COLUMN_MM = 170.0
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from xrdfit.data import Curves, PhaseLabel, PhaseLines
 from xrdfit.errors import InputError
-from xrdfit.report import fit_figure, map_figure, phase_colors, save_figure, trajectory_figure
+from xrdfit.report import drawn_columns, fit_figure, fit_table, phase_colors, save_figure, trajectory_figure
 
 N_SCANS = 12
 NEAR = {"LFP": 10.33, "FP": 9.81}
@@ -130,12 +130,39 @@ def test_source_of_references_is_named_once() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["LFP", "FP", "reference: Andersson 2000"]
 
 
-def test_flagged_scan_is_hollow() -> None:
+def test_flagged_scan_has_a_cross_and_a_held_cell_is_hollow() -> None:
     table = columns(NEAR)
     table["outcome"][3] = "flagged"
-    panel = panels_with(trajectory_figure(table, [LFP, FP]), "LFP")[0]
+    table["LFP_a_esd"][5] = np.nan
+    figure = trajectory_figure(table, [LFP, FP])
+    panel = panels_with(figure, "LFP")[0]
     (hollow,) = [line for line in panel.lines if line.get_markerfacecolor() == "white"]
-    assert np.flatnonzero(np.isfinite(hollow.get_ydata())).tolist() == [3]
+    assert hollow.get_xdata().tolist() == [5] and hollow.get_ydata().tolist() == [table["LFP_a"][5]]
+    (cross,) = [line for line in panel.lines if line.get_marker() == "x"]
+    assert cross.get_xdata().tolist() == [3]
+    assert "flagged" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_discharge_is_shaded_from_its_first_scan_to_its_last() -> None:
+    table = columns(NEAR) | {"direction": np.repeat([1.0, -1.0, 0.0], 4)}
+    panel = panels_with(trajectory_figure(table, [LFP, FP]), "LFP")[0]
+    (shade,) = panel.patches
+    assert shade.get_x() == 3.5 and shade.get_width() == 4.0
+    assert not panels_with(trajectory_figure(columns(NEAR), [LFP, FP]), "LFP")[0].patches
+
+
+def test_widths_have_a_panel_only_where_every_scan_has_its_own() -> None:
+    table = columns(NEAR) | {"LFP_lorentz_size": np.full(N_SCANS, 0.1)}
+    assert "Lorentz width (°)" not in texts(trajectory_figure(table, [LFP, FP]))
+    table["LFP_lorentz_size"][4] = 0.11
+    assert "Lorentz width (°)" in texts(trajectory_figure(table, [LFP, FP]))
+
+
+def test_table_beside_the_trajectories_has_the_columns_that_are_drawn() -> None:
+    table = columns(NEAR)
+    drawn = drawn_columns(table, [LFP, FP], x="time")
+    assert list(drawn)[:6] == ["scan", "time_s", "LFP_a", "LFP_a_esd", "FP_a", "FP_a_esd"]
+    assert all(drawn[name] is table[name] for name in drawn)
 
 
 def test_series_without_times_cannot_be_drawn_against_time() -> None:
@@ -198,6 +225,15 @@ def test_fit_ticks_stand_at_the_lines_of_each_phase_in_its_colour() -> None:
     assert not np.array_equal(ticks[0].get_color(), ticks[1].get_color())
 
 
+def test_table_beside_a_fit_has_its_curves_and_nothing_where_no_point_was_used() -> None:
+    scan = curves()
+    table = fit_table(scan)
+    assert list(table) == ["two_theta_deg", "observed", "calculated", "background", "sigma", "difference_over_sigma"]
+    assert np.array_equal(np.isfinite(table["calculated"]), scan.used)
+    expected = (scan.observed - scan.calculated) / scan.sigma
+    np.testing.assert_array_equal(table["difference_over_sigma"][scan.used], expected[scan.used])
+
+
 def test_excluded_part_is_shaded_and_has_no_difference() -> None:
     figure = fit_figure(curves(), [], title="scan 3", colors={})
     difference = figure.axes[2]
@@ -206,23 +242,6 @@ def test_excluded_part_is_shaded_and_has_no_difference() -> None:
     drawn = max(difference.lines, key=lambda line: len(line.get_xdata()))
     inside = (drawn.get_xdata() > 24.1) & (drawn.get_xdata() < 24.9)
     assert np.isnan(drawn.get_ydata()[inside]).all()
-
-
-def test_map_has_a_row_a_scan_at_its_time() -> None:
-    two_theta = np.linspace(20.0, 21.0, 11)
-    intensity = np.outer(np.arange(1.0, 4.0), np.arange(1.0, 12.0))
-    figure = map_figure(two_theta, intensity, np.array([0.0, 1.0, 3.0]))
-    panel, bar = figure.axes
-    assert panel.get_ylabel() == "Time (h)" and bar.get_ylabel() == "Intensity (counts)"
-    (image,) = panel.collections
-    np.testing.assert_allclose(image.get_coordinates()[:, 0, 1], [-0.5, 0.5, 2.0, 4.0])
-    assert map_figure(two_theta, intensity, None).axes[0].get_ylabel() == "Scan"
-
-
-def test_map_of_one_scan_with_masked_points_is_drawn() -> None:
-    intensity = np.array([[1.5, np.nan, 3.0]])
-    figure = map_figure(np.array([1.0, 2.0, 3.0]), intensity, None)
-    assert figure.axes[1].get_ylabel() == "Intensity (arb. units)"
 
 
 def test_same_series_makes_the_same_bytes(tmp_path: Path) -> None:

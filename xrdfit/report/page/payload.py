@@ -13,8 +13,7 @@ from xrdfit.data import Curves, Outcome, PhaseLabel, PhaseLines
 from xrdfit.errors import InputError
 from xrdfit.io import StoredResults, trajectories_text
 from xrdfit.report.axis import AXES, series_axis
-from xrdfit.report.page.shown import held_scans
-from xrdfit.report.strips import has_fractions, is_fraction_known, shown_parameters, strip_limits, strips_of
+from xrdfit.report.strips import has_fractions, held_scans, is_fraction_known, shown_parameters, strip_limits, strips_of
 
 # So that 200 scans stay below 10 MB with the drawing library: bytes of all fits before base64, and ends of the map.
 _FIT_BYTES = 2_600_000

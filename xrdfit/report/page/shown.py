@@ -85,16 +85,6 @@ def table_columns(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel]) 
     ]
 
 
-def held_scans(columns: Mapping[str, NDArray], phase: PhaseLabel) -> list[int]:
-    """Rows in which a phase has a cell, but one that was not refined there: it has no esd."""
-    held = np.zeros(len(columns["scan"]), dtype=bool)
-    for name in phase.cell_names:
-        values, esd = columns.get(f"{phase.name}_{name}"), columns.get(f"{phase.name}_{name}{_ESD}")
-        if values is not None:
-            held |= np.isfinite(values) & (True if esd is None else ~np.isfinite(esd))
-    return np.flatnonzero(held).tolist()
-
-
 def _plain(name: str, value: float) -> str:
     if not np.isfinite(value):
         return ""

@@ -62,27 +62,23 @@ class StoredResults:
             The scan was not refined, or its fit failed.
         """
         with _open(self.directory) as file:
-            return self._curves(file, scan)
+            return self._curves(_Rows(file["/entry/patterns"]), scan)
 
     def lines(self, scan: int) -> tuple[PhaseLines, ...]:
         """The lines of every phase in one scan; a phase without lines there is left out."""
         with _open(self.directory) as file:
-            return _lines(file, scan)
+            return _lines(_rows_of_lines(file), scan)
 
     def each(self, scans: Iterable[int]) -> Iterator[tuple[Curves, tuple[PhaseLines, ...]]]:
         """`curves` and `lines` of many scans, several times as fast as one by one."""
         with _open(self.directory) as file:
-            # HDF5 keeps what it has unpacked of a dataset for as long as somebody holds that dataset.
-            held = [*file["/entry/patterns"].values()]
-            held += [dataset for group in file["/entry/lines"].values() for dataset in group.values()]
+            patterns, lines = _Rows(file["/entry/patterns"]), _rows_of_lines(file)
             for scan in scans:
-                yield self._curves(file, scan), _lines(file, scan)
-            held.clear()
+                yield self._curves(patterns, scan), _lines(lines, scan)
 
-    def _curves(self, file: h5py.File, scan: int) -> Curves:
-        group = file["/entry/patterns"]
-        observed = _row(group, "observed", scan)
-        if observed is None or np.all(np.isnan(observed)):
+    def _curves(self, patterns: _Rows, scan: int) -> Curves:
+        observed = patterns.row("observed", scan) if patterns.has("observed", scan) else np.empty(0)
+        if np.all(np.isnan(observed)):
             raise data_error(
                 Code.RESULTS,
                 "no fitted pattern of this scan",
@@ -90,11 +86,10 @@ class StoredResults:
                 found="nothing stored against a refined scan",
                 todo="choose a scan whose outcome is not failed",
             )
-        axis = group["two_theta"]
-        two_theta = axis[()] if axis.ndim == 1 else axis[scan]
+        two_theta = patterns.row("two_theta", scan)
         n_points = int(np.isfinite(two_theta).sum())
         calculated, background, sigma, used = (
-            group[name][scan, :n_points] for name in ("calculated", "background", "sigma", "used")
+            patterns.row(name, scan)[:n_points] for name in ("calculated", "background", "sigma", "used")
         )
         return Curves(
             two_theta=two_theta[:n_points],
@@ -170,21 +165,42 @@ def _open(directory: Path) -> Iterator[h5py.File]:
         ) from error
 
 
-def _lines(file: h5py.File, scan: int) -> tuple[PhaseLines, ...]:
+class _Rows:
+    """Rows of the datasets of a group, with what is unpacked beside them kept until another part is asked for."""
+
+    def __init__(self, group: h5py.Group) -> None:
+        self._datasets: dict[str, h5py.Dataset] = dict(group.items())
+        self._part: dict[str, tuple[int, NDArray]] = {}
+
+    def has(self, name: str, scan: int) -> bool:
+        return name in self._datasets and 0 <= scan < self._datasets[name].shape[0]
+
+    def row(self, name: str, scan: int) -> NDArray:
+        """A row, or what there is but once for all scans."""
+        dataset = self._datasets[name]
+        alike = dataset.ndim == 1
+        at_once = dataset.chunks[0] if dataset.chunks and not alike else 1
+        first = 0 if alike else scan - scan % at_once
+        if name not in self._part or self._part[name][0] != first:
+            self._part[name] = first, dataset[()] if alike else dataset[first : first + at_once]
+        part = self._part[name][1]
+        return part if alike else np.asarray(part[scan - first])
+
+
+def _rows_of_lines(file: h5py.File) -> dict[str, _Rows]:
+    return {name: _Rows(group) for name, group in file["/entry/lines"].items()}
+
+
+def _lines(phases: Mapping[str, _Rows], scan: int) -> tuple[PhaseLines, ...]:
     found = []
-    for name, group in file["/entry/lines"].items():
-        hkl = _row(group, "hkl", scan)
-        if hkl is None or not (n_lines := int(np.any(hkl != 0, axis=1).sum())):
+    for name, rows in phases.items():
+        hkl: NDArray[np.int32] = rows.row("hkl", scan) if rows.has("hkl", scan) else np.zeros((0, 3), dtype=np.int32)
+        n_lines = int(np.any(hkl != 0, axis=1).sum())
+        if not n_lines:
             continue
-        values = {key: group[key][scan, :n_lines] for key in LINES}
+        values = {key: rows.row(key, scan)[:n_lines] for key in LINES}
         found.append(PhaseLines(phase=name, hkl=hkl[:n_lines], **values))
     return tuple(found)
-
-
-def _row(group: h5py.Group, name: str, scan: int) -> NDArray | None:
-    if name not in group or not 0 <= scan < group[name].shape[0]:
-        return None
-    return group[name][scan]
 
 
 def _column(item: h5py.Dataset) -> NDArray:

@@ -2,8 +2,8 @@
 
     python benchmarks/writing_cost.py --scans 420 --repeats 5
 
-The runs with and without take turns; the smallest CPU time of each counts. Figures are drawn after a run, whatever its
-length; their time stands apart.
+The runs with and without take turns; the smallest CPU time of each counts. Figures and the page are made after a run;
+their time stands apart.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ def main() -> None:
     parser.add_argument("--scans", type=int, default=420)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    # As in ``xrdfit refine``, but for the figures and with a bar that believes it is drawn on a terminal.
-    cli.results_figures = lambda *_: None  # type: ignore[assignment]
+    # As in ``xrdfit refine``, but for figures and page, and with a bar that believes it is drawn on a terminal.
+    page = cli.write_report
+    cli.results_figures = cli.write_report = lambda *_: None  # type: ignore[assignment]
     nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     cli.Console = lambda **_: Console(file=nowhere, force_terminal=True)  # type: ignore[assignment,misc]
     with TemporaryDirectory() as folder:
@@ -57,10 +58,11 @@ def main() -> None:
             target = Path(folder) / f"results-{repeat}"
             whole.append(cpu(lambda target=target: cli.refine_into(job, target)))
         figures = cpu(lambda: results_figures(read_results(target), Path(folder) / "figures"))
+        paged = cpu(lambda: page(target, target))
     added = min(whole) - min(bare)
     print(f"{options.scans} scans, CPU time, least of {options.repeats}")
     print(f"refined {min(bare):.2f} s; with files and progress {min(whole):.2f} s: {added / min(bare):+.1%}")
-    print(f"figures, whatever the number of scans: {figures:.2f} s")
+    print(f"figures, whatever the number of scans: {figures:.2f} s; page: {paged:.2f} s")
 
 
 if __name__ == "__main__":

@@ -122,15 +122,18 @@ class Hdf5Stack:
         DataError
             The row cannot be read, or its own 2theta grid does not ascend.
         LostInputError
-            The row cannot be read, and the file is not what it was when the stack was opened.
+            The file was cut, or the row cannot be read and the file is not what it was when the stack was opened.
         """
         if not 0 <= index < self._n_scans:
             raise IndexError(f"scan {index} of {self._n_scans}")
         try:
-            return self._read(index)
+            pattern = self._read(index)
         except (DataError, OSError):
             self._state.check()
             raise
+        # Behind the end of a file that has been cut HDF5 reads zeros.
+        self._state.check(open_as=self._file().id.get_vfd_handle())
+        return pattern
 
     def _read(self, index: int) -> Pattern:
         source = f"{self.path.name}[{index}]"

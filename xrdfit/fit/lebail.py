@@ -23,8 +23,6 @@ _SETTLED = 1e-5
 
 def partition(objective: ScanObjective, values: NDArray[np.float64], *, area: NDArray[np.float64], cycles: int) -> None:
     """Share out the net intensity at these parameters, from `area`, and put the result into the objective."""
-    free, objective.areas_free = objective.areas_free, False
-    objective.forget()
     filled = objective.profiles(values)
     net = objective.points.intensity - objective.at_points(objective.work.background)
     profiles = np.ascontiguousarray(objective.at_points(filled))
@@ -33,7 +31,6 @@ def partition(objective: ScanObjective, values: NDArray[np.float64], *, area: ND
         before = shared.copy()
         partition_cycle(profiles, net, before, shared)
     objective.set_areas(shared)
-    objective.areas_free = free
 
 
 def start_by_partition(objective: ScanObjective, values: NDArray[np.float64], variance: NDArray[np.float64]) -> None:

@@ -16,6 +16,7 @@ from xrdfit.kernels.evaluation import (
     fill_products,
     fill_profiles,
     make_workspace,
+    place,
     update_weights,
 )
 from xrdfit.kernels.least_squares import longest_steps
@@ -79,11 +80,14 @@ class ScanObjective:
 
     def calculate(self, values: NDArray[np.float64]) -> float:
         """Chi^2 at `values` (n_parameters,); the workspace then holds the pattern."""
-        if self._at is None or not np.array_equal(self._at, values):
+        if not self._is_at(values):
             self.chi2 = calculate(self.problem, self.model.table.slots(values), self.work, self.areas_free)
             self._at = values.copy()
             self.nfev += 1
         return self.chi2
+
+    def _is_at(self, values: NDArray[np.float64]) -> bool:
+        return self._at is not None and np.array_equal(self._at, values)
 
     def forget(self) -> None:
         """The workspace was filled by someone else: calculate afresh at the next call."""
@@ -96,8 +100,11 @@ class ScanObjective:
 
     def profiles(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """(m, n + n_ties) profiles of unit area of the lines at these parameters, the ties' entries at the end."""
-        self.calculate(values)
-        fill_profiles(self.problem, self.model.table.slots(values), self.work)
+        slots = self.model.table.slots(values)
+        if not self._is_at(values):
+            place(self.problem, slots, self.work)
+            self.forget()
+        fill_profiles(self.problem, slots, self.work)
         return self.work.profiles
 
     def set_areas(self, area: NDArray[np.float64]) -> None:
@@ -153,7 +160,7 @@ class ScanObjective:
 
     def longest_steps(self, values: NDArray[np.float64], derivative: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n_variables,) steps of the variables; see `xrdfit.kernels.least_squares.longest_steps`."""
-        if self._at is None or not np.array_equal(self._at, values):
+        if not self._is_at(values):
             self.forget()
         mapping = np.ascontiguousarray(self.model.table.slot_mapping @ derivative)
         return longest_steps(self.problem, self.model.table.slots(values), mapping, self.work)

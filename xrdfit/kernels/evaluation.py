@@ -95,14 +95,20 @@ def calculate(problem: Problem, slots: NDArray[np.float64], work: Workspace, sol
 
     The areas are solved for if asked. The profiles of the lines are filled only if that needs them.
     """
-    place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
-    background(problem, slots, work.background)
+    place(problem, slots, work)
     if solve_areas:
         if not stand_plain(problem):
             fill_profiles(problem, slots, work)
         return solve_areas_for(problem, slots, work)
     _put_pattern(problem, slots, work)
     return compare(problem, work)
+
+
+@inlined_kernel
+def place(problem: Problem, slots: NDArray[np.float64], work: Workspace) -> None:
+    """Lines and background where these parameters put them."""
+    place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
+    background(problem, slots, work.background)
 
 
 @inlined_kernel

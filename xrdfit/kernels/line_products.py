@@ -36,9 +36,10 @@ from numpy.typing import NDArray
 
 from xrdfit.kernels.coarse import N_NODES, CoarseGrid, n_blocks, points_of
 from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
+from xrdfit.kernels.linear import four_by_four
 from xrdfit.kernels.lines import UNREACHABLE
 from xrdfit.kernels.profiles import accumulate_core, gauss_window, pseudo_voigt_shape
-from xrdfit.kernels.rows import dot, weighted_dot
+from xrdfit.kernels.rows import add_scaled, dot, weighted_dot
 
 _FAR = 4.0
 _MAGNIFIED = 400.0
@@ -78,20 +79,21 @@ def _gather(x: NDArray[np.float64], grid: CoarseGrid, row: NDArray[np.float64], 
 
 
 @lean_kernel
-def _alike(x: NDArray[np.float64], block: int, at: float) -> tuple[bool, int]:
-    """Whether a block is far from a place, and the next block with which it differs."""
-    far = _is_far(x, block, at)
+def _alike(x: NDArray[np.float64], block: int, low: float, high: float) -> tuple[bool, int]:
+    """Whether a block is far from what stands between two places, and the next block with which it differs."""
+    far = _is_far(x, block, low, high)
     end = block + 1
-    while end < n_blocks(x) and _is_far(x, end, at) == far:
+    while end < n_blocks(x) and _is_far(x, end, low, high) == far:
         end += 1
     return far, end
 
 
 @lean_kernel
-def _is_far(x: NDArray[np.float64], block: int, at: float) -> bool:
+def _is_far(x: NDArray[np.float64], block: int, low: float, high: float) -> bool:
     first, last = points_of(x, block, block + 1)
     start, stop = x[first], x[last - 1]
-    return abs(at - 0.5 * (start + stop)) >= _FAR * 0.5 * (stop - start)
+    centre, reach = 0.5 * (start + stop), _FAR * 0.5 * (stop - start)
+    return low >= centre + reach or high <= centre - reach
 
 
 @lean_vector_kernel
@@ -167,15 +169,14 @@ def _far_products(facts: NDArray[np.float64], line: int, out: NDArray[np.float64
     for k in range(out.size):
         away, half = facts[_AT, k] - at, facts[_HALF, k]
         square = away * away + half * half
-        # 1 / z, whose powers are summed up as Horner does.
-        u, v = away / square, -half / square
-        real, imaginary = facts[_MOMENTS + _N_MOMENTS - 1, line], 0.0
-        for j in range(_N_MOMENTS - 2, -1, -1):
-            real, imaginary = (
-                real * u - imaginary * v + facts[_MOMENTS + j, line],
-                real * v + imaginary * u,
-            )
-        out[k] = -facts[_STRENGTH, k] / half * (real * v + imaginary * u)
+        # The imaginary part of a polynomial with real coefficients at 1 / z takes real numbers alone.
+        modulus = 1.0 / square
+        twice = 2.0 * away * modulus
+        value, before = facts[_MOMENTS + _N_MOMENTS - 1, line], 0.0
+        for j in range(_N_MOMENTS - 1):
+            moment = facts[_MOMENTS + _N_MOMENTS - 2 - j, line]
+            value, before = moment + twice * value - modulus * before, value
+        out[k] = facts[_STRENGTH, k] * modulus * value
         cube = square * square * square
         fine[k] = most * facts[_STRENGTH, k] < _MISSED * root * facts[_ROOT, k] * half * half * cube * cube
 
@@ -208,7 +209,7 @@ def _describe(
         sums[:] = 0.0
         block = np.int64(0)
         while block < n_blocks(x):
-            far, end = _alike(x, block, at)
+            far, end = _alike(x, block, at, at)
             if far:
                 start, stop = block * N_NODES, end * N_NODES
                 _add_sums(grid.node[start:stop], at, half, weight_nodes[start:stop], other_nodes[start:stop], sums)
@@ -340,27 +341,6 @@ def products_of_lines(
 
 
 @lean_vector_kernel
-def _add_dots(one: NDArray[np.float64], rows: NDArray[np.float64], start: int, out: NDArray[np.float64]) -> None:
-    """Add the products of `one`, which begins at column `start`, with all rows (k, n) to `out` (k,)."""
-    last = rows.shape[0] - 1
-    for k in range(0, last + 1, 4):
-        k1, k2, k3 = min(k + 1, last), min(k + 2, last), min(k + 3, last)
-        a, b = rows[k][start : start + one.size], rows[k1][start : start + one.size]
-        c, d = rows[k2][start : start + one.size], rows[k3][start : start + one.size]
-        p = q = r = s = 0.0
-        for i in range(one.size):
-            p += one[i] * a[i]
-            q += one[i] * b[i]
-            r += one[i] * c[i]
-            s += one[i] * d[i]
-        # The last row again and again counts once.
-        out[k] += p
-        out[k1] += q if k1 > k else 0.0
-        out[k2] += r if k2 > k1 else 0.0
-        out[k3] += s if k3 > k2 else 0.0
-
-
-@lean_vector_kernel
 def _put_tail(x: NDArray[np.float64], at: float, half: float, strength: float, out: NDArray[np.float64]) -> None:
     for i in range(out.size):
         away = x[i] - at
@@ -368,32 +348,54 @@ def _put_tail(x: NDArray[np.float64], at: float, half: float, strength: float, o
 
 
 @lean_kernel
-def _add_line_products(
+def _add_four_lines(
     x: NDArray[np.float64],
     grid: CoarseGrid,
-    at: float,
-    half: float,
-    strength: float,
+    facts: NDArray[np.float64],
+    line: int,
     rows: NDArray[np.float64],
     nodes: NDArray[np.float64],
     room: NDArray[np.float64],
+    four: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
-    """Add the products of a Lorentzian with rows (k, n), which are gathered in `nodes`, to `out` (k,)."""
+    """Add the products of four Lorentzians with rows (k, n), which are gathered in `nodes`, to `out` (m, k).
+
+    room : flat, and four : (4, k), scratch.
+    """
+    last = min(line + 4, out.shape[0])
+    low = high = facts[_AT, line]
+    for i in range(line + 1, last):
+        low, high = min(low, facts[_AT, i]), max(high, facts[_AT, i])
     block = np.int64(0)
     while block < n_blocks(x):
-        far, end = _alike(x, block, at)
+        far, end = _alike(x, block, low, high)
         if far:
             start, stop = block * N_NODES, end * N_NODES
-            tail = room[: stop - start]
-            _put_tail(grid.node[start:stop], at, half, strength, tail)
-            _add_dots(tail, nodes, start, out)
+            there, factors = grid.node, nodes
         else:
             start, stop = points_of(x, block, end)
-            tail = room[: stop - start]
-            _put_tail(x[start:stop], at, half, strength, tail)
-            _add_dots(tail, rows, start, out)
+            there, factors = x, rows
+        tails = room[: 4 * (stop - start)].reshape(4, stop - start)
+        for i in range(line, last):
+            _put_tail(there[start:stop], facts[_AT, i], facts[_HALF, i], facts[_STRENGTH, i], tails[i - line])
+        _add_products(tails, factors, start, last - line, four, out[line:last])
         block = end
+
+
+@lean_kernel
+def _add_products(
+    tails: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    start: int,
+    count: int,
+    four: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    for j in range(0, rows.shape[0], 4):
+        four_by_four(tails, rows, np.int64(0), j, start, four)
+    for i in range(count):
+        add_scaled(1.0, four[i], out[i])
 
 
 @kernel
@@ -418,9 +420,11 @@ def products_with_rows(
         for i in range(x.size):
             weighted[j, i] = weight[i] * rows[j, i]
         _gather(x, grid, weighted[j], nodes[j])
-    room = np.empty(max(x.size, grid.node.size))
+    room, four = np.empty(4 * max(x.size, grid.node.size)), np.empty((4, k))
     out[:, :] = 0.0
+    for line in range(0, m, 4):
+        _add_four_lines(x, grid, facts, line, weighted, nodes, room, four, out)
     for line in range(m):
-        at, half, strength = facts[_AT, line], facts[_HALF, line], facts[_STRENGTH, line]
-        _add_line_products(x, grid, at, half, strength, weighted, nodes, room, out[line])
-        _add_dots(cores[line][: count[line]], weighted, first[line], out[line])
+        core, start = cores[line][: count[line]], first[line]
+        for j in range(k):
+            out[line, j] += dot(core, weighted[j][start : start + core.size])

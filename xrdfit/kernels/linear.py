@@ -70,7 +70,7 @@ def _sixteen(
 
 
 @lean_vector_kernel
-def _four_by_four(
+def four_by_four(
     scaled: NDArray[np.float64], rows: NDArray[np.float64], i: int, j: int, start: int, out: NDArray[np.float64]
 ) -> None:
     """Products of four scaled rows with the rows from the j-th on, from the point `start` on.
@@ -115,7 +115,7 @@ def _products(
         for i in range(0, left.shape[0], 4):
             _scale_four(left, i, weight, start, scaled)
             for j in range(i if upper else 0, right.shape[0], 4):
-                _four_by_four(scaled, right, i, j, start, part)
+                four_by_four(scaled, right, i, j, start, part)
         if n_chunks > 1:
             for i in range(out.shape[0]):
                 add_scaled(1.0, part[i], out[i])

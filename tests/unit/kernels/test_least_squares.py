@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests import scans, twins
-from xrdfit.kernels.evaluation import calculate, make_workspace, update_weights
+from xrdfit.kernels.evaluation import calculate, make_workspace, update_weights, weights_to_come
 from xrdfit.kernels.least_squares import CONVERGED, NOT_FINITE, TOO_MANY, damped_step, minimise
 from xrdfit.kernels.normal_equations import normal_equations
 
@@ -73,6 +73,20 @@ def test_weights_follow_the_model_and_not_the_counts() -> None:
     work = scans.filled_workspace(scan, given := scans.problem(scan, scan.counts(1)))
     update_weights(given, work)
     np.testing.assert_allclose(work.weight, 1.0 / scan.expected, rtol=1e-9)
+
+
+def test_new_weights_bring_no_more_than_is_foreseen() -> None:
+    scan = scans.reference_scan()
+    given, chosen, _, _, _, work = prepared(scan, scan.counts(5))
+    calculate(given, scan.model.table.slots(scan.values), work, True)
+    joint = joint_jacobian(scan, scan.values, scan.areas, chosen)
+    old = work.weight.copy()
+    foreseen = weights_to_come(given, work)
+    update_weights(given, work)
+    slope = joint.T @ ((work.weight - old) * work.residual)
+    fall = float(slope @ np.linalg.solve(joint.T * old @ joint, slope))
+    assert 0.01 * foreseen < fall < foreseen
+    assert weights_to_come(given, work) == 0.0
 
 
 def run(scan: scans.KnownScan, counts: np.ndarray, values: np.ndarray, **limits: tuple[float, float]) -> tuple:

@@ -126,6 +126,7 @@ def gain_of_adding(
     nothing = np.zeros(len(model.table), dtype=np.bool_)
     known = ScanObjective(model, prepared.points, prepared.noise, values=values, present=others, wanted=nothing)
     known.work.weight[:] = weight
+    known.calculate(values)
     lines = known.at_points(known.profiles(values))
     net = weight * (prepared.points.intensity - known.work.background)
     factors = list(factors)

@@ -24,7 +24,16 @@ _BUDGET = {True: 2000, False: 20000}
 _INSET = 1e-4
 
 
-def make_minimizer(objective: ScanObjective, parameters: lmfit.Parameters) -> lmfit.Minimizer:
+class _WithoutErrors(lmfit.Minimizer):
+    """Leaves out errors and correlations, a quarter of lmfit's time: those of the answer come from its covariance."""
+
+    def _calculate_uncertainties_correlations(self) -> None:
+        pass
+
+
+def make_minimizer(
+    objective: ScanObjective, parameters: lmfit.Parameters, kind: type[lmfit.Minimizer] = lmfit.Minimizer
+) -> lmfit.Minimizer:
     """An `lmfit.Minimizer` of the scan at its present weights, for confidence intervals, emcee and the like."""
     constraints = Constraints(parameters)
 
@@ -34,7 +43,7 @@ def make_minimizer(objective: ScanObjective, parameters: lmfit.Parameters) -> lm
     def residual(given: lmfit.Parameters) -> NDArray[np.float64]:
         return objective.residual(read(given))
 
-    return lmfit.Minimizer(residual, parameters, nan_policy="raise", scale_covar=False)
+    return kind(residual, parameters, nan_policy="raise", scale_covar=False)
 
 
 def _jacobian_of(objective: ScanObjective) -> Callable[[lmfit.Parameters], NDArray[np.float64]]:
@@ -100,7 +109,7 @@ def refine_with_lmfit(
             success, message = False, "fewer points than variables"
         elif len(held) < len(names):
             fine = (_COARSE if number == 0 else _FINE) if exact else {}
-            minimizer = make_minimizer(objective, parameters)
+            minimizer = make_minimizer(objective, parameters, _WithoutErrors)
             try:
                 outcome = minimizer.minimize(method=method, max_nfev=budget - nfev, **exact, **fine)
             except ValueError:  # how lmfit says that the residual is not finite; the parameters are as they were

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from xrdfit.kernels.evaluation import Workspace, weight_of_points
 from xrdfit.kernels.jacobian import jacobian
 from xrdfit.kernels.jit import inlined_kernel, kernel
-from xrdfit.kernels.line_products import products_with_rows
+from xrdfit.kernels.line_row_products import products_with_rows
 from xrdfit.kernels.linear import forward, unit_scale, weighted_gram, weighted_products
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.rows import add_scaled, dot, weighted_dot

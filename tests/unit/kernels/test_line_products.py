@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tests import twins
 from xrdfit.kernels.coarse import coarse_grid
-from xrdfit.kernels.line_products import products_of_lines, products_with_rows
+from xrdfit.kernels.line_products import products_of_lines
+from xrdfit.kernels.line_row_products import products_with_rows
 
 # Part of the geometric mean of two lines' products with themselves.
 BOUND = 1e-12

@@ -214,3 +214,22 @@ def test_many_scans_at_once_are_those_read_one_by_one(tmp_path: Path) -> None:
         assert all(np.array_equal(getattr(curves, name), getattr(one, name)) for name in one.__slots__)
         (found,), (expected,) = lines, stored.lines(scan)
         assert found.phase == expected.phase and np.array_equal(found.two_theta, expected.two_theta)
+
+
+def test_many_scans_read_in_any_order_are_what_they_are_one_by_one(tmp_path: Path) -> None:
+    scans = [149, 0, 75, 1, 148, 75]
+    with SeriesFile(tmp_path, recipe_text="[data]\n", recipe_hash="abc", versions=VERSIONS) as file:
+        for scan in range(150):
+            file.write_scan(scan, make_result(scan, n_points=1000, n_lines=3 if scan % 2 else 2))
+        file.finish(make_series())
+    stored = read_results(tmp_path)
+
+    for scan, (curves, lines) in zip(scans, stored.each(scans), strict=True):
+        alone = stored.curves(scan)
+        assert curves.observed[0] == 100.0 * scan
+        for name in Curves.__slots__:
+            np.testing.assert_array_equal(getattr(curves, name), getattr(alone, name))
+        for one, other in zip(lines, stored.lines(scan), strict=True):
+            assert one.two_theta[0] == 21.0 + scan
+            np.testing.assert_array_equal(one.hkl, other.hkl)
+            np.testing.assert_array_equal(one.area, other.area)

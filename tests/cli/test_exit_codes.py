@@ -44,6 +44,19 @@ def test_a_scan_that_needs_a_look_shows_in_the_exit_code(
     assert told == {word: outcomes.count(word) for word in outcomes}
 
 
+def test_the_verdict_counts_and_names_the_scans_and_says_what_to_do_next(
+    cell: Path, xrdfit: Xrdfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = _ended("converged", "flagged", "no_data", "flagged")
+    ended.columns["r_wp"] = np.array([0.1, 0.1, np.nan, 0.1])
+    monkeypatch.setattr(refine_verb, "refine_into", lambda *_, **__: ended)
+    told = xrdfit("refine", cell / "recipe.toml").stdout.splitlines()
+    assert told[0] == "Flagged: needs a look. 1 of 4 scans converged; 2 flagged, 1 without data. No warning."
+    assert told[1:3] == ["  flagged: scans 1, 3", "  no data: scan 2"]
+    assert any(line.startswith("Look at the fits of the flagged scans") for line in told)
+    assert "report.html" in told[-1]
+
+
 def _accident() -> int:
     raise KeyError("a bug")
 

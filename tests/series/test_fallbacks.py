@@ -140,6 +140,16 @@ def test_a_drift_has_no_more_coefficients_than_there_are_scans(
     assert_sane(result, simulated, [1, 2, 3])
 
 
+def test_progress_goes_on_through_the_joint_fit_and_tells_how_well_it_fits(job: Job) -> None:
+    told: list[tuple[int, int, str]] = []
+    xrdfit.refine_series(job, progress=lambda done, total, word: told.append((done, total, word)))
+    n = len(job.stack)
+    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
+    assert {total for _, total, _ in told} == {2 * n}
+    assert n < told[-1][0] <= 2 * n
+    assert f"{n} scans together: R_wp 0." in told[-1][2]
+
+
 def test_scans_that_all_claim_one_time_share_one_displacement(job: Job, simulated: SimulatedStack) -> None:
     times = ScanTimes(start_s=np.zeros(N_SCANS), end_s=np.full(N_SCANS, 3600.0), origin=simulated.times.origin)
     result = refine(job, stack=stack_of(patterns(simulated), times), detector="point")

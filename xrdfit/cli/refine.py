@@ -35,8 +35,9 @@ from xrdfit.io import (
     write_trajectories_csv,
 )
 from xrdfit.recipe import LOCK, Job, build_job, lineage, load_recipe, lock_text, package_versions
-from xrdfit.report import REPORT
+from xrdfit.report import REPORT, run_verdict
 from xrdfit.series import refine_series
+from xrdfit.series.words import names_of_scans
 from xrdfit.series.workers import LostWorkersError, Workers
 
 EXIT_CLEAN, EXIT_FLAGGED = 0, 1
@@ -84,7 +85,7 @@ def run_refine(
         remarks = {"messages": list(result.messages), "warnings": list(result.warnings)}
         print(json.dumps({"results": str(target), "outcomes": dict(counts)} | remarks))
     else:
-        print_verdict(result, target)
+        print_verdict(result, target, job.warnings)
     return EXIT_FLAGGED if flagged or result.warnings else EXIT_CLEAN
 
 
@@ -211,10 +212,14 @@ def _log(result: SeriesResult, seconds: float, of_input: Sequence[Problem]) -> s
     return "\n".join(lines) + "\n"
 
 
-def print_verdict(result: SeriesResult | StoredResults, target: Path) -> None:
-    """How many scans ended how, which ones need a look, and where things are."""
-    counts = Counter(str(outcome) for outcome in result.columns["outcome"])
-    print(f"{counted(len(result.columns['scan']))}: " + ", ".join(f"{n} {name}" for name, n in sorted(counts.items())))
+def print_verdict(result: SeriesResult | StoredResults, target: Path, of_input: Sequence[Problem] = ()) -> None:
+    """How many scans ended how, which ones need a look, what to do next, and where things are."""
+    verdict = run_verdict(result.columns, result.warnings, "\n".join(map(str, of_input)))
+    print(f"{verdict.headline}. {' '.join(verdict.sentences)}")
+    for outcome, scans in verdict.scans.items():
+        print(f"  {outcome.replace('_', ' ')}: {names_of_scans(scans)}")
+    for todo in verdict.todo if verdict.kind != "clean" else ():
+        print(todo)
     for phase in result.phases:
         present = result.columns[f"{phase.name}_present"]
         print(f"  {phase.name}: present in {counted(int((present == 1).sum()))}")
@@ -226,4 +231,4 @@ def print_verdict(result: SeriesResult | StoredResults, target: Path) -> None:
         print(f"  {message}", file=sys.stderr)
     if len(result.messages) > 20:
         print(f"  … {len(result.messages) - 20} more in run.log", file=sys.stderr)
-    print(f"results: {target}")
+    print(f"results: {target}; {REPORT} shows them")

@@ -24,6 +24,7 @@ from xrdfit.series.joint.spread import SpreadTest, next_spread, spread_test, wit
 from xrdfit.series.joint.start import readable_scans, scan_values, series_model, series_values
 from xrdfit.series.sequential.series import SequentialSeries
 from xrdfit.series.state import Status
+from xrdfit.series.words import count_of_scans
 
 # Rounds in which phases may still change between refined and held, and the spread of intensities settle.
 _MAX_ROUNDS = 8
@@ -63,6 +64,7 @@ class JointSeries:
     _main: tuple[Chain, JointProblem, JointSolution, JointErrors] | None = None
     _model: SeriesModel | None = None
     _set_up: Chain | None = None
+    _n_fits: int = 0
 
     @property
     def model(self) -> PatternModel:
@@ -310,6 +312,15 @@ class JointSeries:
         errors = joint_errors(chain, solution, self.settings)
         self._main = (chain, problem, solution, errors)
         self._keep(chain, solution, errors, status, alone=False)
+        self._say()
+
+    def _say(self) -> None:
+        """How far it is: of what is left, which nobody knows, each fit is taken to be one half."""
+        self._n_fits += 1
+        progress, n = self.sequential.progress, len(self.sequential.scans)
+        if progress is not None:
+            word = f"{count_of_scans(len(self.fits))} together: R_wp {self.usual_quality[1]:.4f}"
+            progress(2 * n - int(n * 0.5**self._n_fits), 2 * n, word)
 
     def _fit_alone(self, index: int) -> None:
         """A scan that must not bend what the others share: fitted with that, from two starts; the better one stays."""

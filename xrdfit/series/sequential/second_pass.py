@@ -67,11 +67,11 @@ class WayBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished(Generic[Summary]):
-    """A finished scan: its index, whether there is a fit, its GoF, and what was wanted of it."""
+    """A finished scan: its index, whether there is a fit, its R_wp, and what was wanted of it."""
 
     index: int
     usable: bool
-    gof: float
+    r_wp: float
     summary: Summary
 
 
@@ -84,7 +84,7 @@ def refine_second(word: LastWord[Summary], way: WayBack) -> Iterator[Finished[Su
         final = second.refine(index)
         record = final.record
         way.around.replace(index, record)
-        yield Finished(index=index, usable=record.usable, gof=record.gof, summary=word.summarise(final))
+        yield Finished(index=index, usable=record.usable, r_wp=record.r_wp, summary=word.summarise(final))
 
 
 @dataclass(frozen=True, slots=True)

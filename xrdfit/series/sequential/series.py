@@ -87,7 +87,7 @@ class SequentialSeries(Generic[Summary]):
         for step, done in enumerate(self.workers.chain(refine_second, ways, word), start=len(self.scans) + 1):
             any_usable |= done.usable
             self.on_final(done.index, done.summary)
-            self._say(step, 2, done.index, done.gof)
+            self._say(step, done.index, done.r_wp)
         return any_usable
 
     def explore(self, *, passes: int) -> list[Segment]:
@@ -121,7 +121,7 @@ class SequentialSeries(Generic[Summary]):
         walks = MadeOnDemand(lambda s: Walk(order=s.order(direction), around=known.around(s.scans)), segments)
         for index, record in self.workers.chain(refine_first, walks, self._first):
             self.records[index] = record
-            self._say(len(self.records), passes, index, record.gof)
+            self._say(len(self.records), index, record.r_wp)
         self._neighbours = self._first.neighbours(self.records)
         phases = range(len(self.fitter.model.phases))
         self.leave_out([phase for phase in phases if not self._is_established(phase, alone=passes > 1)])
@@ -180,9 +180,10 @@ class SequentialSeries(Generic[Summary]):
             else:
                 self._first.add(led, head, self.records[head])
 
-    def _say(self, done: int, passes: int, index: int, gof: float) -> None:
+    def _say(self, done: int, index: int, r_wp: float) -> None:
+        # After this pass comes a second one, or a fit of all scans together.
         if self.progress is not None:
-            self.progress(done, passes * len(self.scans), f"scan {index}: GoF {gof:.2f}")
+            self.progress(done, 2 * len(self.scans), f"scan {index}: R_wp {r_wp:.4f}")
 
     def prepare(self, index: int) -> PreparedScan | str:
         """The scan ready to be fitted, or why it cannot be."""

@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.reduction import ForkingPickler
 from queue import SimpleQueue
 from threading import Thread
+from types import ModuleType
 from typing import Any
 
 from xrdfit.series.workers.one_thread import one_thread
@@ -34,7 +37,8 @@ class Seat:
     def __init__(self, start_method: StartMethod) -> None:
         self.connection, far_end = start_method.Pipe()
         self.process = start_method.Process(target=_serve, args=(far_end,), daemon=True)
-        self.process.start()
+        with _no_script():
+            self.process.start()
         # Only with its other end in no other hands does the pipe tell that the process is gone.
         far_end.close()
         self.given: deque[Any] = deque()
@@ -67,6 +71,20 @@ class Seat:
         self.connection.close()
         self.process.kill()
         self.process.join()
+
+
+@contextmanager
+def _no_script() -> Iterator[None]:
+    """A process that is started here does not run the user's script once more, which may start with a refinement.
+
+    It needs none of its names: what it is given to do are functions of xrdfit.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def _serve(connection: Connection) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,8 @@ import pytest
 from tests import tasks
 from xrdfit.errors import DataError, Problem
 from xrdfit.series.workers import Here, LostWorkersError, Pool, Workers
+
+ROOT = str(Path(__file__).parents[4])
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +124,13 @@ def test_processes_end_with_the_pool() -> None:
 def test_problems_survive_the_way_from_a_worker() -> None:
     problem = Problem(code="E101", what="missing", where="a.xy", found="nothing", todo="correct the path")
     assert pickle.loads(pickle.dumps(DataError(problem))).problems == (problem,)
+
+
+def test_a_script_that_starts_with_a_refinement_is_not_run_by_its_workers(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    lines = ("from tests import tasks", "from xrdfit.series.workers import Pool", "print('begun', flush=True)")
+    script.write_text("\n".join([*lines, "print(*Pool(2).map(tasks.add, [1.0, 2.0], tasks.Shared(10.0)))"]), "utf-8")
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": ROOT}
+    )
+    assert done.stdout == "begun\n11.0 12.0\n", done.stderr

@@ -375,3 +375,22 @@ def test_series_h5_opens_on_a_figure(tmp_path: Path, mode: str) -> None:
         assert all(group[name].shape == signal.shape for name in group.attrs["auxiliary_signals"])
         patterns = file["entry/patterns"]
         assert patterns[patterns.attrs["signal"]].shape == (5, patterns["two_theta"].size)
+
+
+def test_cifs_go_where_a_link_leads(tmp_path: Path, results: Path, xrdfit: Xrdfit) -> None:
+    (tmp_path / "share").mkdir()
+    (tmp_path / "link").symlink_to("share")
+    for fresh in ((), ("--fresh",)):
+        run = xrdfit("export", results, "cif", "-o", tmp_path / "link", *fresh)
+        assert run.exit_code == 0, run.stderr
+        assert (tmp_path / "link").is_symlink() and len(list((tmp_path / "share").iterdir())) == 11
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "results", "share"]
+
+
+def test_the_current_directory_is_not_replaced(
+    tmp_path: Path, results: Path, xrdfit: Xrdfit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    refused(xrdfit("export", results, "cif", "-o", "."), "E180", "current directory")
+    assert not list((tmp_path / "here").iterdir())

@@ -74,6 +74,14 @@ def _refuse_directory(target: Path, *, fresh: bool) -> None:
     if not target.is_dir():
         refuse_existing(target, fresh=False)
         return
+    if target.resolve() == Path.cwd():
+        raise input_error(
+            "E180",
+            "the output is the current directory",
+            where=target,
+            found="the directory this was started in against another one, which can be replaced as a whole",
+            todo="name a new directory with -o",
+        )
     there = set(target.iterdir())
     if there and (not fresh or there - set(target.glob(_OWN))):
         raise input_error(

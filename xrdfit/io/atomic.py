@@ -35,7 +35,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """Yield a new directory to write to; on success it becomes ``path``, whatever that was, else it is removed."""
+    """Yield a new directory to write to; on success it becomes ``path``, whatever that was, else it is removed.
+
+    Of a link it is what the link leads to.
+    """
+    path = path.resolve()
     work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         yield work

@@ -13,6 +13,9 @@ from xrdfit.errors import Problem
 from xrdfit.recipe.mistakes import Code, mistake, nearest
 from xrdfit.recipe.refinement import DEFAULT_INTENSITIES
 
+# Columns of a phase whose names have a part that could belong to the name of another phase, by that part.
+_ENDS = {"x": "volume", "lorentz": "strain", "gauss": "strain"}
+
 
 def disagreements(document: Mapping[str, Any]) -> Iterator[Problem]:
     """Contradictions between tables, in whatever stands in the document."""
@@ -31,15 +34,26 @@ def _table(value: object) -> dict[str, Any]:
 
 
 def _repeated_names(phases: list[dict[str, Any]]) -> Iterator[Problem]:
-    names = [phase.get("name") for phase in phases]
+    names = [str(phase.get("name", "")) for phase in phases]
+    # Blocks of a CIF, and files on some systems, are the same in small and in capital letters.
+    alike = [name.lower() for name in names]
     for index, name in enumerate(names):
-        if name is not None and name in names[:index]:
-            first = names.index(name)
+        if name and alike[index] in alike[:index]:
+            first = alike.index(alike[index])
             yield mistake(
                 Code.BAD_NAME,
                 "two phases have one name",
                 where=f"phase[{index}].name",
                 found=f"found {name!r} again, as in phase[{first}]",
+                todo="rename one",
+            )
+        of, _, end = name.rpartition("_")
+        if end in _ENDS and of in names:
+            yield mistake(
+                Code.BAD_NAME,
+                "two phases share names of columns",
+                where=f"phase[{index}].name",
+                found=f"found {name!r} beside {of!r}, which has columns such as {name}_{_ENDS[end]} itself",
                 todo="rename one",
             )
 

@@ -358,6 +358,12 @@ def test_all_mistakes_are_told_at_once_even_where_one_hides_another(tmp_path: Pa
     ]
 
 
+@pytest.mark.parametrize("name", ["LFP_x", "LFP_lorentz", "lfp"])
+def test_phases_whose_columns_or_blocks_would_share_a_name_are_refused(tmp_path: Path, name: str) -> None:
+    (message,) = mistakes(recipe(tmp_path, {"phase.1.name": name}))
+    assert message.startswith("E158") and "phase[1].name" in message
+
+
 def test_a_recipe_that_is_no_toml_names_the_line(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text("[data]\nfiles = *.xye\n")

@@ -89,7 +89,9 @@ def test_check_says_what_a_run_would_do_as_text_and_as_json(cell: Path, xrdfit: 
     assert plan["phases"]["LFP"]["space_group"] == "Pnma"
     assert plan["phases"]["LFP"]["lines"] > 5
     assert plan["parameters"]["LFP_a"] == {"scope": "scan", "start": 10.329}
+    assert plan["instrument"]["geometry"] == "bragg-brentano"
     text = xrdfit("check", cell / "recipe.toml").stdout
+    assert "bragg-brentano, 1.54059 1.54443 Å, point detector" in text
     assert "2 scans" in text
     assert "Pnma" in text
 

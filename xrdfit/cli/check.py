@@ -61,6 +61,11 @@ def make_plan(job: Job) -> dict[str, Any]:
             *(str(problem) for problem in job.warnings),
             *(() if job.electrochemistry is None else job.electrochemistry.warnings),
         ],
+        "instrument": {
+            "geometry": job.instrument.geometry,
+            "wavelengths": [line for line, _ in job.instrument.lines],
+            "detector": job.instrument.detector,
+        },
         "mode": job.settings.mode,
         "intensities": job.settings.intensities,
         "solver": job.settings.solver,
@@ -132,6 +137,9 @@ def _print(plan: dict[str, Any]) -> None:
     facts = [said["format"], said["start_time"], lines and f"{lines} Å", *said["remarks"]]
     if any(facts):
         print("first scan: " + ", ".join(fact for fact in facts if fact))
+    instrument = plan["instrument"]
+    lines = " ".join(f"{value:g}" for value in instrument["wavelengths"])
+    print(f"{instrument['geometry']}, {lines} Å, {instrument['detector']} detector")
     print(f"mode {plan['mode']}, intensities {plan['intensities']}, solver {plan['solver']}")
     if plan["cycler"] is not None:
         _print_cycler(plan["cycler"], plan["scans"])
@@ -143,7 +151,8 @@ def _print(plan: dict[str, Any]) -> None:
     scopes = Table("parameters", "scope")
     for scope in ("scan", "drift", "series", "fixed"):
         names = [name for name, row in plan["parameters"].items() if row["scope"] == scope]
-        scopes.add_row(" ".join(names), scope)
+        if names:
+            scopes.add_row(" ".join(names), scope)
     console.print(scopes)
     for warning in plan["warnings"]:
         print(warning)

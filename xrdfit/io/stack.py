@@ -143,7 +143,7 @@ def open_stack(
             "an HDF5 stack stands alone",
             where=paths[are_hdf5.index(True)],
             found=f"{len(paths)} files against one HDF5 stack or files of single patterns",
-            todo="give one stack.h5, or none",
+            todo="join them into one stack (see docs: Synchrotron data)",
         )
     if are_hdf5[0]:
         stack = Hdf5Stack(paths[0], dataset, zone=zone, wavelength=wavelength, allow=allow)

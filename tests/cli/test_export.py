@@ -394,3 +394,9 @@ def test_the_current_directory_is_not_replaced(
     monkeypatch.chdir(tmp_path / "here")
     refused(xrdfit("export", results, "cif", "-o", "."), "E180", "current directory")
     assert not list((tmp_path / "here").iterdir())
+
+
+def test_a_number_without_uncertainty_is_not_passed_on_as_measured(tmp_path: Path, xrdfit: Xrdfit) -> None:
+    results = write_results(tmp_path / "results", lock=FULL_LOCK, changed={"LFP_b_esd": np.zeros(12)})
+    block = blocks_of(exported(xrdfit, results, "cif") / "scan_0000.cif")["scan_0000_LFP"]
+    assert [block.find_value(tag) for tag in list(CELL.values())[:2]] == ["10.3290(7)", "?"]

@@ -105,7 +105,8 @@ class ExportSource:
     def cell(self, phase: ExportedPhase, row: int) -> dict[str, tuple[float, float]] | None:
         """Free cell parameters with their esds as they were refined in a scan; None if not one of them was."""
         found = {name: self.value(f"{phase.name}_{name}", row) for name in phase.group.free_parameters}
-        measured = {name: pair if np.isfinite(pair).all() else _NAN for name, pair in found.items()}
+        # An esd of 0 is that of a number which was given.
+        measured = {name: pair if np.isfinite(pair).all() and pair[1] > 0.0 else _NAN for name, pair in found.items()}
         return measured if np.isfinite(list(measured.values())).any() else None
 
     def outcome(self, row: int) -> str:

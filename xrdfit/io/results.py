@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 
 import h5py
@@ -61,11 +62,13 @@ class StoredResults:
         DataError
             The scan was not refined, or its fit failed.
         """
+        scan = index(scan)  # what is no whole number is the caller's mistake, not a damaged file
         with _open(self.directory) as file:
             return self._curves(_Rows(file["/entry/patterns"]), scan)
 
     def lines(self, scan: int) -> tuple[PhaseLines, ...]:
         """The lines of every phase in one scan; a phase without lines there is left out."""
+        scan = index(scan)
         with _open(self.directory) as file:
             return _lines(_rows_of_lines(file), scan)
 

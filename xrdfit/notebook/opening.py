@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from glob import has_magic
+from os import fspath
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from xrdfit.notebook.series import Series
 from xrdfit.recipe import build_job, load_recipe, recipe_of
 
 
-def load(source: str | Path | Sequence[str | Path], **tables: Any) -> Series | Results:
+def load(source: str | Path | Iterable[str | Path], **tables: Any) -> Series | Results:
     """Open a recipe, the scans themselves, or the results of a run.
 
     Parameters
@@ -47,12 +49,15 @@ def load(source: str | Path | Sequence[str | Path], **tables: Any) -> Series | R
     if isinstance(source, str | Path):
         path = Path(source)
         directory = path.parent if path.name == SERIES_FILE else path
-        if path.is_dir() or directory != path:
+        # A directory that is given with tables may be one of scans.
+        if directory != path or (path / SERIES_FILE).exists() or (path.is_dir() and not tables):
             _no_tables(tables, path)
             return Results.of(directory)
         if path.suffix.lower() == ".toml":
             return Series(job=build_job(load_recipe(path, changes=tables)))
-    files = [str(source)] if isinstance(source, str | Path) else [str(one) for one in source]
+        if not (tables or path.exists() or has_magic(str(path))):
+            raise _nothing_there(path)
+    files = _files(source)
     if "phase" not in tables:
         raise InputError(
             Problem(
@@ -64,8 +69,51 @@ def load(source: str | Path | Sequence[str | Path], **tables: Any) -> Series | R
                 "or load a recipe",
             )
         )
-    data = {**tables.get("data", {}), "files": files}
+    data = tables.get("data", {})
+    if not isinstance(data, Mapping) or "files" in data:
+        raise InputError(
+            Problem(
+                code="E183",
+                what="the scans are given already",
+                where="data",
+                found=f"found {data!r} beside {', '.join(files[:3])}",
+                todo='give data a dictionary of what else is said of them, such as {"range": [20.0, 38.0]}',
+            )
+        )
+    data = {**data, "files": files}
     return Series(job=build_job(recipe_of({**tables, "data": data}, directory=Path.cwd())))
+
+
+def _files(source: str | Path | Iterable[str | Path]) -> list[str]:
+    if isinstance(source, str | Path):
+        return [str(source)]
+    try:
+        files = [fspath(one) for one in source]
+    except TypeError:
+        files = []
+    if not files:
+        raise InputError(
+            Problem(
+                code="E183",
+                what="nothing that can be opened",
+                where="xrdfit.load",
+                found=f"found {source!r} against a path or a list of paths",
+                todo="give a recipe, a results directory, or scans",
+            )
+        )
+    return files
+
+
+def _nothing_there(path: Path) -> InputError:
+    return InputError(
+        Problem(
+            code="E101",
+            what="the file does not exist",
+            where=str(path),
+            found=f"no such file or directory in {Path.cwd()}",
+            todo="correct the path; of scans give the tables instrument and phase, too",
+        )
+    )
 
 
 def _no_tables(tables: dict[str, Any], path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tomllib
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -89,9 +89,16 @@ class Results:
     def __len__(self) -> int:
         return len(self.columns["scan"])
 
+    def __iter__(self) -> Iterator[str]:
+        """The names of the columns, as a DataFrame has it; ``len`` is the number of scans."""
+        return iter(self.columns)
+
+    def __contains__(self, column: object) -> bool:
+        return column in self.columns
+
     def __getitem__(self, column: str) -> NDArray:
-        if column not in self.columns:
-            near = get_close_matches(column, self.columns, n=3)
+        if not isinstance(column, str) or column not in self.columns:
+            near = get_close_matches(str(column), self.columns, n=3)
             raise InputError(
                 Problem(
                     code="E199",

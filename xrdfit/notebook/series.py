@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from html import escape
+from operator import index
 from pathlib import Path
 
 from xrdfit.cli.refine import refine_into
@@ -94,7 +95,18 @@ class Series:
 
     def _chosen(self, scans: Iterable[int] | None) -> list[int]:
         known = range(len(self))
-        chosen = list(known) if scans is None else sorted({int(scan) for scan in scans})
+        try:
+            chosen = list(known) if scans is None else sorted({index(scan) for scan in scans})
+        except TypeError:
+            raise InputError(
+                Problem(
+                    code="E181",
+                    what="no such scans",
+                    where="scans",
+                    found=f"found {scans!r} against whole numbers",
+                    todo="scans=range(0, 10), or a list such as [0, 3, 7]",
+                )
+            ) from None
         if outside := [scan for scan in chosen if scan not in known]:
             raise InputError(
                 Problem(

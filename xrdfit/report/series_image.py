@@ -52,7 +52,9 @@ def series_image(stored: StoredResults) -> SeriesImage:
     """
     columns = stored.columns
     rows = fitted_rows(stored)
-    by_time = bool(np.isfinite(columns["time_s"][rows]).all())
+    times = columns["time_s"][rows]
+    # Scans of one time would have no height.
+    by_time = bool(np.isfinite(times).all()) and np.unique(times).size == times.size
     centres = columns["time_s"] / 3600.0 if by_time else columns["scan"].astype(np.float64)
     rows = rows[np.argsort(centres[rows], kind="stable")]
     rows = rows[:: -(-rows.size // _MOST_SCANS)]

@@ -168,3 +168,17 @@ def test_results_without_a_converged_scan_say_so(tmp_path: Path) -> None:
     for draw in (results.plot_map, results.plot_fit):
         with pytest.raises(DataError, match="E190"):
             draw()
+
+
+def test_columns_are_looked_for_and_gone_through_by_name(directory: Path) -> None:
+    results = loaded(directory)
+    assert "LFP_a" in results and "LFP_q" not in results and 3 not in results
+    assert list(results) == list(results.columns)
+    with pytest.raises(InputError, match="E199 no such column"):
+        results[3]  # type: ignore[index]
+
+
+def test_a_scan_that_is_no_number_does_not_make_the_results_damaged(directory: Path) -> None:
+    for ask in (loaded(directory).curves, loaded(directory).lines, loaded(directory).plot_fit):
+        with pytest.raises(TypeError):
+            ask("4")  # type: ignore[operator]

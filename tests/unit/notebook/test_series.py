@@ -124,6 +124,32 @@ def test_mistakes_are_told_as_on_the_command_line(recipe: Path, tmp_path: Path) 
         series.refine(tmp_path, fresh=True)
 
 
+@pytest.mark.parametrize(
+    ("source", "tables", "words"),
+    [
+        (None, {}, "E183 nothing that can be opened"),
+        ([], {}, "E183 nothing that can be opened"),
+        ("cell-reslts", {}, "E101 the file does not exist"),
+        ("scans/*.xye", {}, "E153 scans alone"),
+        ("a.xye", {"phase": [], "data": "b.xye"}, "E183 the scans are given already"),
+        ("a.xye", {"phase": [], "data": {"files": "b.xye"}}, "E183 the scans are given already"),
+        (".", {"phase": [], "instrument": {"radiation": "Cu"}}, "E1(?!83)"),
+    ],
+)
+def test_what_cannot_be_opened_is_told_for_what_it_is(
+    source: object, tables: dict[str, object], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=words):
+        xrdfit.load(source, **tables)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scans", [3, "0:3", [0.5]])
+def test_scans_that_are_no_numbers_are_refused(recipe: Path, scans: object) -> None:
+    with pytest.raises(InputError, match="E181 no such scans"):
+        opened(recipe).refine(scans=scans)  # type: ignore[arg-type]
+
+
 def test_a_series_that_cannot_be_fitted_leaves_nothing_behind(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

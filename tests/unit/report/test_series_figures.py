@@ -134,6 +134,13 @@ def test_one_scan_is_a_row_of_its_own() -> None:
     assert map_figure(image, table_of(image), colors={}).axes[-1].get_ylabel() == "Intensity (arb. units)"
 
 
+def test_scans_of_one_time_are_drawn_by_their_number(tmp_path: Path) -> None:
+    image = series_image(
+        read_results(write_results(tmp_path, n_scans=3, changed={"time_s": np.array([5.0, 5.0, 7.0])}))
+    )
+    assert not image.by_time and image.centres.tolist() == [0.0, 1.0, 2.0]
+
+
 def test_scans_without_a_fit_are_left_out_of_the_image(tmp_path: Path) -> None:
     r_wp = np.full(12, 0.05)
     r_wp[4:8] = np.nan

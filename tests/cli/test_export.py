@@ -400,3 +400,11 @@ def test_a_number_without_uncertainty_is_not_passed_on_as_measured(tmp_path: Pat
     results = write_results(tmp_path / "results", lock=FULL_LOCK, changed={"LFP_b_esd": np.zeros(12)})
     block = blocks_of(exported(xrdfit, results, "cif") / "scan_0000.cif")["scan_0000_LFP"]
     assert [block.find_value(tag) for tag in list(CELL.values())[:2]] == ["10.3290(7)", "?"]
+
+
+def test_no_line_is_longer_than_cif_allows(tmp_path: Path, xrdfit: Xrdfit) -> None:
+    said = f"scan 1: {'much ado ' * 500}about nothing"
+    results = write_results(tmp_path / "results", lock=FULL_LOCK, n_scans=3, messages=[said], warnings=["W" * 5000])
+    text = exported(xrdfit, results, "pdcif").read_text(encoding="ascii")
+    text += (exported(xrdfit, results, "cif") / "scan_0001.cif").read_text(encoding="ascii")
+    assert max(map(len, text.splitlines())) <= 2048 and text.count("about nothing") >= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from xrdfit.crystal.cif_text import UNKNOWN, cell_entries, formula_sum, quoted, 
 from xrdfit.data import Curves
 from xrdfit.export.source import ExportedPhase, ExportSource
 
+# CIF 1.1 allows 2048 characters.
+_LONGEST_LINE = 2000
 _INTENSITIES = {
     "shared": "relative intensities refined, the same in all scans",
     "hierarchical": "relative intensities refined, nearly the same in all scans",
@@ -79,5 +82,5 @@ def phase_entries(
 
 
 def paragraph(sentences: Sequence[str]) -> str:
-    """Sentences as one value, a line each."""
-    return quoted("\n".join(" ".join(sentence.split()) for sentence in sentences))
+    """Sentences as one value, a line each if it is not too long for one."""
+    return quoted("\n".join(line for sentence in sentences for line in wrap(sentence, _LONGEST_LINE)))

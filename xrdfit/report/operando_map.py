@@ -45,7 +45,7 @@ def map_figure(series: SeriesImage, columns: Mapping[str, NDArray], *, colors: M
         drawn.bar.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5), useMathText=True)
         if drawn.side is not None:
             height = columns["time_s"] / 3600.0 if series.by_time else columns["scan"]
-            drawn.side.plot(voltage, height, color="0.25", linewidth=0.8)
+            drawn.side.plot(voltage, height, ".-", color="0.25", linewidth=0.8, markersize=1.8)
             drawn.side.set_xlabel("$E$ (V)", labelpad=1.5)
             drawn.side.xaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
             drawn.side.margins(x=0.12)

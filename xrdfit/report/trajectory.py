@@ -136,8 +136,9 @@ def _draw(drawing: _Drawing, panel: Axes, phase: PhaseLabel, name: str) -> None:
 
 def _r_wp_panel(figure: Figure, at: SubplotSpec, drawing: _Drawing, *, wide: bool) -> None:
     panel = figure.add_subplot(at)
-    for name, label, style in (("r_wp", r"$R_\mathrm{wp}$", "-"), ("r_exp", r"$R_\mathrm{exp}$", ":")):
-        panel.plot(drawing.axis.values, 100.0 * drawing.columns[name], style, color="0.25", label=label)
+    # With points: a scan without neighbours has no line.
+    for name, label, style in (("r_wp", r"$R_\mathrm{wp}$", ".-"), ("r_exp", r"$R_\mathrm{exp}$", ".:")):
+        panel.plot(drawing.axis.values, 100.0 * drawing.columns[name], style, color="0.25", markersize=1.8, label=label)
     highest = np.nanmax(
         [drawing.columns["r_wp"], drawing.columns["r_exp"], np.full(len(drawing.columns["r_wp"]), 1e-4)]
     )

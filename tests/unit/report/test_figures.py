@@ -178,7 +178,11 @@ def test_unknown_axis_is_refused() -> None:
 
 def test_one_scan_makes_a_figure() -> None:
     table = {name: values[:1] for name, values in columns(NEAR).items()}
-    assert panels_with(trajectory_figure(table, [LFP, FP]), "FP")
+    figure = trajectory_figure(table, [LFP, FP])
+    assert panels_with(figure, "FP")
+    residuals = [line for panel in figure.axes for line in panel.get_lines() if "R_" in str(line.get_label())]
+    # A line through one point is none.
+    assert [line.get_marker() for line in residuals] == [".", "."]
 
 
 def curves() -> Curves:

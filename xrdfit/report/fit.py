@@ -24,7 +24,8 @@ _NOISE = 3.0
 
 
 def fit_figure(curves: Curves, lines: Sequence[PhaseLines], *, title: str, colors: Mapping[str, str | None]) -> Figure:
-    """Observed points, calculated pattern and background; a row of line positions per phase; the weighted difference.
+    """Observed points, calculated pattern, background and difference; a row of line positions per phase; the weighted
+    difference.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def fit_figure(curves: Curves, lines: Sequence[PhaseLines], *, title: str, color
         margin = 0.01 * (high - low)
         top.set_xlim(low - margin, high + margin)
         top.set_title(title, loc="left", pad=4.0)
-        top.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.1)
+        top.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0.1)
         for panel in (top, ticks):
             panel.tick_params(labelbottom=False)
         bottom.set_xlabel("2θ (°)", labelpad=1.5)
@@ -76,6 +77,7 @@ def fit_table(curves: Curves) -> dict[str, NDArray]:
     table = {"two_theta_deg": curves.two_theta, "observed": curves.observed}
     for name in ("calculated", "background", "sigma"):
         table[name] = np.where(used, getattr(curves, name), np.nan)
+    table["difference"] = np.where(used, curves.observed - curves.calculated, np.nan)
     return table | {"difference_over_sigma": _weighted(curves)}
 
 
@@ -104,7 +106,12 @@ def _draw_pattern(panel: Axes, curves: Curves) -> None:
     shown = np.concatenate([observed[used], curves.calculated[used]])
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
     span = (high - low) or 1.0
-    panel.set_ylim(low - 0.06 * span, high + 0.06 * span)
+    difference = np.where(used, observed - curves.calculated, np.nan)
+    # Below all else, as far as it reaches.
+    level = low - 0.03 * span - float(np.nanmax(difference, initial=0.0))
+    panel.axhline(level, color="0.6", linewidth=0.5, zorder=1)
+    panel.plot(curves.two_theta, level + difference, color="0.45", linewidth=0.6, label="difference")
+    panel.set_ylim(level + float(np.nanmin(difference, initial=0.0)) - 0.03 * span, high + 0.06 * span)
     whole = bool(np.all(observed[used] == np.round(observed[used])))
     panel.set_ylabel("Intensity (counts)" if whole else "Intensity (arb. units)")
     panel.ticklabel_format(axis="y", style="sci", scilimits=(-3, 5), useMathText=True)

@@ -58,7 +58,7 @@ def patterns_figure(
             panel = figure.add_axes((across[0], _BOTTOM_MM / total, across[1], body / total))
             _draw(panel, curves, (low, high), offset, height)
             panel.set_ylim(-_FOOT_MM, body - _FOOT_MM)
-            panel.xaxis.set_major_locator(MaxNLocator(nbins=max(int(width / 10.0), 2), steps=[1, 2, 5, 10]))
+            _number_angles(panel, (low, high), width)
             panel.set_xlabel("2θ (°)", labelpad=1.5)
             if lines:
                 above = figure.add_axes((across[0], (_BOTTOM_MM + body + 0.5) / total, across[1], strip / total))
@@ -68,6 +68,16 @@ def patterns_figure(
         _name_states(panels[-1], states, body)
         _scale_bar(panels[0], curves, height)
     return figure
+
+
+def _number_angles(panel: Axes, limits: Range, width_mm: float) -> None:
+    low, high = limits
+    ticks = MaxNLocator(nbins=max(int(width_mm / 10.0), 2), steps=[1, 2, 5, 10]).tick_values(low, high)
+    panel.set_xticks(ticks[(ticks >= low) & (ticks <= high)])
+    # At the ends numbers keep within the panel: another one may begin right beside it.
+    for tick, label in zip(panel.get_xticks(), panel.get_xticklabels(), strict=True):
+        near = 0.03 * (high - low)
+        label.set_horizontalalignment("left" if tick - low < near else "right" if high - tick < near else "center")
 
 
 def _levels(curves: Sequence[Curves], ranges: Sequence[Range]) -> tuple[float, float]:

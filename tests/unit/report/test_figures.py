@@ -232,10 +232,23 @@ def test_fit_ticks_stand_at_the_lines_of_each_phase_in_its_colour() -> None:
 def test_table_beside_a_fit_has_its_curves_and_nothing_where_no_point_was_used() -> None:
     scan = curves()
     table = fit_table(scan)
-    assert list(table) == ["two_theta_deg", "observed", "calculated", "background", "sigma", "difference_over_sigma"]
+    names = ["two_theta_deg", "observed", "calculated", "background", "sigma", "difference", "difference_over_sigma"]
+    assert list(table) == names
+    np.testing.assert_array_equal(table["difference"][scan.used], (scan.observed - scan.calculated)[scan.used])
     assert np.array_equal(np.isfinite(table["calculated"]), scan.used)
     expected = (scan.observed - scan.calculated) / scan.sigma
     np.testing.assert_array_equal(table["difference_over_sigma"][scan.used], expected[scan.used])
+
+
+def test_difference_of_the_pattern_is_drawn_below_it_in_counts() -> None:
+    scan = curves()
+    (pattern, *_) = fit_figure(scan, [], title="scan 3", colors={}).axes
+    drawn = {line.get_label(): line.get_ydata() for line in pattern.lines}
+    expected = (scan.observed - scan.calculated)[scan.used]
+    difference = drawn["difference"][scan.used]
+    np.testing.assert_allclose(difference - difference[0], expected - expected[0], atol=1e-9)
+    assert difference.max() < scan.observed[scan.used].min()
+    assert pattern.get_ylim()[0] < difference.min()
 
 
 def test_excluded_part_is_shaded_and_has_no_difference() -> None:

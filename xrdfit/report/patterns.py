@@ -72,7 +72,7 @@ def patterns_figure(
 
 def _number_angles(panel: Axes, limits: Range, width_mm: float) -> None:
     low, high = limits
-    ticks = MaxNLocator(nbins=max(int(width_mm / 10.0), 2), steps=[1, 2, 5, 10]).tick_values(low, high)
+    ticks = np.asarray(MaxNLocator(max(int(width_mm / 10.0), 2), steps=[1, 2, 5, 10]).tick_values(low, high))
     panel.set_xticks(ticks[(ticks >= low) & (ticks <= high)])
     # At the ends numbers keep within the panel: another one may begin right beside it.
     for tick, label in zip(panel.get_xticks(), panel.get_xticklabels(), strict=True):

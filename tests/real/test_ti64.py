@@ -46,6 +46,12 @@ def test_the_answer_does_not_depend_on_the_way_taken(runs: dict[str, SeriesResul
         assert np.nanmax(np.abs(one[name] - other[name]) / one[f"{name}_esd"]) < 1.0
 
 
+def test_that_no_profile_describes_the_clusters_of_the_steel_is_told(runs: dict[str, SeriesResult]) -> None:
+    for result in runs.values():
+        assert np.nanmedian(result.columns["gof"]) > 2.0
+        assert any(warning.startswith("W406 ") for warning in result.warnings)
+
+
 def test_last_scan_stands_near_mauds_cells(runs: dict[str, SeriesResult]) -> None:
     columns = runs["forward"].columns
     for name, value in MAUD.items():

@@ -45,8 +45,8 @@ _Remarks = tuple[list[str], list[str]]
 STAGES: Mapping[Callable[..., Any], Any] = {refine_first: tuple[int, ScanRecord], refine_second: Finished[ScanSummary]}
 # Rows of the table that are kept as such before they become numbers in columns.
 _ROWS_AT_ONCE = 512
-# Median GoF above which the reader is told of misfit.
-_MISFIT = 1.5
+# Median GoF above which the reader is told of misfit, and above which it is not the noise that decides.
+_MISFIT, _MUCH_MISFIT = 1.5, 2.0
 
 
 class ScanWriter(Protocol):
@@ -114,14 +114,15 @@ def refine_series(
     cycler = job.electrochemistry
     finished.settle()
     columns = series_columns(job.stack, chosen, finished.columns, cycler=None if cycler is None else cycler.columns)
+    misfit, much_misfit = _misfit(columns)
     return SeriesResult(
         columns=columns,
         comments=conventions(model),
         units=column_units(model, list(columns)) | ({} if cycler is None else dict(cycler.units)),
         phases=tuple(phase.label() for phase in job.phases),
         messages=tuple(f"scan {index}: {finished.messages[index]}" for index in sorted(finished.messages)),
-        notes=(*notes, *_measured_background(columns), *_misfit(columns), *(() if cycler is None else cycler.notes)),
-        warnings=(*warnings, *(() if cycler is None else cycler.warnings)),
+        notes=(*notes, *_measured_background(columns), *misfit, *(() if cycler is None else cycler.notes)),
+        warnings=(*much_misfit, *warnings, *(() if cycler is None else cycler.warnings)),
     )
 
 
@@ -246,8 +247,12 @@ def _measured_background(columns: Mapping[str, NDArray]) -> list[str]:
     return [f"background_measured: {ends}, median {np.median(amount[there]):.4g} (1: as measured){without}"]
 
 
-def _misfit(columns: Mapping[str, NDArray]) -> list[str]:
-    quality = float(np.nanmedian(columns["gof"]))
-    if quality <= _MISFIT:
-        return []
-    return [f"median GoF {quality:.1f}: the model does not describe the patterns to within their noise"]
+def _misfit(columns: Mapping[str, NDArray]) -> _Remarks:
+    """A note or a warning, if any."""
+    gof, r_wp = (float(np.nanmedian(columns[name])) for name in ("gof", "r_wp"))
+    if gof > _MUCH_MISFIT:
+        found = f"found a median GoF of {gof:.1f} (R_wp {r_wp:.3f}) against 1"
+        todo = "look at a fit (xrdfit plot fit): phases and cells first, then intensities, widths, background"
+        return [], [f"W406 the model does not describe the patterns · all scans · {found} · {todo}"]
+    note = f"median GoF {gof:.1f}: the model does not describe the patterns to within their noise"
+    return [note] if gof > _MISFIT else [], []

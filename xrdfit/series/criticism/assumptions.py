@@ -26,15 +26,13 @@ _GAP = 3.0
 _TAIL = 4.0
 # Part of the scans that may be set aside.
 _FEW = 0.2
-# Median GoF above which it is not the noise that decides.
-_MISFIT = 2.0
 # Correlation between successive scans above which deviations drift; below 1 less that, they jump.
 _DRIFTS = 0.7
 
 
 def warnings_of(series: JointSeries) -> list[str]:
     """One line for every assumption that does not hold: code, what, where, found against expected, what to do."""
-    found = [*_misfit_warnings(series), *_aside_warnings(series), *_spread_warnings(series), *_scope_warnings(series)]
+    found = [*_aside_warnings(series), *_spread_warnings(series), *_scope_warnings(series)]
     critic = _critic(series)
     found += _sweep_warnings(series)
     found += [_unexplained(line, series) for line in _unexplained_lines(series, critic)]
@@ -43,18 +41,6 @@ def warnings_of(series: JointSeries) -> list[str]:
 
 def _message(code: str, what: str, where: str, found: str, todo: str) -> str:
     return f"{code} {what} · {where} · {found} · {todo}"
-
-
-def _misfit_warnings(series: JointSeries) -> Iterator[str]:
-    gof, r_wp = series.usual_quality
-    if gof > _MISFIT:
-        yield _message(
-            "W406",
-            "the model does not describe the patterns",
-            "all scans",
-            f"found a median GoF of {gof:.1f} (R_wp {r_wp:.3f}) against 1",
-            "look at a fit (xrdfit plot fit): phases and cells first, then intensities, widths, background",
-        )
 
 
 def _aside_warnings(series: JointSeries) -> Iterator[str]:

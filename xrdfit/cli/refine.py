@@ -137,11 +137,11 @@ def refine_into(
     now = lineage(job, range(len(job.stack)) if scans is None else scans)
     place = ResultsPlace(target, OWN)
     with place.journal() as journal:
-        if fresh or journal.lineage != now:
-            journal.begin(now)
-        elif done := journal.scans_of_stage(0):
-            print(_going_on(done, journal.scans_of_stage(1), jointly=job.is_joint), file=sys.stderr)
         try:
+            if fresh or journal.lineage != now:
+                journal.begin(now)
+            elif done := journal.scans_of_stage(0):
+                print(_going_on(done, journal.scans_of_stage(1), jointly=job.is_joint), file=sys.stderr)
             result = _refined(job, place, scans, workers, journal, quiet)
         except _NOBODYS_VERDICT as error:
             if not journal.scans_of_stage(0):

@@ -99,6 +99,8 @@ class Journal:
 
     def remove(self) -> None:
         """Nothing is left to go on with."""
+        if self._file.closed:
+            return  # what lies there now may be another run's
         self.path.unlink(missing_ok=True)
         self._records.clear()
         self.close()

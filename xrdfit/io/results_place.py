@@ -56,10 +56,12 @@ class ResultsPlace:
         """
         self.target.parent.mkdir(parents=True, exist_ok=True)
         with Journal(self._journal) as journal:
-            self.settle()
-            yield journal
-            if journal.lineage is None:
-                journal.remove()
+            try:
+                self.settle()
+                yield journal
+            finally:
+                if journal.lineage is None:
+                    journal.remove()
 
     @contextmanager
     def writing(self) -> Iterator[Path]:

@@ -248,11 +248,10 @@ def _measured_background(columns: Mapping[str, NDArray]) -> list[str]:
 
 
 def _misfit(columns: Mapping[str, NDArray]) -> _Remarks:
-    """A note or a warning, if any."""
+    """A note, and a warning, if any."""
     gof, r_wp = (float(np.nanmedian(columns[name])) for name in ("gof", "r_wp"))
-    if gof > _MUCH_MISFIT:
-        found = f"found a median GoF of {gof:.1f} (R_wp {r_wp:.3f}) against 1"
-        todo = "look at a fit (xrdfit plot fit): phases and cells first, then intensities, widths, background"
-        return [], [f"W406 the model does not describe the patterns · all scans · {found} · {todo}"]
     note = f"median GoF {gof:.1f}: the model does not describe the patterns to within their noise"
-    return [note] if gof > _MISFIT else [], []
+    found = f"found a median GoF of {gof:.1f} (R_wp {r_wp:.3f}) against 1"
+    todo = "look at a fit (xrdfit plot fit): phases and cells first, then intensities, widths, background"
+    warning = f"W406 the model does not describe the patterns · all scans · {found} · {todo}"
+    return [note] if gof > _MISFIT else [], [warning] if gof > _MUCH_MISFIT else []

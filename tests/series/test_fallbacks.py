@@ -302,11 +302,11 @@ def test_a_scan_measured_twice_is_two_scans(job: Job, simulated: SimulatedStack)
     times = ScanTimes(
         start_s=simulated.times.start_s[twice], end_s=simulated.times.end_s[twice], origin=simulated.times.origin
     )
-    result = refine(job, stack=stack_of([rows[scan] for scan in twice], times))
+    result = refine(job, stack=stack_of([rows[scan] for scan in twice], times), bad_scans="keep")
     assert_sane(result, simulated, twice)
     for name in CELLS:
         assert result.columns[name][1] == pytest.approx(result.columns[name][2], abs=1e-5, nan_ok=True)
-    swept = refine(job, stack=stack_of([rows[scan] for scan in twice], times), detector="point")
+    swept = refine(job, stack=stack_of([rows[scan] for scan in twice], times), detector="point", bad_scans="keep")
     assert np.isfinite(swept.columns["FP_a"][1])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import xrdfit
-from xrdfit.data import MemoryStack, ParameterOverride, Pattern, SeriesResult
+from xrdfit.data import MemoryStack, Mode, ParameterOverride, Pattern, SeriesResult
 from xrdfit.errors import NoResultError
 from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
@@ -48,6 +48,26 @@ def test_bad_scans_cost_themselves_only(simulated: SimulatedStack, refine: Calla
         np.testing.assert_array_equal(np.isfinite(without[name]), np.isfinite(beside))
         # Weak phases are predicted between scans by their number, which differs here.
         assert np.nanmax(np.abs(without[name] - beside) / without[f"{name}_esd"]) < 0.1
+
+
+@pytest.mark.parametrize("mode", ["sequential", "series"])
+def test_spikes_repeats_and_lost_beam_leave_every_other_scan_as_it_is_without_them(
+    simulated: SimulatedStack, job_of: Callable[[SimulatedStack], Job], mode: Mode
+) -> None:
+    job = job_of(simulated)
+    job = replace(job, stack=simulated, settings=replace(job.settings, mode=mode))
+    counts = simulated.counts.copy()
+    counts[2, 300:302] += 5000.0
+    counts[5, 350:] = 0.0
+    counts[7] = counts[6]
+    patterns = [with_intensity(simulated.read(scan), counts[scan]) for scan in range(len(simulated))]
+    spoiled = xrdfit.refine_series(replace(job, stack=MemoryStack.of(patterns, times=simulated.times)))
+    kept = [0, 1, 3, 4, 6, 8, 9]
+    without = xrdfit.refine_series(job, scans=kept)
+    for name, column in without.columns.items():
+        np.testing.assert_array_equal(spoiled.columns[name][kept], column)
+    (warning,) = (line for line in spoiled.warnings if line.startswith("W411"))
+    assert "scans 2, 5, 7 · found spikes: 2; beam off: 5; repeated: 7 ·" in warning
 
 
 def test_direction_of_the_walk_does_not_change_the_answer(

@@ -5,6 +5,7 @@ from xrdfit.data.pattern import Pattern, PatternHeader
 from xrdfit.data.result import Curves, Outcome, PhaseLabel, PhaseLines, ScanResult, SeriesResult
 from xrdfit.data.settings import (
     Amount,
+    BadScans,
     Direction,
     Drift,
     EsdScaling,
@@ -22,6 +23,7 @@ from xrdfit.data.zone import zone_or_none
 
 __all__ = [
     "Amount",
+    "BadScans",
     "Curves",
     "DateOrder",
     "Direction",

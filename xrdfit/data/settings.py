@@ -17,6 +17,7 @@ Mode = Literal["series", "sequential"]
 Intensities = Literal["shared", "hierarchical", "lebail", "structure"]
 FractionMethod = Literal["auto", "conservation", "structure", "anchored"]
 Amount = Literal["drifting", "constant"]
+BadScans = Literal["leave-out", "keep"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class JointPrior:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefineSettings:
-    """The tables ``[refine]`` and ``[fractions]`` of a recipe, with ``data.weights`` beside them.
+    """The tables ``[refine]`` and ``[fractions]`` of a recipe, with what ``[data]`` says of weights and bad scans.
 
     ``two_theta_range`` and ``exclude`` are in deg; ``scope``, ``drift`` and ``overrides`` are keyed by parameter name.
     ``drift`` says how the parameters of scope drift go with time; one that it does not name goes as `Drift` does by
@@ -68,6 +69,7 @@ class RefineSettings:
     solver: str = "compiled"
     direction: Direction = "outward"
     weights: Weights = "auto"
+    bad_scans: BadScans = "leave-out"
     esd_scaling: EsdScaling = "berar-lelann"
     two_theta_range: tuple[float, float] | None = None
     exclude: tuple[tuple[float, float], ...] = ()

@@ -198,6 +198,7 @@ def _settings(data: DataTable, refine: RefineTable, fractions: FractionsTable) -
         solver=refine.solver,
         direction=refine.direction,
         weights=data.weights,
+        bad_scans=data.bad_scans,
         esd_scaling=refine.esd_scaling,
         unresolved=refine.unresolved,
         two_theta_range=data.range,

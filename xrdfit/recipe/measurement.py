@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from xrdfit.data import DateOrder, Weights, instant_or_none
+from xrdfit.data import BadScans, DateOrder, Weights, instant_or_none
 from xrdfit.errors import Problem
 from xrdfit.io import ColumnName
 from xrdfit.model import HOELZER_ELEMENTS, K_ALPHA
@@ -69,6 +69,7 @@ class DataTable(Table):
     range: Span | None = None
     exclude: tuple[Span, ...] = ()
     weights: Weights = "auto"
+    bad_scans: BadScans = "leave-out"
     times: Annotated[
         Annotated[Text, Tag("text")] | Annotated[TimesTable, Tag("table")], Discriminator(_kind_of_times)
     ] = "header"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.data import ScanResult, SeriesResult
+from xrdfit.data import Outcome, ScanResult, SeriesResult
 from xrdfit.errors import InputError, NoResultError, Problem
 from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
@@ -25,12 +25,13 @@ from xrdfit.series.microstructure import Microstructure, conventions, microstruc
 from xrdfit.series.notes import joint_notes, sequential_notes
 from xrdfit.series.remarks import composition_notes, correlation_notes, intensity_notes
 from xrdfit.series.scopes import settle_scopes
-from xrdfit.series.sequential.first_pass import refine_first
+from xrdfit.series.screening import Fault, fault_warnings, faults
+from xrdfit.series.sequential.first_pass import prepared, refine_first
 from xrdfit.series.sequential.scanfit import ScanFitter
 from xrdfit.series.sequential.second_pass import Finished, refine_second
 from xrdfit.series.sequential.series import Progress, SequentialSeries
 from xrdfit.series.state import ScanRecord
-from xrdfit.series.summary import CellFit, ScanSummary, sequential_summary
+from xrdfit.series.summary import CellFit, ScanSummary, nothing_fitted, sequential_summary
 from xrdfit.series.words import count_of_scans
 from xrdfit.series.workers import Here, Journaled, Records, Workers
 from xrdfit.series.workers.one_thread import one_thread
@@ -96,7 +97,9 @@ def refine_series(
     model = PatternModel.of(job.instrument, job.phases, job.background)
     jointly = job.is_joint
     refined = _refine_jointly if jointly else _refine_one_by_one
-    scopes = settle_scopes(model, job.settings, n_scans=len(chosen))
+    left_out = _left_out(job, model, chosen)
+    sound = [index for index in chosen if index not in left_out]
+    scopes = settle_scopes(model, job.settings, n_scans=len(sound))
     held = np.zeros(len(model.table), dtype=np.bool_) if jointly else scopes.series
     finished = _Finished(
         model=model,
@@ -108,8 +111,12 @@ def refine_series(
     those = workers or Here()
     if records is not None:
         those = Journaled(those, records, kinds=STAGES)
+    for index, fault in left_out.items():
+        finished.add(index, nothing_fitted(Outcome.NO_DATA, str(fault), len(model.phases)))
+    if not sound:
+        raise finished.nothing_fitted()
     with one_thread():
-        notes, warnings = refined(job, model, chosen, finished, progress, those)
+        notes, warnings = refined(job, model, sound, finished, progress, those)
     notes += microstructure_notes(model, finished.withheld, finished.crystallites.values())
     cycler = job.electrochemistry
     finished.settle()
@@ -122,8 +129,16 @@ def refine_series(
         phases=tuple(phase.label() for phase in job.phases),
         messages=tuple(f"scan {index}: {finished.messages[index]}" for index in sorted(finished.messages)),
         notes=(*notes, *_measured_background(columns), *misfit, *(() if cycler is None else cycler.notes)),
-        warnings=(*much_misfit, *warnings, *(() if cycler is None else cycler.warnings)),
+        warnings=(*much_misfit, *warnings, *fault_warnings(left_out), *(() if cycler is None else cycler.warnings)),
     )
+
+
+def _left_out(job: Job, model: PatternModel, scans: Sequence[int]) -> dict[int, Fault]:
+    """Scans that must have no say in what the others are taken to be."""
+    scopes = settle_scopes(model, job.settings, n_scans=len(scans))
+    start = start_values(model.table, job.settings.overrides)
+    fitter = ScanFitter(model=model, settings=job.settings, scopes=scopes, yardstick=start)
+    return faults(scans, partial(prepared, fitter, job.stack), keep=job.settings.bad_scans == "keep")
 
 
 @dataclass(slots=True)

@@ -1,0 +1,5 @@
+"""Scans that show no pattern of the sample: found before anything is fitted, so that they cost themselves only."""
+
+from xrdfit.series.screening.faults import Fault, fault_warnings, faults
+
+__all__ = ["Fault", "fault_warnings", "faults"]

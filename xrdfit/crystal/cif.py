@@ -66,7 +66,10 @@ def _text(source: Path | str) -> tuple[str, str]:
 
 
 def _structure(block: gemmi.cif.Block, where: str) -> Structure:
-    small = gemmi.make_small_structure_from_block(block)
+    try:
+        small = gemmi.make_small_structure_from_block(block)
+    except (ValueError, RuntimeError, OverflowError) as error:
+        raise _unreadable(where, f"a value that makes no sense ({' '.join(str(error).split())})") from None
     if small.spacegroup is None:
         named = f" ({small.spacegroup_hm})" if small.spacegroup_hm else ""
         raise _unreadable(where, f"no space group that is known{named}", "add _space_group_name_H-M_alt")

@@ -23,6 +23,17 @@ _MAXIMUM_NAMES = 1000
 _MAXIMUM_TEXT = 100_000
 # Of each open dataset: stacks of many rows a chunk are read row by row, and HDF5 keeps no chunk that is larger.
 _CHUNK_CACHE_BYTES = 16 * 1024**2
+# What h5py raises on a damaged file.
+DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -60,16 +71,7 @@ def damage_told(source: str) -> Iterator[None]:
     """
     try:
         yield
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except DAMAGE as error:
         raise data_error(
             Code.HDF5_UNREADABLE,
             "the HDF5 file is damaged",

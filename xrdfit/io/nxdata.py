@@ -61,6 +61,14 @@ def find_stack(file: h5py.File, dataset: str | None, access: Access) -> StackNam
     for item in (signal, axis, errors):
         if item is not None:
             access.check(item)
+            if item.dtype.kind not in "fiu":
+                raise data_error(
+                    Code.NO_SIGNAL,
+                    "the data are no numbers",
+                    where=f"{source}{item.name}",
+                    found=f"values of type {item.dtype} against real numbers",
+                    todo="write them as float64, or set data.dataset to another group",
+                )
     return StackNames(
         group=group.name,
         signal=signal.name,

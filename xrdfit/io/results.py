@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Curves, PhaseLabel, PhaseLines, SeriesResult
 from xrdfit.errors import DataError
-from xrdfit.io.hdf5_access import open_hdf5, text_attribute
+from xrdfit.io.hdf5_access import DAMAGE, Access, open_hdf5, text_attribute
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.series_file import FORMAT_VERSION, LINES, SERIES_FILE
 from xrdfit.io.trajectories import column_name
+
+# Of all that is not read scan by scan.
+_MAXIMUM_BYTES = 1024**3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,7 @@ def read_results(directory: str | Path) -> StoredResults:
     """
     directory = Path(directory)
     with _open(directory) as file:
+        _refuse_what_is_no_result(file)
         entry = file["entry"]
         trajectories = entry["trajectories"]
         process = entry["process"]
@@ -158,14 +162,41 @@ def _open(directory: Path) -> Iterator[h5py.File]:
             yield file
     except DataError:
         raise
-    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except DAMAGE as error:
         raise data_error(
             Code.RESULTS,
             "the results are damaged",
             where=path,
-            found=str(error).strip("'\""),
+            found=" ".join(str(error).split()).strip("'\"")[:160],
             todo="refine again with --fresh",
         ) from error
+
+
+def _refuse_what_is_no_result(file: h5py.File) -> None:
+    """Look at all there is before anything is read: links out of the file, plugins, sizes beyond any series."""
+    access = Access(file.filename)
+    seen, waiting, n_bytes = set(), [file["/"]], 0
+    while waiting:
+        group = waiting.pop()
+        for name in group:
+            if (group.name, name) == ("/entry", "raw"):
+                continue  # leads to the patterns that were refined; nobody follows it
+            item = access.get(group, name)
+            if isinstance(item, h5py.Group) and (place := h5py.h5o.get_info(item.id).addr) not in seen:
+                seen.add(place)
+                waiting.append(item)
+            elif isinstance(item, h5py.Dataset):
+                access.check(item)
+                by_scan = group.name.startswith(("/entry/patterns", "/entry/lines"))
+                n_bytes += 0 if by_scan else item.nbytes
+    if n_bytes > _MAXIMUM_BYTES:
+        raise data_error(
+            Code.LIMIT,
+            "the results are beyond the limits",
+            where=file.filename,
+            found=f"{n_bytes / 1024**2:.0f} MB of columns against those of a series",
+            todo="do not use this file unless you know its origin",
+        )
 
 
 class _Rows:

@@ -94,6 +94,7 @@ def test_isotropic_displacement_is_taken_from_the_tensor_where_only_that_is_give
         (LFP.replace("10.3244(2)", "-10.3244"), "a = -10.3244"),
         (LFP.replace("Fe1 Fe ", "Fe1 Zz "), "element 'Zz'"),
         (LFP.replace("0.97474(3)", "?"), "nan"),
+        (NO_SYMMETRY.replace("_space_group_IT_number           62", "_space_group_IT_number 6e2"), "not an integer"),
         (NO_SYMMETRY.replace("'P n m a'", "'P q x'").replace("_space_group_IT_number           62", ""), "(P q x)"),
     ],
 )

@@ -406,3 +406,15 @@ def test_a_dotted_date_in_the_header_of_a_text_is_a_time(tmp_path: Path) -> None
         (tmp_path / f"scan{hour}.xy").write_text(f"# measured 02.05.2026 {hour:02}:14:00\n{rows}\n")
     times = open_stack("scan*.xy", base=tmp_path).times
     assert times is not None and times.start_s.tolist() == [0.0, 7200.0]
+
+
+@pytest.mark.parametrize("kind", ["c16", "S5", "?"])
+def test_values_that_are_no_real_numbers_are_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "stack.h5"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("data")
+        group.attrs["NX_class"] = "NXdata"
+        group["intensity"] = np.ones((2, 20)).astype(kind)
+        group["two_theta"] = np.linspace(10.0, 20.0, 20)
+    with pytest.raises(DataError, match="the data are no numbers"):
+        Hdf5Stack(path)

@@ -97,7 +97,7 @@ def calculate(problem: Problem, slots: NDArray[np.float64], work: Workspace, sol
     """
     place(problem, slots, work)
     if solve_areas:
-        if not stand_plain(problem):
+        if problem.only_weight is None:
             fill_profiles(problem, slots, work)
         return solve_areas_for(problem, slots, work)
     _put_pattern(problem, slots, work)
@@ -109,12 +109,6 @@ def place(problem: Problem, slots: NDArray[np.float64], work: Workspace) -> None
     """Lines and background where these parameters put them."""
     place_lines(problem, slots, work.position, work.gauss, work.lorentz, work.by_theta, work.by_slot)
     background(problem, slots, work.background)
-
-
-@inlined_kernel
-def stand_plain(problem: Problem) -> bool:
-    """Whether lines have one wavelength, and no beam spreads them: then nobody needs the profile of each."""
-    return problem.copies_fwhm is None and problem.wavelength.size == 1
 
 
 @kernel
@@ -147,18 +141,16 @@ def fill_products(problem: Problem, work: Workspace) -> None:
     """Products of the profiles with each other, and with the net pattern, at the weights at hand."""
     for i in range(work.residual.size):
         work.residual[i] = problem.intensity[i] - work.background[i]
-    if not _products_of_plain_lines(problem.copies_fwhm, problem, work):
+    if not _products_of_plain_lines(problem.only_weight, problem, work):
         weighted_gram(work.profiles, work.weight, work.gram)
         for line in range(work.right.size):
             work.right[line] = weighted_dot(work.profiles[line], work.weight, work.residual)
 
 
 @kernel
-def _products_of_plain_lines(copies_fwhm: NDArray[np.float64] | None, problem: Problem, work: Workspace) -> bool:
-    """The same where lines stand plain; returns whether they do."""
-    if copies_fwhm is not None:
-        return False
-    if problem.wavelength.size != 1:
+def _products_of_plain_lines(only_weight: NDArray[np.float64] | None, problem: Problem, work: Workspace) -> bool:
+    """The same where lines have one wavelength and no beam spreads them; returns whether they do."""
+    if only_weight is None:
         return False
     weight, net = weight_of_points(problem, work), np.empty(work.residual.size)
     for i in range(net.size):
@@ -166,7 +158,7 @@ def _products_of_plain_lines(copies_fwhm: NDArray[np.float64] | None, problem: P
     products_of_lines(
         problem.two_theta,
         problem.coarse,
-        problem.weight[0],
+        only_weight[0],
         work.position.ravel(),
         work.gauss.ravel(),
         work.lorentz.ravel(),
@@ -201,10 +193,10 @@ def solve_areas_for(problem: Problem, slots: NDArray[np.float64], work: Workspac
     fill_products(problem, work)
     factor, chosen = nonnegative_solve(work.gram, work.right, work.area, work.active)
     _keep(factor, chosen, work)
-    if stand_plain(problem):
-        _put_pattern(problem, slots, work)
-    else:
+    if problem.only_weight is None:
         add_up(work)
+    else:
+        _put_pattern(problem, slots, work)
     return compare(problem, work)
 
 

@@ -3,7 +3,7 @@
 What a kernel costs to compile grows with all that it calls, since each holds its callees. So thin ones are made part of
 their callers; none is given a literal number or truth value that it is also given as a variable (numba would compile it
 for both: hence `np.int64(0)` where a count begins); and no array is assigned to a part of another, which would bring in
-the words of an error message.
+the words of an error message. No kernel calls itself.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 from numba import njit
 from numba.extending import register_jitable
 
-from xrdfit.kernels.compilation.cache import SharedCache
-from xrdfit.kernels.compilation.library import KernelCompiler
+from xrdfit.kernels.compilation.cache import PartCache, SharedCache
+from xrdfit.kernels.compilation.library import KernelCompiler, PartCompiler
 
 # All kernels that were imported.
 KERNELS: list[Any] = []
@@ -24,16 +24,23 @@ KERNELS: list[Any] = []
 
 def _decorator(**options: Any) -> Callable[[Any], Any]:
     # Kernels are not called from C.
-    compiled = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, pipeline_class=KernelCompiler, **options)
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **options}
+    kernel = njit(pipeline_class=KernelCompiler, **options)
+    part = njit(pipeline_class=PartCompiler, no_cpython_wrapper=True, **options)
 
     def decorate(function: Any) -> Any:
-        found = compiled(function)
-        if found is function:  # NUMBA_DISABLE_JIT
+        called = kernel(function)
+        if called is function:  # NUMBA_DISABLE_JIT
             return function
+        taken_in = part(function)
+        # What numba asks for when it compiles a kernel that calls this one.
+        called.get_call_template = taken_in.get_call_template
+        called.get_overload = taken_in.get_overload
         with suppress(RuntimeError):  # no place to write to: compiled in every process
-            found._cache = SharedCache(function)
-        KERNELS.append(found)
-        return found
+            called._cache = SharedCache(function)
+            taken_in._cache = PartCache(function)
+        KERNELS.append(called)
+        return called
 
     return decorate
 

@@ -51,7 +51,7 @@ def eliminated(
     index = work.chosen[:count].copy()
     n_rows = work.jacobian.shape[0]
     cross = np.empty((work.area.size, n_rows))
-    if not _cross_products_of_plain_lines(problem.copies_fwhm, problem, work, cross):
+    if not _cross_products_of_plain_lines(problem.only_weight, problem, work, cross):
         # The rows of the fewer stay in the cache.
         weighted_products(work.profiles, work.jacobian, work.weight, cross)
     scale = unit_scale(work.gram)
@@ -65,17 +65,15 @@ def eliminated(
 
 @kernel
 def _cross_products_of_plain_lines(
-    copies_fwhm: NDArray[np.float64] | None, problem: Problem, work: Workspace, out: NDArray[np.float64]
+    only_weight: NDArray[np.float64] | None, problem: Problem, work: Workspace, out: NDArray[np.float64]
 ) -> bool:
-    """Products of lines with the Jacobian, (m, n_rows), if lines stand plain; returns whether they do."""
-    if copies_fwhm is not None:
-        return False
-    if problem.wavelength.size != 1:
+    """Products of lines with the Jacobian, (m, n_rows), if they stand plain; returns whether they do."""
+    if only_weight is None:
         return False
     products_with_rows(
         problem.two_theta,
         problem.coarse,
-        problem.weight[0],
+        only_weight[0],
         work.position.ravel(),
         work.gauss.ravel(),
         work.lorentz.ravel(),

@@ -88,6 +88,9 @@ class Problem(NamedTuple):
         numbered while a fit runs; (0, 0): as each line is; None: the instrument has no opening that spreads it. Where
         their number changes, a pattern jumps by what they may miss, and a fit of many scans, in which some line is
         always about to change, would find no end.
+    only_weight : (1,) the weight of the source's line where it has no other and no beam spreads what it makes, so that
+        sums of products over the points need no profile of each line (`xrdfit.kernels.line_products`); None: for all
+        others, whose kernels are then compiled without that.
     hkl : (m, 3) float, phase : (m,) index of the phase of each line. n_phases : phases in the parameter vector.
     """
 
@@ -111,6 +114,7 @@ class Problem(NamedTuple):
     ties: NDArray[np.float64] = np.zeros((0, 0))
     anisotropy: NDArray[np.float64] = np.zeros((0, N_PHASE - N_ISOTROPIC))
     copies_fwhm: NDArray[np.float64] | None = None
+    only_weight: NDArray[np.float64] | None = None
 
 
 @plain_or_kernel

@@ -78,6 +78,7 @@ def series_blocks(
             like.ties,
             like.anisotropy,
             like.copies_fwhm,
+            like.only_weight,
         )
         by = np.zeros(by_intensity.shape)
         for line in range(geometry.shape[1]):

@@ -176,7 +176,7 @@ class PatternModel:
         """
         problem = self._problem(lines, two_theta=points.two_theta, intensity=points.intensity, noise=noise)
         if may_spread:
-            problem = problem._replace(copies_fwhm=np.zeros((0, 0)))
+            problem = problem._replace(copies_fwhm=np.zeros((0, 0)), only_weight=None)
         if ties is None or ties.shape[1] == 0:
             return problem
         n_ties = ties.shape[1]
@@ -219,6 +219,7 @@ class PatternModel:
             phase=lines.phase,
             n_phases=len(self.phases),
             anisotropy=self._anisotropy(lines),
+            only_weight=source.weight if source.weight.size == 1 else None,
         )
 
     def _anisotropy(self, lines: LineChoice) -> NDArray[np.float64]:

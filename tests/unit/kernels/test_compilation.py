@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 from numba import njit
 
 from xrdfit.kernels.compilation.library import KernelCompiler
+from xrdfit.kernels.jit import kernel
 
 
 def branches(decorate: Any) -> Any:
-    """A caller of a function that cannot be dissolved in it, as it calls itself."""
-
-    @decorate
-    def fibonacci(n: int) -> float:
-        if n < 2:
-            return 1.0
-        return fibonacci(n - 1) + fibonacci(n - 2)
+    """A caller of a function that is too long to be dissolved in it."""
+    lines = "".join(f"    total += math.sin({k} * total) if n > {k} else 1.0\n" for k in range(80))
+    names: dict[str, Any] = {"math": math}
+    exec(f"def long(n):\n    total = 0.0\n{lines}    return total", names)
+    long = decorate(names["long"])
 
     @decorate
     def both(n: int) -> float:
-        return fibonacci(n) + fibonacci(n + 1)
+        return long(n) + long(n + 1)
 
     return both
 
@@ -34,12 +34,23 @@ def shared(caller: Any) -> list[str]:
 
 
 def test_no_call_leaves_a_kernel() -> None:
-    assert [name for name in shared(branches(njit)) if "fibonacci" in name]
-    assert not shared(branches(njit(pipeline_class=KernelCompiler)))
+    assert [name for name in shared(branches(njit)) if "long" in name]
+    assert not shared(branches(kernel))
 
 
-@pytest.mark.parametrize(("n", "expected"), [(1, 3.0), (4, 13.0), (10, 233.0)])
-def test_kernels_that_call_kernels_compute_what_python_does(n: int, expected: float) -> None:
-    both = branches(njit(pipeline_class=KernelCompiler))
+@pytest.mark.parametrize("n", [-1, 4, 100])
+def test_kernels_that_call_kernels_compute_what_python_does(n: int) -> None:
+    both = branches(kernel)
+
+    @kernel
+    def outer(n: int) -> float:
+        return both(n) + both(n)
+
+    assert outer(n) == pytest.approx(2.0 * branches(lambda function: function)(n), rel=1e-12)
+
+
+def test_a_kernel_that_would_take_in_machine_code_is_refused() -> None:
+    both = njit(pipeline_class=KernelCompiler)(lambda n: n + n)
     outer = njit(pipeline_class=KernelCompiler)(lambda n: both(n) + both(n))
-    assert outer(n) == 2.0 * expected
+    with pytest.raises(RuntimeError, match="kernels take in parts"):
+        outer(1)

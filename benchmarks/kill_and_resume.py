@@ -2,19 +2,22 @@
 
     python benchmarks/kill_and_resume.py --kills 50
 
-Half of the runs are sequential, half joint, every third one with two workers. A run is killed once, or again and again
-until it comes through (``--again``). Printed for each: when it was killed, what lay there then, what the resumed run
-went on with, and whether ``trajectories.csv`` has the same bytes.
+Half of the runs are sequential, half joint; every third one has two workers, every third one is killed while it writes
+its results. A run that ends before it can be killed does not count: another moment is drawn. A run is killed once, or
+again and again (``--again``). Printed for each: when it was killed, what lay there then, what the resumed run went on
+with, and whether ``trajectories.csv`` has the same bytes.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -22,6 +25,8 @@ from tempfile import TemporaryDirectory
 from xrdfit.simulate import WELL_BEHAVED, simulate_stack, write_simulated
 
 MODES = ("sequential", "series")
+# Part of a run that writing takes, generously.
+_WRITING = 0.3
 PROGRAM = (sys.executable, "-c", "from xrdfit.cli import main; main()")
 
 
@@ -49,14 +54,29 @@ def seconds(folder: Path, mode: str, output: str) -> float:
     return time.monotonic() - began
 
 
-def killed_after(folder: Path, seconds: float, mode: str, output: str, *words: str) -> bool:
+def killed(folder: Path, wait: Callable[[subprocess.Popen[str]], None], mode: str, output: str, *words: str) -> bool:
     """Whether the run was still going on when it was killed, and its workers with it."""
     run = started(folder, mode, output, *words)
-    time.sleep(seconds)
+    wait(run)
     alive = run.poll() is None
-    os.killpg(run.pid, signal.SIGKILL) if alive else None
+    if alive:
+        os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
-    return alive
+    return alive and run.returncode == -signal.SIGKILL
+
+
+def moment(folder: Path, output: str, rng: Random, takes: float, *, writing: bool) -> Callable[..., None]:
+    """Waits for a random moment of a run, or of its end, when the first of the results are written."""
+
+    def any_time(run: subprocess.Popen[str]) -> None:
+        time.sleep(rng.uniform(0.0, takes))
+
+    def when_writing(run: subprocess.Popen[str]) -> None:
+        while run.poll() is None and not list(folder.glob(f".{output}.*/trajectories.csv")):
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0.0, _WRITING * takes))
+
+    return when_writing if writing else any_time
 
 
 def table(folder: Path, output: str) -> bytes:
@@ -81,25 +101,37 @@ def main() -> None:
             (folder / f"{mode}.toml").write_text(f'{scopes}\n[refine]\nmode = "{mode}"\n', encoding="utf-8")
             takes[mode] = min(seconds(folder, mode, f"whole-{mode}") for _ in range(3))  # the first may compile kernels
             undisturbed[mode] = table(folder, f"whole-{mode}")
-        same = hit = went_on = 0
+        same = went_on = too_late = 0
         for number in range(options.kills):
             mode, output = MODES[number % 2], f"run-{number}"
             words = ("--workers", "2") if number % 3 == 0 else ()
-            moments = [rng.uniform(0.0, takes[mode]) for _ in range(options.again)]
-            alive = [killed_after(folder, moment, mode, output, "--resume", *words) for moment in moments]
+            ways = [number % 3 == 2] * options.again
+            lives = missed = 0
+            began = time.monotonic()
+            while lives < len(ways):
+                wait = moment(folder, output, rng, takes[mode], writing=ways[lives])
+                if killed(folder, wait, mode, output, "--resume", *words):
+                    lives += 1
+                else:
+                    missed, lives, began = missed + 1, 0, time.monotonic()
+                    shutil.rmtree(folder / output)
+            after = time.monotonic() - began
             lay = sorted(path.name.removeprefix(f".{output}.") for path in folder.glob(f".{output}.*"))
             told = finished(folder, mode, output, "--resume")
             line = next((line for line in told.splitlines() if line.startswith("going on")), "from the beginning")
             equal = table(folder, output) == undisturbed[mode] and not list(folder.glob(f".{output}.*"))
-            same, hit, went_on = same + equal, hit + all(alive), went_on + line.startswith("going on")
-            when = ", ".join(f"{moment:.1f}" for moment in moments)
+            same, went_on, too_late = same + equal, went_on + line.startswith("going on"), too_late + missed
+            when = f"{'writing, ' if ways[0] else ''}{after:.1f}"
             left = ", ".join(lay) or "nothing"
             verdict = "same bytes" if equal else "DIFFERENT"
             print(
                 f"{number:3d} {mode:10s} killed after {when} of {takes[mode]:.1f} s, {left} left; {line}; {verdict}",
                 flush=True,
             )
-        print(f"{same} of {options.kills} byte-identical; {hit} killed before their end, {went_on} gone on with")
+        print(
+            f"{same} of {options.kills} killed runs byte-identical, {went_on} gone on with; {too_late} ended before "
+            "they could be killed and were drawn again"
+        )
     sys.exit(same != options.kills)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from xrdfit.io.hdf5_heaps import heaps_end
 from xrdfit.io.problems import Code, data_error
 
 EXTERNAL_LINKS, PLUGINS = "external-links", "hdf5-plugins"
@@ -45,6 +46,8 @@ def open_hdf5(path: Path) -> h5py.File:
         Missing, damaged or not an HDF5 file.
     """
     try:
+        if not heaps_end(path):
+            raise OSError("texts that have no end")
         return h5py.File(path, "r", rdcc_nbytes=_CHUNK_CACHE_BYTES)
     except FileNotFoundError:
         raise data_error(

@@ -14,6 +14,7 @@ import numpy as np
 from xrdfit.data import Curves, PhaseLines, ScanResult, ScanStack, SeriesResult
 from xrdfit.io.atomic import partial_path, publish
 from xrdfit.io.hdf5_stack import Hdf5Stack
+from xrdfit.io.hdf5_writing import PatientFile
 from xrdfit.io.scan_rows import GrowingRows, ScanRows
 from xrdfit.io.trajectories import write_phases, write_trajectories
 from xrdfit.io.write_stack import new_group
@@ -64,7 +65,8 @@ class SeriesFile:
         directory.mkdir(parents=True, exist_ok=True)
         self._path = directory / SERIES_FILE
         self._partial = partial_path(self._path)
-        self._file = h5py.File(self._partial, "w")
+        self._disk = PatientFile(self._partial)
+        self._file = h5py.File(self._disk, "w")
         self._file.attrs["default"] = "entry"
         self._file.attrs["xrdfit_format"] = FORMAT_VERSION
         self._entry = new_group(self._file, "entry", "NXentry", default="trajectories")
@@ -94,6 +96,7 @@ class SeriesFile:
             self._write_curves(index, result.curves)
         for lines in result.lines:
             self._write_lines(index, lines)
+        self._disk.check()
 
     def finish(self, series: SeriesResult) -> Path:
         """Write the trajectories and make the file durable under its final name."""
@@ -106,12 +109,15 @@ class SeriesFile:
         for name, texts in (("messages", series.messages), ("warnings", series.warnings), ("notes", series.notes)):
             self._entry.create_dataset(name, data=list(texts), shape=(len(texts),), dtype=h5py.string_dtype())
         self._file.close()
+        self._disk.check()
+        self._disk.close()
         publish(self._partial, self._path)
         return self._path
 
     def abort(self) -> None:
         """Remove what was written; does nothing after `finish`."""
         self._file.close()
+        self._disk.close()
         self._partial.unlink(missing_ok=True)
 
     def _write_curves(self, index: int, curves: Curves) -> None:

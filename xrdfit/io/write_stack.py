@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from xrdfit.data import Pattern, ScanTimes
 from xrdfit.io.atomic import atomic_path
 from xrdfit.io.hdf5_access import open_hdf5
 from xrdfit.io.hdf5_header import CommonHeader
+from xrdfit.io.hdf5_writing import PatientFile, new_hdf5
 from xrdfit.io.problems import Code, data_error
 from xrdfit.io.scan_rows import ScanRows
 
@@ -61,14 +62,14 @@ def write_stack(
         No pattern at all, or patterns of which only some have errors.
     """
     path = Path(path)
-    with atomic_path(path) as partial, h5py.File(partial, "w") as file:
+    with atomic_path(path) as partial, new_hdf5(partial) as (file, disk):
         file.attrs["default"] = "entry"
         entry = new_group(file, "entry", "NXentry", default="data")
         entry["title"] = title
         group = new_group(entry, "data", "NXdata", signal="intensity")
         group.attrs["axes"] = [".", "two_theta"]
         common = CommonHeader()
-        own_times = _write_patterns(group, patterns, path, common)
+        own_times = _write_patterns(group, _while_there_is_room(patterns, disk), path, common)
         common.write(entry)
         if (known_times := times or own_times) is not None:
             _write_times(group, known_times)
@@ -122,6 +123,12 @@ def _write_times(group: h5py.Group, times: ScanTimes) -> None:
         item.attrs["units"] = "s"
         if times.origin is not None:
             item.attrs["start"] = times.origin
+
+
+def _while_there_is_room(patterns: Iterable[Pattern], disk: PatientFile) -> Iterator[Pattern]:
+    for pattern in patterns:
+        disk.check()
+        yield pattern
 
 
 def _write_patterns(

@@ -258,3 +258,17 @@ def test_damage_anywhere_in_the_structure_of_a_stack_is_told(tmp_path: Path) -> 
             Hdf5Stack(tmp_path / "damaged.h5").read(0)
         except DataError as error:
             assert str(error).startswith("E1")
+
+
+def test_texts_of_hdf5_that_have_no_end_are_told_before_hdf5_goes_round_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "stack.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["default"] = "entry"
+    raw = bytearray(path.read_bytes())
+    heap = raw.index(b"GCOL")
+    assert raw[heap + 32 : heap + 37] == b"entry"
+    # The entry behind the only text: free space, of which the size is what it must not be.
+    struct.pack_into("<HHIQ", raw, heap + 40, 0, 0, 0, 0)
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match="texts that have no end"):
+        Hdf5Stack(path)

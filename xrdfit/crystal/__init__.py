@@ -17,6 +17,7 @@ from xrdfit.crystal.formula import atoms_in_formula
 from xrdfit.crystal.notation import with_esd
 from xrdfit.crystal.phase import Phase
 from xrdfit.crystal.reflections import ReflectionList, candidate_lines, equivalent_reflections, generate_reflections
+from xrdfit.crystal.settings import other_settings
 from xrdfit.crystal.spacegroup import SpaceGroup, cell_from_values, free_cell_values
 from xrdfit.crystal.structure import Site, Structure, line_intensities, structure_factors_squared
 
@@ -43,6 +44,7 @@ __all__ = [
     "generate_reflections",
     "isotropic_terms",
     "line_intensities",
+    "other_settings",
     "quartic_terms",
     "read_cif",
     "stephens_terms",

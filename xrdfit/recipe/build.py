@@ -31,6 +31,7 @@ from xrdfit.recipe.measurement import DataTable, TimesTable
 from xrdfit.recipe.mistakes import located
 from xrdfit.recipe.phase import PhaseTable
 from xrdfit.recipe.refinement import BackgroundTable, RefineTable, ScopeTable
+from xrdfit.recipe.setting_check import setting_warnings
 from xrdfit.recipe.survey import Survey
 
 # Colours that stay apart for colour-blind eyes (Okabe & Ito 2008), after the red and blue of LFP and FP.
@@ -75,6 +76,7 @@ def build_job(recipe: Recipe) -> Job:
         errors += [RecipeError(*problems)] if problems else []
     if stack is not None and instrument is not None and background is not None and not errors:
         warnings += survey.warnings(stack, instrument, settings.two_theta_range)
+        warnings += setting_warnings(phases)
         warnings += peak_warnings(stack, instrument, phases, background, settings)
         unseen = unseen_inert_phases(stack, instrument, phases, settings)
         warnings += unseen.values()

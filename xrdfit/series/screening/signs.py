@@ -19,6 +19,8 @@ _NEGATIVE = 8.0
 _AT_TOP, _IN_A_ROW = 5, 3
 # Standard deviations of the difference of two points by which a spike stands out; a weaker feature counts as company.
 _SPIKE, _COMPANY = 12.0, 3.0
+# Part of the height of the scan by which it stands out: what is lower may be a grain of a coarse powder, and harms less.
+_TALL = 0.1
 # Part of its own height by which a spike must exceed the points two steps away; a line with a FWHM of three steps does
 # by 0.7.
 _NARROW = 0.8
@@ -122,6 +124,6 @@ def _features(scan: PreparedScan) -> tuple[NDArray[np.float64], NDArray[np.float
     found = np.flatnonzero(height > _COMPANY * np.sqrt(2.0 * variance))
     near = found[:, None] + 2 + np.arange(-_FOOT, _FOOT + 1)
     foot = np.median(y[np.clip(near, 0, y.size - 1)], axis=1) if found.size else np.empty(0)
-    tall = height[found] > _SPIKE * np.sqrt(2.0 * variance[found])
+    tall = height[found] > np.maximum(_SPIKE * np.sqrt(2.0 * variance[found]), _TALL * (y.max() - np.median(y)))
     narrow = height[found] > _NARROW * (y[found + 2] - foot)
     return x[found + 2], height[found], tall & narrow

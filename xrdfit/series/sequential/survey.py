@@ -110,7 +110,7 @@ def _fit_all(
 def _fit_in_turn(
     fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDArray[np.float64], reach: Sequence[float]
 ) -> dict[int, Fitted]:
-    """An end and the middle first; a scan begins from the nearest that is done once every phase has been seen.
+    """A scan begins from the nearest that is done once every phase has been seen.
 
     Where misfit rules, a neighbour's answer proves little: then it begins from nothing like the first ones.
     """
@@ -136,9 +136,12 @@ def _fit_in_turn(
 
 
 def _outside_in(indices: Sequence[int]) -> list[int]:
-    """First, middle, last, then the middles of what is left between: a cycle ends with what it began with."""
+    """A quarter of the way first, where two phases are likely to stand side by side, be it a cycle or half of one.
+
+    Then first, middle, last (a cycle ends with what it began with), then the middles of what is left between.
+    """
     end = len(indices) - 1
-    order, gaps = dict.fromkeys((0, end // 2, end)), [(0, end // 2), (end // 2, end)]
+    order, gaps = dict.fromkeys((end // 4, 0, end // 2, end)), [(0, end // 2), (end // 2, end)]
     while gaps:
         first, last = gaps.pop(0)
         middle = (first + last) // 2

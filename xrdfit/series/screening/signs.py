@@ -19,7 +19,7 @@ _NEGATIVE = 8.0
 _AT_TOP, _IN_A_ROW = 5, 3
 # Standard deviations of the difference of two points by which a spike stands out; a weaker feature counts as company.
 _SPIKE, _COMPANY = 12.0, 3.0
-# Part of the height of the scan by which it stands out: what is lower may be a grain of a coarse powder, and harms less.
+# Part of the height of the scan by which it stands out: what is lower may be a coarse grain, and harms less.
 _TALL = 0.1
 # Part of its own height by which a spike must exceed the points two steps away; a line with a FWHM of three steps does
 # by 0.7.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from xrdfit import __version__
-from xrdfit.cli.problems import guarded, spoken
+from xrdfit.cli.doing import Fresh, Output, Recipe
+from xrdfit.cli.doing import do as _do
+from xrdfit.cli.doing import state as _state
+from xrdfit.cli.problems import spoken
+from xrdfit.cli.watch_verb import watch
 
 app = typer.Typer(
     name="xrdfit",
@@ -21,13 +24,10 @@ app = typer.Typer(
 )
 plot = typer.Typer(help="One figure of a results directory.", no_args_is_help=True)
 app.add_typer(plot, name="plot")
-_state = {"debug": False}
+app.command()(watch)
 
-Recipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe in TOML.")]
 Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="Results directory of a run.")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Replace what is there.")]
 
 
 def main() -> None:
@@ -35,15 +35,6 @@ def main() -> None:
     _state["debug"] = "--debug" in sys.argv
     words = [word for word in sys.argv[1:] if word != "--debug"]
     sys.exit(spoken(lambda: app(args=words, prog_name="xrdfit", standalone_mode=False)))
-
-
-def _do(run: Callable[[], int], *, of_series: bool = False) -> None:
-    # What has imported kernels may have to compile some.
-    if "xrdfit.kernels.jit" in sys.modules:
-        from xrdfit.cli.compiling import tell_of_compiling
-
-        tell_of_compiling(of_series=of_series)
-    raise typer.Exit(guarded(run, debug=_state["debug"]))
 
 
 def _version(wanted: bool) -> None:

@@ -29,6 +29,38 @@ def finished_before(
     """
     interrupted = _interrupted(place)
     target = place.target
+    is_empty = _is_empty(target)
+    if fresh:
+        return None
+    differs = None if interrupted is None else differences(interrupted, now)
+    if is_empty:
+        if resume and differs:
+            raise _of_something_else("an interrupted run", target, differs)
+        return None
+    if not resume:
+        raise _taken(target, "--fresh replaces them, --resume goes on with them, -o chooses another place")
+    stored = read_results(target)
+    if not (old := differences(_stored_lineage(target, stored, now, scans), now)):
+        return stored
+    if differs == []:  # a run with --fresh was interrupted
+        return None
+    raise _of_something_else("results", target, old)
+
+
+def require_room(target: Path, *, fresh: bool) -> None:
+    """See that results can be written there at the end of a long run.
+
+    Raises
+    ------
+    InputError
+        There is something that must not be overwritten without a word.
+    """
+    if not _is_empty(target) and not fresh:
+        raise _taken(target, "--fresh replaces them, -o chooses another place")
+
+
+def _is_empty(target: Path) -> bool:
+    """Whether nothing is there; if not, it is results."""
     is_empty = not target.exists() or (target.is_dir() and not any(target.iterdir()))
     if not is_empty and not (target.is_dir() and (target / SERIES_FILE).exists()):
         raise input_error(
@@ -38,27 +70,12 @@ def finished_before(
             found="files that xrdfit did not write against a new or empty directory",
             todo="give another directory with -o",
         )
-    if fresh:
-        return None
-    differs = None if interrupted is None else differences(interrupted, now)
-    if is_empty:
-        if resume and differs:
-            raise _of_something_else("an interrupted run", target, differs)
-        return None
-    if not resume:
-        raise input_error(
-            "E180",
-            "results are there already",
-            where=target,
-            found=f"{SERIES_FILE} against a new directory",
-            todo="--fresh replaces them, --resume goes on with them, -o chooses another place",
-        )
-    stored = read_results(target)
-    if not (old := differences(_stored_lineage(target, stored, now, scans), now)):
-        return stored
-    if differs == []:  # a run with --fresh was interrupted
-        return None
-    raise _of_something_else("results", target, old)
+    return is_empty
+
+
+def _taken(target: Path, todo: str) -> InputError:
+    found = f"{SERIES_FILE} against a new directory"
+    return input_error("E180", "results are there already", where=target, found=found, todo=todo)
 
 
 def _interrupted(place: ResultsPlace) -> Mapping[str, Any] | None:

@@ -34,7 +34,7 @@ from xrdfit.io import (
     write_origin_csv,
     write_trajectories_csv,
 )
-from xrdfit.recipe import LOCK, Job, build_job, lineage, load_recipe, lock_text, package_versions
+from xrdfit.recipe import LOCK, Job, Recipe, build_job, lineage, load_recipe, lock_text, package_versions
 from xrdfit.report import REPORT, run_verdict
 from xrdfit.series import refine_series
 from xrdfit.series.words import names_of_scans
@@ -49,7 +49,7 @@ _NOBODYS_VERDICT = (KeyboardInterrupt, OSError, MemoryError, LostInputError, Los
 
 
 def run_refine(
-    recipe: Path,
+    recipe: Path | Recipe,
     output: Path | None,
     *,
     fresh: bool,
@@ -64,8 +64,9 @@ def run_refine(
         raise input_error(
             "E183", "two ways at once", where="--fresh --resume", found="both against one", todo="choose one of them"
         )
-    target = default_output(recipe) if output is None else output
-    job = build_job(load_recipe(recipe))
+    source = load_recipe(recipe) if isinstance(recipe, Path) else recipe
+    target = default_output(source.path) if output is None else output
+    job = build_job(source)
     plan = make_plan(job)
     chosen = parse_scans(scans, len(job.stack))
     all_or_chosen = range(len(job.stack)) if chosen is None else chosen

@@ -4,8 +4,9 @@ from xrdfit.io.atomic import atomic_directory, atomic_path, atomic_write
 from xrdfit.io.content import CUT, ColumnName
 from xrdfit.io.hdf5_stack import Hdf5Stack
 from xrdfit.io.journal import Journal
-from xrdfit.io.paths import expand_files, natural_key
-from xrdfit.io.pattern import read_pattern, read_patterns
+from xrdfit.io.packed import pack, unpack
+from xrdfit.io.paths import expand_files, files_there, natural_key, refuse_hopeless
+from xrdfit.io.pattern import is_hdf5, read_pattern, read_patterns
 from xrdfit.io.results import StoredResults, read_results
 from xrdfit.io.results_place import ResultsPlace
 from xrdfit.io.series_file import SERIES_FILE, SeriesFile
@@ -33,15 +34,20 @@ __all__ = [
     "atomic_write",
     "check_files",
     "expand_files",
+    "files_there",
     "header_lines",
+    "is_hdf5",
     "natural_key",
     "open_stack",
     "origin_text",
+    "pack",
     "read_pattern",
     "read_patterns",
     "read_results",
     "read_truth",
+    "refuse_hopeless",
     "trajectories_text",
+    "unpack",
     "write_origin_csv",
     "write_stack",
     "write_trajectories_csv",

@@ -37,8 +37,11 @@ DAMAGE = (
 )
 
 
-def open_hdf5(path: Path) -> h5py.File:
+def open_hdf5(path: Path, *, beside_writer: bool = False) -> h5py.File:
     """Open for reading.
+
+    beside_writer : a file that another program is writing. It is not locked, so that the writer may close and open it
+        as it likes, and of one written in HDF5's SWMR mode all is seen that has been flushed.
 
     Raises
     ------
@@ -48,12 +51,14 @@ def open_hdf5(path: Path) -> h5py.File:
     try:
         if not heaps_end(path):
             raise OSError("texts that have no end")
+        if beside_writer:
+            return h5py.File(path, "r", rdcc_nbytes=_CHUNK_CACHE_BYTES, locking=False, swmr=True)
         return h5py.File(path, "r", rdcc_nbytes=_CHUNK_CACHE_BYTES)
     except FileNotFoundError:
         raise data_error(
             Code.MISSING, "the file does not exist", where=path, found="nothing there", todo="correct the path"
         ) from None
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise data_error(
             Code.HDF5_UNREADABLE,
             "the HDF5 file cannot be opened",

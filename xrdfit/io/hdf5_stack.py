@@ -42,6 +42,7 @@ class Hdf5Stack:
     zone : time zone of times that state none.
     wavelength : angstrom, to make 2theta of Q; None takes that of the file, if it tells one.
     allow : what may be followed: ``"external-links"`` into other files, ``"hdf5-plugins"`` that unpack data.
+    beside_writer : another program is writing the file; scans that it has not written yet, and times, are left out.
 
     Raises
     ------
@@ -58,11 +59,13 @@ class Hdf5Stack:
         zone: tzinfo | None = None,
         wavelength: float | None = None,
         allow: Collection[str] = (),
+        beside_writer: bool = False,
     ) -> None:
         self.path = Path(path)
+        self._beside_writer = beside_writer
         self._state = FileState.now(self.path)
         self._reader: tuple[int, h5py.File, dict[str, h5py.Dataset]] | None = None
-        with open_hdf5(self.path) as file, damage_told(str(path)):
+        with open_hdf5(self.path, beside_writer=beside_writer) as file, damage_told(str(path)):
             access = Access(self.path.name, tuple(allow))
             self._names: StackNames = find_stack(file, dataset, access)
             self._header = read_header(file, self._names.group)
@@ -87,7 +90,8 @@ class Hdf5Stack:
             first = np.ascontiguousarray(first[self._order])
             check_two_theta(first, source=f"{path}{self._names.axis}")
             self._two_theta: NDArray[np.float64] | None = first if file[self._names.axis].ndim == 1 else None
-            self._times = _read_times(file[self._names.group], self._n_scans, access, zone)
+            # A scan and its time are written one after the other.
+            self._times = None if beside_writer else _read_times(file[self._names.group], self._n_scans, access, zone)
 
     @property
     def group(self) -> str:
@@ -114,6 +118,12 @@ class Hdf5Stack:
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_reader": None}
 
+    def close(self) -> None:
+        """Let go of the file; the next reading opens it again."""
+        if self._reader is not None:
+            self._reader[1].close()
+            self._reader = None
+
     def read(self, index: int) -> Pattern:
         """Read one scan.
 
@@ -129,7 +139,8 @@ class Hdf5Stack:
         try:
             pattern = self._read(index)
         except (DataError, OSError):
-            self._state.check()
+            if not self._beside_writer:
+                self._state.check()
             raise
         # Behind the end of a file that has been cut HDF5 reads zeros.
         self._state.check(open_as=self._file().id.get_vfd_handle())
@@ -172,7 +183,7 @@ class Hdf5Stack:
     def _file(self) -> h5py.File:
         """The open file; an HDF5 handle must not cross a fork."""
         if self._reader is None or self._reader[0] != os.getpid():
-            self._reader = (os.getpid(), open_hdf5(self.path), {})
+            self._reader = (os.getpid(), open_hdf5(self.path, beside_writer=self._beside_writer), {})
         return self._reader[1]
 
     def _dataset(self, name: str) -> h5py.Dataset:

@@ -65,6 +65,36 @@ def expand_files(files: str | Path | Sequence[str | Path], *, base: Path) -> tup
     return tuple(found)
 
 
+def files_there(files: Sequence[str | Path], *, base: Path) -> tuple[Path, ...]:
+    """The same files without a word on what is not there, or not yet."""
+    found: list[Path] = []
+    for entry in files:
+        path = base / entry
+        matches = [path] if path.is_file() else sorted(map(Path, glob.glob(str(path), recursive=True)), key=natural_key)
+        found += [match for match in matches if match.is_file()]
+    return tuple(dict.fromkeys(found))
+
+
+def refuse_hopeless(files: Sequence[str | Path], *, base: Path) -> None:
+    """See that files may still come: that there are the folders in which they are looked for.
+
+    Raises
+    ------
+    DataError
+        For every entry that is a folder itself, or whose folder is missing.
+    """
+    problems: list[Problem] = []
+    for entry in files:
+        path = base / entry
+        folder = next(parent for parent in path.parents if not glob.has_magic(str(parent)))
+        if path.is_dir():
+            problems.append(_folder_problem(entry, path))
+        elif not folder.is_dir() and not files_there([entry], base=base):
+            problems.append(_nothing_found(entry, path))
+    if problems:
+        raise DataError(*problems)
+
+
 def _folder_problem(entry: str | Path, folder: Path) -> Problem:
     return Problem(
         code=Code.NO_MATCH,

@@ -114,6 +114,7 @@ def open_stack(
     wavelength: float | None = None,
     columns: tuple[ColumnName, ...] | None = None,
     allow: Collection[str] = (),
+    beside_writer: bool = False,
 ) -> ScanStack:
     """Open pattern files, or one HDF5 stack, as a lazy stack of scans.
 
@@ -127,7 +128,7 @@ def open_stack(
     dates : what comes first in dates with slashes of a table of times: ``"day-first"`` or ``"month-first"``.
     wavelength : angstrom, for patterns over Q.
     columns : what the columns of text files are, where their names do not tell; see `xrdfit.io.read_patterns`.
-    allow : see `xrdfit.io.Hdf5Stack`.
+    allow, beside_writer : see `xrdfit.io.Hdf5Stack`.
 
     Raises
     ------
@@ -146,7 +147,7 @@ def open_stack(
             todo="join them into one stack (see docs: Synchrotron data)",
         )
     if are_hdf5[0]:
-        stack = Hdf5Stack(paths[0], dataset, zone=zone, wavelength=wavelength, allow=allow)
+        stack = Hdf5Stack(paths[0], dataset, zone=zone, wavelength=wavelength, allow=allow, beside_writer=beside_writer)
         return stack if times == "header" else stack.with_times(_given_times(times, stack.sources, base, zone, dates))
     states = {path: FileState.now(path) for path in paths}
     scans = [scan for path in paths for scan in _scans_of(path, wavelength)]

@@ -40,10 +40,12 @@ COLORS = ("red", "blue", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
 _T = TypeVar("_T")
 
 
-def build_job(recipe: Recipe) -> Job:
+def build_job(recipe: Recipe, *, beside_writer: bool = False) -> Job:
     """Open what a recipe names and make the objects of a refinement.
 
     Every text file is read once, so that a mistake in the last scan is told before the first is refined.
+
+    beside_writer : another program is writing the HDF5 stack; see `xrdfit.io.Hdf5Stack`.
 
     Raises
     ------
@@ -55,7 +57,7 @@ def build_job(recipe: Recipe) -> Job:
     choice = _attempt(errors, partial(choose_instrument, tables.instrument, base))
     instrument = None if choice is None else choice.instrument
     survey = Survey()
-    stack = _attempt(errors, partial(_stack, tables.data, instrument, base, survey))
+    stack = _attempt(errors, partial(_stack, tables.data, instrument, base, survey, beside_writer))
     attempts = [
         _attempt(errors, partial(_phase, table, index, color, base))
         for index, (table, color) in enumerate(zip(tables.phase, _colors(tables.phase), strict=True))
@@ -118,7 +120,9 @@ def _as_one(errors: list[InputError]) -> InputError:
     return kind(*(problem for error in errors for problem in error.problems))
 
 
-def _stack(data: DataTable, instrument: Instrument | None, base: Path, survey: Survey) -> ScanStack:
+def _stack(
+    data: DataTable, instrument: Instrument | None, base: Path, survey: Survey, beside_writer: bool
+) -> ScanStack:
     said = data.times if isinstance(data.times, TimesTable) else TimesTable(source=data.times)
     times: str | RegularTimes = said.source or "header"
     if said.start is not None and said.interval_s is not None:
@@ -133,6 +137,7 @@ def _stack(data: DataTable, instrument: Instrument | None, base: Path, survey: S
         columns=data.columns,
         wavelength=None if instrument is None else instrument.lines[0][0],
         allow=data.allow,
+        beside_writer=beside_writer,
     )
     check_files(stack, look=survey.look)
     return stack

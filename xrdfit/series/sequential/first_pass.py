@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.data import Outcome, ScanStack
+from xrdfit.data import Outcome, Pattern, ScanStack
 from xrdfit.errors import DataError
 from xrdfit.fit import PreparedScan, prepare_scan
 from xrdfit.series.sequential.complaints import is_poor
@@ -19,6 +19,7 @@ from xrdfit.series.sequential.selection import MISFIT
 from xrdfit.series.sequential.survey import Survey
 from xrdfit.series.state import ScanRecord, Status
 
+NO_FIT = "no fit converged: warm, staged and cold starts tried"
 # Points that a fit needs beyond its parameters.
 _SPARE_POINTS = 20
 
@@ -48,11 +49,13 @@ class FirstPass:
         scan = self.prepare(index)
         if isinstance(scan, str):
             return blank(self.fitter, Outcome.NO_DATA, scan)
+        fitted = self.fit(index, scan, around)
+        return blank(self.fitter, Outcome.FAILED, NO_FIT) if fitted is None else self.record(fitted)
+
+    def fit(self, index: int, scan: PreparedScan, around: Neighbours) -> Fitted | None:
+        """The fit of a scan from its nearest neighbour, or from nothing; None if none could be found."""
         start, status, neighbour = self.start_from(index, around)
-        fitted = self._ladder(scan, start, status, neighbour)
-        if fitted is None:
-            return blank(self.fitter, Outcome.FAILED, "no fit converged: warm, staged and cold starts tried")
-        return self.record(fitted)
+        return self._ladder(scan, start, status, neighbour)
 
     def record(self, fitted: Fitted) -> ScanRecord:
         stands_out = self.fitter.stands_out(fitted)
@@ -168,6 +171,11 @@ def prepared(fitter: ScanFitter, stack: ScanStack, index: int) -> PreparedScan |
         pattern = stack.read(index)
     except (DataError, OSError) as error:
         return str(error)
+    return prepared_pattern(fitter, pattern)
+
+
+def prepared_pattern(fitter: ScanFitter, pattern: Pattern) -> PreparedScan | str:
+    """A pattern ready to be fitted, or why it cannot be."""
     if not (pattern.mask & np.isfinite(pattern.intensity)).any():
         return "no valid point"
     scan = prepare_scan(pattern, fitter.settings)

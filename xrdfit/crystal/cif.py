@@ -13,6 +13,8 @@ from xrdfit.crystal.structure import Site, Structure
 from xrdfit.errors import CrystalError, Problem
 
 _CELL_TAGS = tuple(f"_cell_{'length' if name in 'abc' else 'angle'}_{name}" for name in CELL_NAMES)
+# Beyond any structure: the largest hold reflections and atoms of proteins.
+_MOST_BYTES = 64 * 1024**2
 _EXPECTED = "a CIF with a unit cell, a space group and atom sites"
 
 
@@ -58,7 +60,11 @@ def _text(source: Path | str) -> tuple[str, str]:
     if isinstance(source, str) and "\n" in source:
         return source, "CIF"
     path = Path(source)
+    if path.exists() and not path.is_file():
+        raise _unreadable(str(path), "a folder or device", "check the path")
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise _unreadable(str(path), f"a file of {path.stat().st_size / 1024**2:.0f} MB", "check the path")
         # Older files are Latin-1 in their author names, which do not matter here.
         return path.read_text(encoding="utf-8", errors="replace"), str(path)
     except OSError as error:

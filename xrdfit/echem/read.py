@@ -98,7 +98,8 @@ def cycler_files(files: str | Path | Sequence[str | Path], *, base: Path = Path(
                 todo=f'write for instance "{entry}/*{near[0]}"' if near else "correct cycler.file",
             )
         for match in matches:
-            is_list = match.suffix.lower() == ".mps" and biologic.is_mps(decoded(match.read_bytes()))
+            may_be_list = match.suffix.lower() == ".mps" and match.stat().st_size <= _MOST_TEXT_BYTES
+            is_list = may_be_list and biologic.is_mps(decoded(match.read_bytes()))
             paths += biologic.linked_files(match) if is_list else [match]
     return list(dict.fromkeys(paths))
 

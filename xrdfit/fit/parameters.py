@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from xrdfit.data import ParameterOverride
 from xrdfit.errors import InputError, Problem
+from xrdfit.fit.allowed import beyond_arithmetic
 from xrdfit.model import ParameterTable
 
 # Relative step of the difference quotient of an expression: truncation and rounding are then both near 1e-11.
 _STEP = 6e-6
 # Where a free parameter that enters squared starts at least: at zero it has no slope and would never move.
 _OFF_ZERO = 0.05
+# Of an expression, in a message.
+_SHOWN = 60
 
 
 def _where(name: str, key: str) -> str:
@@ -124,6 +127,8 @@ def lmfit_parameters(
 
 
 def _tie(parameters: lmfit.Parameters, name: str, expression: str, said: ParameterOverride) -> None:
+    if (foreign := beyond_arithmetic(expression)) is not None:
+        raise InputError(_bad_expression(name, expression, f"found {foreign}"))
     try:
         # Limits of the table are for a free parameter; a tied one goes where its expression says.
         parameters[name].set(
@@ -149,10 +154,10 @@ def _first_line(error: Exception) -> str:
 def _bad_expression(name: str, expression: str, reason: str) -> Problem:
     return Problem(
         code="E132",
-        what=f"cannot evaluate the constraint {expression!r}",
+        what=f"cannot evaluate the constraint {expression[:_SHOWN]!r}",
         where=_where(name, "expr"),
         found=reason,
-        todo="use names of other parameters, numbers and the functions of lmfit expressions",
+        todo="use names of other parameters, numbers, operators and functions such as sqrt and exp",
     )
 
 

@@ -10,6 +10,7 @@ from xrdfit.io.pattern import is_hdf5, read_pattern, read_patterns
 from xrdfit.io.results import StoredResults, read_results
 from xrdfit.io.results_place import ResultsPlace
 from xrdfit.io.series_file import SERIES_FILE, SeriesFile
+from xrdfit.io.small_file import small_file
 from xrdfit.io.stack import TIMES_WORDS, FileStack, check_files, open_stack
 from xrdfit.io.table import header_lines
 from xrdfit.io.times import RegularTimes
@@ -46,6 +47,7 @@ __all__ = [
     "read_results",
     "read_truth",
     "refuse_hopeless",
+    "small_file",
     "trajectories_text",
     "unpack",
     "write_origin_csv",

@@ -15,6 +15,7 @@ import numpy as np
 from xrdfit.data import DateOrder, PatternHeader, ScanTimes, instant_or_none, is_ambiguous, orders_of_dates
 from xrdfit.io.instants import in_zone
 from xrdfit.io.problems import Code, data_error
+from xrdfit.io.small_file import small_file
 from xrdfit.io.table import header_lines, text_lines
 
 _DATE = re.compile(
@@ -156,7 +157,16 @@ def times_from_csv(
         raise data_error(
             Code.MISSING, "the table of times does not exist", where=path, found="no such file", todo="correct the path"
         )
-    lines = text_lines(path.read_bytes())
+    try:
+        lines = text_lines(small_file(path))
+    except OSError as error:
+        raise data_error(
+            Code.MISSING,
+            "the table of times cannot be read",
+            where=path,
+            found=f"{error.strerror} against a table of scans",
+            todo="check the path",
+        ) from None
     # Spreadsheets with a decimal comma separate columns with semicolons.
     separator = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
     rows = [

@@ -12,12 +12,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from xrdfit.data import JointPrior, ParameterOverride, RefineSettings, ScopeName
 from xrdfit.errors import Problem, RecipeError
+from xrdfit.io import small_file
 from xrdfit.model import Contaminant, Instrument, InstrumentProfile
 from xrdfit.model.emission import ContaminantName, Emission
 from xrdfit.model.instrument import Geometry
 from xrdfit.recipe.basics import Number, Table, Text
 from xrdfit.recipe.measurement import InstrumentTable, ProfileTable, Radiation
 from xrdfit.recipe.mistakes import Code, mistake, problems_of
+from xrdfit.recipe.toml_text import parse_toml
 
 # What a recipe may say differently from its instrument file.
 _TAKEN_OVER = (
@@ -149,7 +151,7 @@ def _instrument(table: InstrumentTable, profile: ProfileTable | None, zero_shift
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(small_file(path).decode("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(
             mistake(

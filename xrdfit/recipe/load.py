@@ -16,9 +16,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from xrdfit.errors import RecipeError
+from xrdfit.io import small_file
 from xrdfit.recipe.agreement import disagreements
 from xrdfit.recipe.mistakes import Code, mend, mistake, problems_of
 from xrdfit.recipe.schema import TABLES, RecipeTables
+from xrdfit.recipe.toml_text import parse_toml
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ def load_recipe(path: str | Path, *, changes: Mapping[str, Any] | None = None) -
     path = Path(path)
     text = _text(path)
     try:
-        raw = tomllib.loads(text)
+        raw = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(
             mistake(
@@ -143,7 +145,7 @@ def _validate(raw: dict[str, Any]) -> tuple[RecipeTables | None, list[ErrorDetai
 
 def _text(path: Path) -> str:
     try:
-        raw = path.read_bytes()
+        raw = small_file(path)
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         found, todo = "another encoding against UTF-8", "save it as UTF-8"

@@ -19,6 +19,8 @@ function span(seconds) {
   return seconds < 5400 ? `${(seconds / 60).toFixed(0)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
+function short(value) { return value >= 10 ? value.toFixed(0) : value.toFixed(1); }
+
 function clock(when) { return new Date(1000 * when).toTimeString().slice(0, 8); }
 
 async function ask() {
@@ -68,7 +70,7 @@ function stand() {
   say("scans", String(state.scans));
   say("backlog", state.waiting ? `${state.backlog} (${state.waiting} half-written)` : String(state.backlog));
   byId("backlog").parentElement.className = state.backlog >= 5 ? "bad" : "";
-  say("rate", state.rate === null ? "–" : state.rate >= 0.1 ? `${state.rate.toPrecision(2)} /s` : `${(3600 * state.rate).toPrecision(2)} /h`);
+  say("rate", state.rate === null ? "–" : state.rate >= 0.1 ? `${short(state.rate)} /s` : `${short(3600 * state.rate)} /h`);
   const outcome = last && last.outcome !== "converged" ? ` · ${last.outcome.replace("_", " ")}` : "";
   say("quality", last ? (last.r_wp === null ? "–" : `${(100 * last.r_wp).toFixed(2)} %`) + outcome : "–");
   age();
@@ -202,7 +204,7 @@ function drawPanel(each) {
   const toY = (y) => bottom - ((y - span[0]) / (span[1] - span[0])) * (bottom - top);
   pen.lineWidth = 1;
   pen.strokeRect(left, top, right - left, bottom - top);
-  const side = ticks(span[0], span[1], 4), below = ticks(0, x1, Math.max(2, width / 120));
+  const side = ticks(span[0], span[1], 6), below = ticks(0, x1, Math.max(2, width / 70));
   pen.textAlign = "right";
   for (const y of side.found) { pen.fillText(y.toFixed(side.digits), left - 5, toY(y) + 4); line(pen, left, toY(y), left + 4, toY(y)); }
   pen.textAlign = "center";
@@ -219,6 +221,11 @@ function drawPanel(each) {
     pen.globalAlpha = 1;
     const radius = points.length > 200 ? 1.4 : 2.2;
     for (const [x, y] of points) { pen.beginPath(); pen.arc(toX(x), toY(factor * y), radius, 0, 7); pen.fill(); }
+    // What lies beyond stands at the edge, hollow.
+    for (const [x, y] of points) {
+      const edge = factor * y > span[1] ? top + 5 : factor * y < span[0] ? bottom - 5 : null;
+      if (edge !== null) { pen.beginPath(); pen.arc(toX(x), edge, 3.5, 0, 7); pen.stroke(); }
+    }
   }
   pen.restore();
 }
@@ -228,9 +235,9 @@ function line(pen, x0, y0, x1, y1) { pen.beginPath(); pen.moveTo(x0, y0); pen.li
 // Where most points are: one scan far off must not press all others into a line.
 function limits(points, least, factor) {
   const values = points.map(([, y]) => factor * y).sort((a, b) => a - b), n = values.length;
-  let low = values[Math.floor(0.01 * n)], high = values[Math.min(n - 1, Math.ceil(0.99 * n))];
+  let low = values[Math.floor(0.02 * (n - 1))], high = values[Math.floor(0.98 * (n - 1))];
   const errors = points.map(([, , e]) => e).filter((e) => e !== null).sort((a, b) => a - b);
-  const around = Math.max(0.08 * (high - low), errors.length ? 1.5 * factor * errors[errors.length >> 1] : 0, 1e-6 * Math.abs(high), 1e-12);
+  const around = Math.max(0.12 * (high - low), errors.length ? 1.5 * factor * errors[errors.length >> 1] : 0, 1e-6 * Math.abs(high), 1e-12);
   low -= around;
   high += around;
   return least ? [Math.min(low, least[0] - 0.03), Math.max(high, least[1] + 0.03)] : [low, high];

@@ -106,7 +106,9 @@ class Watch:
             self._said_scans, self._said_when = n, now
             tally = self.arrivals.tally
             waiting = f"{tally.backlog} wait, {tally.waiting} half-written"
-            self.say(f"{n} scans fitted, {self.board.rate:.2g} per second; {waiting}")
+            rate = self.board.rate
+            speed = f", {rate:.2g} per second" if np.isfinite(rate) else ""
+            self.say(f"{n} scans fitted{speed}; {waiting}")
 
     def _say_whether_behind(self, backlog: int) -> None:
         self._behind = self._behind + 1 if backlog >= _BEHIND else 0

@@ -17,6 +17,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Spaces that are no mere blanks, but do no harm on a terminal.
+_SPACES = "\u00a0\u2009\u202f"
+
+
+def in_one_line(text: str) -> str:
+    r"""A text from a file, or a name of one, as it may go to a terminal: what would act there is written out.
+
+    >>> in_one_line("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return "".join(c if c.isprintable() or c in _SPACES else ascii(c)[1:-1] for c in text)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -32,7 +44,7 @@ class Problem:
     todo: str
 
     def __str__(self) -> str:
-        return f"{self.code} {self.what} · {self.where} · {self.found} · {self.todo}"
+        return in_one_line(f"{self.code} {self.what} · {self.where} · {self.found} · {self.todo}")
 
 
 class XrdfitError(Exception):

@@ -15,7 +15,7 @@ from types import FrameType
 from xrdfit.cli.earlier import require_room
 from xrdfit.cli.refine import default_output, run_refine
 from xrdfit.cli.words import counted
-from xrdfit.errors import InputError
+from xrdfit.errors import InputError, in_one_line
 from xrdfit.io import Hdf5Stack, files_there, is_hdf5, refuse_hopeless
 from xrdfit.live import Board, Ledger, PageServer, Watch, arrivals_of, nothing_yet
 from xrdfit.live.arrivals import PATIENCE, Frame
@@ -92,7 +92,7 @@ def run_refine_whole(recipe: Recipe, target: Path, *, fresh: bool) -> int:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    print(in_one_line(line), flush=True)
 
 
 @contextmanager

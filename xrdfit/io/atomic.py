@@ -26,6 +26,8 @@ def publish(partial: Path, path: Path) -> None:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a path to write to; on success it becomes ``path``, on an exception nothing is left behind."""
     partial = partial_path(path)
+    # Whatever lies there is not ours: it may be a link that leads elsewhere.
+    partial.unlink(missing_ok=True)
     try:
         yield partial
         publish(partial, path)

@@ -26,6 +26,8 @@ _MARK = b"xrdj"
 _LINEAGE = 0xFFFF
 # Seconds after which what has been written is made to outlive a power cut, too.
 _SYNC_S = 10.0
+# Not through a link, which whoever may write there could have laid to any file of the user.
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 
 
 class Journal:
@@ -42,7 +44,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: BinaryIO = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b", buffering=0)
+        self._file: BinaryIO = os.fdopen(os.open(path, _FLAGS, 0o644), "r+b", buffering=0)
         try:
             self._lock()
             self._records = self._whole_records()

@@ -65,6 +65,7 @@ class SeriesFile:
         directory.mkdir(parents=True, exist_ok=True)
         self._path = directory / SERIES_FILE
         self._partial = partial_path(self._path)
+        self._partial.unlink(missing_ok=True)
         self._disk = PatientFile(self._partial)
         self._file = h5py.File(self._disk, "w")
         self._file.attrs["default"] = "entry"

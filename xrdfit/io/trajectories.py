@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import PhaseLabel, SeriesResult
+from xrdfit.errors import in_one_line
 from xrdfit.io.atomic import atomic_write
 from xrdfit.io.write_stack import new_group
+
+_FORMULA = ("=", "+", "-", "@")
 
 
 def write_trajectories_csv(path: Path, series: SeriesResult) -> None:
@@ -100,7 +103,9 @@ def _rows(columns: Mapping[str, NDArray]) -> list[list[str]]:
 
 def _field(value: object) -> str:
     if isinstance(value, str):
-        return value
+        text = in_one_line(value)
+        # A spreadsheet would take such a name of a file for a formula, and run it.
+        return f"'{text}" if text.startswith(_FORMULA) else text
     number = float(value)  # type: ignore[arg-type]
     return f"{number:.10g}" if np.isfinite(number) else ""
 

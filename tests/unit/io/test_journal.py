@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from xrdfit.errors import DataError
-from xrdfit.io import Journal, journal
+from xrdfit.io import Journal, atomic_write, journal
+from xrdfit.io.atomic import partial_path
 
 LINEAGE = {"recipe": "abc", "scans": [0, 9, 9]}
 
@@ -85,3 +86,25 @@ def test_beginning_anew_forgets_what_was_there(tmp_path: Path) -> None:
         there.begin({"recipe": "other"})
         assert there.lineage == {"recipe": "other"}
         assert list(there.of_stage(0)) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="links that are not followed")
+def test_a_journal_is_not_written_through_a_link(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "journal").symlink_to(victim)
+    with pytest.raises(OSError):
+        Journal(tmp_path / "journal")
+    assert victim.read_text() == "precious"
+
+
+def test_a_file_is_not_written_through_a_link_that_lies_where_it_is_made(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    partial_path(tmp_path / "log").symlink_to(victim)
+    (tmp_path / "report").symlink_to(victim)
+    for name in ("log", "report"):
+        atomic_write(tmp_path / name, "text")
+    assert victim.read_text() == "precious"
+    assert (tmp_path / "log").read_text() == (tmp_path / "report").read_text() == "text"
+    assert not (tmp_path / "report").is_symlink()

@@ -149,6 +149,7 @@ class _Finished:
     ----------
     rows, cells : of scans that are not in the columns yet; as soon as there are `at_once` of them, they go there.
     columns : of the table, (n_scans,) in the order of `scans`.
+    crystallites : of scans in which the widths of some phase are known.
     """
 
     model: PatternModel
@@ -169,8 +170,10 @@ class _Finished:
             None if phase.name in self.withheld else widths
             for phase, widths in zip(self.model.phases, summary.widths, strict=True)
         ]
-        self.crystallites[index] = tuple(microstructure(self.model, i, widths) for i, widths in enumerate(known))
-        self.rows[index] = scan_row(self.model, summary, self.crystallites[index])
+        crystallites = tuple(microstructure(self.model, i, widths) for i, widths in enumerate(known))
+        if any(widths is not None for widths in known):
+            self.crystallites[index] = crystallites
+        self.rows[index] = scan_row(self.model, summary, crystallites)
         self.cells[index] = summary.cell
         if summary.message:
             self.messages[index] = summary.message
@@ -195,7 +198,7 @@ class _Finished:
 
     def nothing_fitted(self) -> NoResultError:
         reasons = sorted(set(self.messages.values()))
-        count = count_of_scans(len(self.crystallites))
+        count = count_of_scans(len(self.scans))
         return NoResultError(f"not one of {count} could be fitted: {'; '.join(reasons[:5])}")
 
 

@@ -152,8 +152,8 @@ def measured(kind: str, folder: Path, n_frames: int, rate: float) -> None:
     print(f"  fitted {len(scans)} of {n_frames}, lost {n_frames - len(scans)}, fitted twice {again}")
     median, most = statistics.median(reader.seconds), max(reader.seconds)
     print(f"  page: {len(reader.seconds)} answers, median {1e3 * median:.1f} ms, longest {1e3 * most:.0f} ms")
-    at = {scans: reader.memory[min(reader.memory, key=lambda n: abs(n - scans))] for scans in (n_frames // 5, n_frames)}
-    print("  resident memory: " + ", ".join(f"{mb:.0f} MB at {scans} scans" for scans, mb in at.items()))
+    near = [min(reader.memory, key=lambda n: abs(n - int(part * n_frames))) for part in (0.2, 0.48, 0.6, 1.0)]
+    print("  resident memory: " + ", ".join(f"{reader.memory[scans]:.0f} MB at {scans} scans" for scans in near))
     print(f"  greatest backlog, half-written frames included: {max(reader.backlog)}", flush=True)
 
 

@@ -71,7 +71,7 @@ def test_the_page_follows_the_scans_to_the_final_pass(board: Board, page: Any) -
     board.stand(backlog=7, waiting=1)
     until(lambda: text(page, "#scans") == "8")
     assert text(page, "#last") == "scan_0007.xy"
-    assert text(page, "#backlog") == "7 (1 half-written)"
+    assert text(page, "#backlog") == "7 (1 being written)"
     assert text(page, "#mark") == "provisional"
     assert "10.3320(7) Å" in text(page, "#panels")
     board.add(scan(8))

@@ -30,7 +30,7 @@ from xrdfit.live import Ledger
 from xrdfit.simulate import WELL_BEHAVED, SimulatedStack, simulate_stack
 
 Xrdfit = Callable[..., Result]
-N_SCANS = 16
+N_SCANS = 12
 QUICK = ("--poll", "0.05", "--until-idle", "0.6")
 
 
@@ -243,6 +243,16 @@ def test_a_missing_folder_is_told_at_once(folder: Path, xrdfit: Xrdfit) -> None:
     assert run.exit_code == 2
     assert "E103" in run.stderr
     assert "no folder scans" in run.stderr
+
+
+def test_a_mistake_in_what_the_recipe_names_is_told_before_the_first_scan(folder: Path, xrdfit: Xrdfit) -> None:
+    text = (folder / "cell.toml").read_text(encoding="utf-8")
+    cell = 'space_group = "Pnma"\ncell = [10.329, 6.0065, 4.6908]'
+    assert cell in text
+    (folder / "cell.toml").write_text(text.replace(cell, 'cif = "nowhere.cif"'), encoding="utf-8")
+    run = xrdfit("watch", folder / "cell.toml", "--poll", "0.05")
+    assert run.exit_code == 2
+    assert "nowhere.cif" in run.stderr
 
 
 def test_a_watch_to_which_nothing_comes_writes_nothing(folder: Path, xrdfit: Xrdfit) -> None:

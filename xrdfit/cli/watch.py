@@ -16,11 +16,10 @@ from xrdfit.cli.earlier import require_room
 from xrdfit.cli.refine import default_output, run_refine
 from xrdfit.cli.words import counted
 from xrdfit.errors import InputError, in_one_line
-from xrdfit.io import Hdf5Stack, files_there, is_hdf5, refuse_hopeless
-from xrdfit.live import Board, Ledger, PageServer, Watch, arrivals_of, nothing_yet
+from xrdfit.io import Hdf5Stack, files_there, is_hdf5, natural_key, refuse_hopeless
+from xrdfit.live import Board, FrameArrivals, Ledger, PageServer, Watch, arrivals_of, nothing_yet
 from xrdfit.live.arrivals import PATIENCE, Frame
-from xrdfit.recipe import Job, Recipe, build_job, load_recipe, package_versions, recipe_of
-from xrdfit.recipe.instrument import choose_instrument
+from xrdfit.recipe import Job, Recipe, build_job, instrument_before_scans, load_recipe, package_versions, recipe_of
 from xrdfit.report import phase_colors
 from xrdfit.series.following import Following
 
@@ -48,7 +47,7 @@ def run_watch(path: Path, output: Path | None, options: WatchOptions) -> int:
     target = (default_output(path) if output is None else output).resolve()
     require_room(target, fresh=options.fresh)
     refuse_hopeless(recipe.tables.data.files, base=recipe.directory)
-    wavelength = choose_instrument(recipe.tables.instrument, recipe.directory).instrument.lines[0][0]
+    wavelength = instrument_before_scans(recipe).lines[0][0]
     with ExitStack() as open_now:
         server = None
         if options.serve or options.port is not None:
@@ -86,8 +85,9 @@ def run_watch(path: Path, output: Path | None, options: WatchOptions) -> int:
 
 def run_refine_whole(recipe: Recipe, target: Path, *, fresh: bool) -> int:
     """The final pass: what ``xrdfit refine`` does."""
+    # Without `resume`, what an interrupted final pass has left is gone on with only if no scan has come since.
     return run_refine(
-        recipe, target, fresh=fresh, resume=not fresh, scans=None, workers=None, scheduler=None, as_json=False
+        recipe, target, fresh=fresh, resume=False, scans=None, workers=None, scheduler=None, as_json=False
     )
 
 
@@ -127,15 +127,14 @@ def _first_frame(recipe: Recipe, wavelength: float, options: WatchOptions, stop:
     began = time.monotonic()
     arrivals, named = None, set[str]()
     while not stop.is_set():
-        there = [path for path in files_there(recipe.tables.data.files, base=recipe.directory) if path.stat().st_size]
-        if arrivals is None and there:
+        if arrivals is None:
             arrivals = arrivals_of(recipe, wavelength=wavelength, poll_s=options.poll_s)
         if arrivals is not None:
             for frame in arrivals.look():
                 return frame
             for name in arrivals.tally.troubled.keys() - named:
                 _say(f"W424 a file that cannot be read · {name} · {arrivals.tally.troubled[name]} · write it again")
-                if is_hdf5(there[0]):
+                if isinstance(arrivals, FrameArrivals):
                     build_job(recipe, beside_writer=True)
                 named.add(name)
         since = began if arrivals is None else max(began, arrivals.tally.last_change)
@@ -170,11 +169,12 @@ def _job_beside_writer(recipe: Recipe, first: Frame, poll_s: float) -> Job:
 def _watch_of(
     job: Job, recipe: Recipe, first: Frame, ledger: Ledger, options: WatchOptions, stop: threading.Event
 ) -> Watch:
+    arrivals = arrivals_of(recipe, wavelength=job.instrument.lines[0][0], poll_s=options.poll_s)
+    assert arrivals is not None  # the first scan has come
     phases = [phase.label() for phase in job.phases]
     span = job.settings.two_theta_range or (float(first.pattern.two_theta[0]), float(first.pattern.two_theta[-1]))
-    wavelength = job.instrument.lines[0][0]
     return Watch(
-        arrivals=arrivals_of(recipe, wavelength=wavelength, poll_s=options.poll_s),
+        arrivals=arrivals,
         following=Following(
             instrument=job.instrument,
             phases=job.phases,
@@ -197,9 +197,8 @@ def _without_unreadable(recipe: Recipe, watch: Watch) -> Recipe:
     if not left:
         return recipe
     there = files_there(recipe.tables.data.files, base=recipe.directory)
-    _say(
-        f"W424 files that cannot be read are left out · {', '.join(sorted(left))} · write them again, and refine again"
-    )
+    names = ", ".join(Path(path).name for path in sorted(left, key=natural_key))
+    _say(f"W424 files that cannot be read are left out · {names} · write them again, and refine again")
     tables = tomllib.loads(recipe.text)
-    tables["data"]["files"] = [str(path) for path in there if path.name not in left]
+    tables["data"]["files"] = [str(path) for path in there if str(path) not in left]
     return recipe_of(tables, directory=recipe.directory, path=recipe.path)

@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 
 from xrdfit.data import Pattern
-from xrdfit.errors import InputError
-from xrdfit.io import CUT, Hdf5Stack, files_there, is_hdf5, read_patterns
+from xrdfit.errors import InputError, Problem
+from xrdfit.io import CUT, Hdf5Stack, files_there, is_hdf5, open_stack, read_patterns
 from xrdfit.live.entries import Entry
 from xrdfit.recipe import Recipe
 
@@ -25,6 +25,8 @@ _WHOLE = 0.9
 _RECENT = 31
 # Points at the end of a frame without a value from which on it is taken to be still being written.
 _BLANK_TAIL = 8
+# Bytes by which one sees whether a file is HDF5.
+_LEAST_BYTES = 8
 # Frames ahead of the one that comes next of which it is remembered what they looked like.
 _AHEAD = 256
 
@@ -73,15 +75,30 @@ class Arrivals(Protocol):
         ...
 
     def left_over(self) -> set[str]:
-        """Names of files that are there and could not be fitted."""
+        """Paths of files that are there and could not be fitted."""
         ...
 
 
-def arrivals_of(recipe: Recipe, *, wavelength: float | None, poll_s: float) -> FileArrivals | FrameArrivals:
-    """The files of a recipe of which one is there, or the frames of its stack."""
-    first = files_there(recipe.tables.data.files, base=recipe.directory)[0]
-    kind = FrameArrivals if is_hdf5(first) else FileArrivals
-    return kind(recipe, wavelength=wavelength, poll_s=poll_s)
+def arrivals_of(recipe: Recipe, *, wavelength: float | None, poll_s: float) -> FileArrivals | FrameArrivals | None:
+    """The files of a recipe, or the frames of its stack; None as long as nothing tells which.
+
+    Raises
+    ------
+    DataError
+        Files beside an HDF5 stack.
+    """
+    there = files_there(recipe.tables.data.files, base=recipe.directory)
+    begun = [path for path in there if (mark := _mark(path)) and mark[0] >= _LEAST_BYTES]
+    try:
+        if not begun:
+            return None
+        if not is_hdf5(begun[0]):
+            return FileArrivals(recipe, wavelength=wavelength, poll_s=poll_s)
+    except OSError:
+        return None
+    if len(begun) > 1:
+        open_stack(begun, base=recipe.directory, beside_writer=True)
+    return FrameArrivals(recipe, wavelength=wavelength, poll_s=poll_s)
 
 
 @dataclass(slots=True)
@@ -107,6 +124,7 @@ class FileArrivals:
         self._parts: dict[str, tuple[tuple[int, int], set[int]]] = {}
         self._seen: dict[str, _Seen] = {}
         self._points: deque[int] = deque(maxlen=_RECENT)
+        self._has_looked = False
 
     def done_before(self, entry: Entry) -> None:
         """See `Arrivals.done_before`; a file of several scans is done when all of them are."""
@@ -136,7 +154,10 @@ class FileArrivals:
                 continue
             seen = self._seen.get(name)
             if seen is None or seen.mark != mark:
-                seen = self._seen[name] = _Seen(mark, now - self._quiet_s(mark))
+                # What was there before the watch began may have been there for long, by the clock of the files; later
+                # ones are seen to stand still, because that clock may be another one.
+                quiet = 0.0 if self._has_looked else min(max(time.time() - mark[1] * 1e-9, 0.0), 3.0 * self._poll_s)
+                seen = self._seen[name] = _Seen(mark, now - quiet)
                 self.tally.last_change = now
                 self.tally.troubled.pop(path.name, None)
             still = now - seen.since
@@ -149,6 +170,7 @@ class FileArrivals:
             if not mark[0] and still >= PATIENCE * self._poll_s:
                 self.tally.troubled[path.name] = "the file is empty"
             followed = followed or bool(mark[0])
+        self._has_looked = True
         self.tally.waiting, self.tally.backlog = waiting, len(ready)
         for path, name, out_of_patience in reversed(ready):
             yield from self._frames(path, name, out_of_patience)
@@ -156,7 +178,7 @@ class FileArrivals:
     def left_over(self) -> set[str]:
         """See `Arrivals.left_over`."""
         there = files_there(self._recipe.tables.data.files, base=self._recipe.directory)
-        return {path.name for path in there if str(path) not in self._done}
+        return {str(path) for path in there} - self._done.keys()
 
     def _frames(self, path: Path, name: str, out_of_patience: bool) -> Iterator[Frame]:
         mark = self._seen[name].mark
@@ -195,10 +217,6 @@ class FileArrivals:
         cut = pattern.header is not None and CUT in pattern.header.remarks
         return cut or (len(self._points) > 0 and pattern.two_theta.size < _WHOLE * float(np.median(self._points)))
 
-    def _quiet_s(self, mark: tuple[int, int]) -> float:
-        """Seconds for which nobody has written a file that is seen for the first time, by its own clock."""
-        return max(time.time() - mark[1] * 1e-9, 0.0)
-
 
 class FrameArrivals:
     """Frames of an HDF5 stack, in their order. One counts when it looked the same twice, the file being opened anew.
@@ -215,10 +233,13 @@ class FrameArrivals:
         self._seen: dict[int, _Seen] = {}
         self._tail = 0
         self._file: _Seen | None = None
+        self._last: tuple[int, tuple[int, int]] | None = None
 
     def done_before(self, entry: Entry) -> None:
         """See `Arrivals.done_before`."""
-        self._next = max(self._next, entry.place + 1)
+        if entry.place >= self._next:
+            self._next = entry.place + 1
+            self._last = (entry.place, (entry.size, entry.mtime_ns))
 
     def look(self) -> Iterator[Frame]:
         """See `Arrivals.look`."""
@@ -250,6 +271,10 @@ class FrameArrivals:
 
     def _frames(self, stack: Hdf5Stack, now: float) -> Iterator[Frame]:
         n_there = len(stack)
+        if n_there < self._next:
+            self.tally.troubled[self._path.name] = f"{n_there} frames against {self._next} that were there before"
+            return
+        self._refuse_another(stack)
         end = min(n_there, self._next + _AHEAD)
         looked = [self._is_whole(stack, index, now) for index in range(self._next, end)]
         # Behind the last frame with a value there is only room for frames to come, as far as one can tell.
@@ -263,10 +288,34 @@ class FrameArrivals:
             self.tally.backlog -= 1
             self._tail = _blank_tail(pattern)
             self._next = index + 1
-            del self._seen[index]
+            size, mtime_ns = self._seen.pop(index).mark
             yield Frame(
-                source=pattern.source, path=str(self._path), place=index, of=1, size=0, mtime_ns=0, pattern=pattern
+                source=pattern.source,
+                path=str(self._path),
+                place=index,
+                of=1,
+                size=size,
+                mtime_ns=mtime_ns,
+                pattern=pattern,
             )
+
+    def _refuse_another(self, stack: Hdf5Stack) -> None:
+        """See that the last frame that an earlier watch has fitted is in this stack."""
+        if self._last is None:
+            return
+        index, mark = self._last
+        pattern = self._read(stack, index)
+        if pattern is not None and _checksum(pattern) != mark:
+            raise InputError(
+                Problem(
+                    code="E184",
+                    what="an interrupted watch of something else",
+                    where=str(self._path),
+                    found=f"another frame {index} against the one that was fitted",
+                    todo="begin anew with --fresh, or give another directory with -o",
+                )
+            )
+        self._last = None if pattern is not None else self._last
 
     def _read(self, stack: Hdf5Stack, index: int) -> Pattern | None:
         try:

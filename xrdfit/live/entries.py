@@ -28,7 +28,7 @@ class Entry:
     ----------
     source : its name; a scan that is fitted again has the same one.
     path, place, of : the file as the system has it, which of its scans this is, and how many they are.
-    size, mtime_ns : of the file when it was read; 0 for a frame of a stack.
+    size, mtime_ns : of the file when it was read; of a frame of a stack, two checksums of its numbers.
     when : s since 1970 at which the scan had come.
     counts : sum of its intensities.
     numbers : columns of the table. image : (n_columns,) of the map, see `image_of`.

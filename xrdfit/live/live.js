@@ -68,7 +68,7 @@ function stand() {
   else mark("provisional", "");
   say("last", last ? last.source : "none yet");
   say("scans", String(state.scans));
-  say("backlog", state.waiting ? `${state.backlog} (${state.waiting} half-written)` : String(state.backlog));
+  say("backlog", state.waiting ? `${state.backlog} (${state.waiting} being written)` : String(state.backlog));
   byId("backlog").parentElement.className = state.backlog >= 5 ? "bad" : "";
   say("rate", state.rate === null ? "–" : state.rate >= 0.1 ? `${short(state.rate)} /s` : `${short(3600 * state.rate)} /h`);
   const outcome = last && last.outcome !== "converged" ? ` · ${last.outcome.replace("_", " ")}` : "";

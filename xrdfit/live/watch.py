@@ -105,7 +105,7 @@ class Watch:
         if n != self._said_scans and now - self._said_when > _SAID_EVERY_S:
             self._said_scans, self._said_when = n, now
             tally = self.arrivals.tally
-            waiting = f"{tally.backlog} wait, {tally.waiting} half-written"
+            waiting = f"{tally.backlog} wait, {tally.waiting} are being written"
             rate = self.board.rate
             speed = f", {rate:.2g} per second" if np.isfinite(rate) else ""
             self.say(f"{n} scans fitted{speed}; {waiting}")

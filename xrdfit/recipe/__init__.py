@@ -1,6 +1,6 @@
 """Recipes: what the user writes, checked, and the job that is made of it."""
 
-from xrdfit.recipe.build import COLORS, build_job
+from xrdfit.recipe.build import COLORS, build_job, instrument_before_scans
 from xrdfit.recipe.job import Job
 from xrdfit.recipe.lineage import differences, lineage
 from xrdfit.recipe.load import Recipe, load_recipe, recipe_of
@@ -13,6 +13,7 @@ __all__ = [
     "Recipe",
     "build_job",
     "differences",
+    "instrument_before_scans",
     "lineage",
     "load_recipe",
     "lock_text",

@@ -23,7 +23,7 @@ from xrdfit.recipe.fit_check import (
     without_parameters,
 )
 from xrdfit.recipe.fractions import FractionsTable
-from xrdfit.recipe.instrument import choose_instrument, with_prior
+from xrdfit.recipe.instrument import InstrumentChoice, choose_instrument, with_prior
 from xrdfit.recipe.job import Job
 from xrdfit.recipe.load import Recipe
 from xrdfit.recipe.lock import locked_tables
@@ -54,21 +54,15 @@ def build_job(recipe: Recipe, *, beside_writer: bool = False) -> Job:
     """
     tables, base = recipe.tables, recipe.directory
     errors: list[InputError] = []
-    choice = _attempt(errors, partial(choose_instrument, tables.instrument, base))
+    of_the_rest: list[InputError] = []
+    choice, phases, background = _sample_and_instrument(recipe, of_the_rest)
     instrument = None if choice is None else choice.instrument
     survey = Survey()
     stack = _attempt(errors, partial(_stack, tables.data, instrument, base, survey, beside_writer))
-    attempts = [
-        _attempt(errors, partial(_phase, table, index, color, base))
-        for index, (table, color) in enumerate(zip(tables.phase, _colors(tables.phase), strict=True))
-    ]
-    phases = tuple(phase for phase in attempts if phase is not None)
+    errors += of_the_rest
     cycler = None
     if stack is not None and tables.cycler is not None:
         cycler = _attempt(errors, partial(electrochemistry, tables.cycler, base, stack))
-    background = _attempt(
-        errors, partial(_background, tables.background, None if instrument is None else instrument.lines[0][0], base)
-    )
     settings = _settings(tables.data, tables.refine, tables.fractions)
     if choice is not None:
         settings = with_prior(settings, choice)
@@ -103,6 +97,38 @@ def build_job(recipe: Recipe, *, beside_writer: bool = False) -> Job:
         warnings=tuple(warnings),
         electrochemistry=cycler,
     )
+
+
+def instrument_before_scans(recipe: Recipe) -> Instrument:
+    """The instrument of a recipe whose scans are still to come; what else it names is looked at, too.
+
+    Raises
+    ------
+    InputError
+        With one problem for every mistake in instrument, CIFs and background.
+    """
+    errors: list[InputError] = []
+    choice, _, _ = _sample_and_instrument(recipe, errors)
+    if errors or choice is None:
+        raise _as_one(errors)
+    return choice.instrument
+
+
+def _sample_and_instrument(
+    recipe: Recipe, errors: list[InputError]
+) -> tuple[InstrumentChoice | None, tuple[Phase, ...], Background | None]:
+    tables, base = recipe.tables, recipe.directory
+    choice = _attempt(errors, partial(choose_instrument, tables.instrument, base))
+    instrument = None if choice is None else choice.instrument
+    attempts = [
+        _attempt(errors, partial(_phase, table, index, color, base))
+        for index, (table, color) in enumerate(zip(tables.phase, _colors(tables.phase), strict=True))
+    ]
+    phases = tuple(phase for phase in attempts if phase is not None)
+    background = _attempt(
+        errors, partial(_background, tables.background, None if instrument is None else instrument.lines[0][0], base)
+    )
+    return choice, phases, background
 
 
 def _attempt(errors: list[InputError], make: Callable[[], _T]) -> _T | None:

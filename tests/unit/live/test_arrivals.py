@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import RECIPE
-from xrdfit.live import FileArrivals, FrameArrivals
+from xrdfit.errors import InputError
+from xrdfit.live import FileArrivals, FrameArrivals, arrivals_of
 from xrdfit.live.entries import Entry
 from xrdfit.recipe import Recipe, load_recipe
 
@@ -105,7 +106,7 @@ def test_a_file_that_cannot_be_read_is_named_after_a_while_and_comes_when_it_is_
     assert not files.tally.troubled
     assert looks(files, 30) == []
     assert list(files.tally.troubled) == ["a.xy"]
-    assert files.left_over() == {"a.xy"}
+    assert files.left_over() == {str(recipe.directory / "scans" / "a.xy")}
     write(recipe, "a.xy", text())
     assert looks(files, 5) == ["a.xy"]
     assert not files.tally.troubled
@@ -219,6 +220,56 @@ def test_dark_frames_that_are_added_one_by_one_are_frames(stack: h5py.File) -> N
 def test_frames_fitted_before_do_not_come_again(stack: h5py.File) -> None:
     for number in range(4):
         fill(stack, number)
+    first = frames(stack)
+    came = []
+    for _ in range(4):
+        came += list(first.look())
+        time.sleep(POLL_S)
     arrivals = frames(stack)
-    arrivals.done_before(entry(Path(stack.filename), place=2))
+    arrivals.done_before(entry(Path(stack.filename), place=2, size=came[2].size, mtime_ns=came[2].mtime_ns))
     assert looks(arrivals) == ["stack.h5[3]"]
+
+
+def test_a_stack_in_the_place_of_another_is_refused(stack: h5py.File) -> None:
+    fill(stack, 0)
+    arrivals = frames(stack)
+    arrivals.done_before(entry(Path(stack.filename), place=0, size=1, mtime_ns=2))
+    with pytest.raises(InputError, match="E184"):
+        looks(arrivals)
+
+
+def test_a_stack_that_has_shrunk_is_told(stack: h5py.File) -> None:
+    fill(stack, 0)
+    arrivals = frames(stack)
+    arrivals.done_before(entry(Path(stack.filename), place=5))
+    assert looks(arrivals) == []
+    assert "1 frames against 6" in arrivals.tally.troubled["stack.h5"]
+
+
+def test_a_file_whose_clock_is_behind_still_has_to_stand_still(recipe: Recipe, files: FileArrivals) -> None:
+    assert looks(files, 1) == []
+    path = write(recipe, "a.xy", text(50))
+    os.utime(path, (0, 0))
+    assert looks(files, 1) == []
+    assert looks(files, 5) == ["a.xy"]
+
+
+def test_what_was_there_before_the_watch_comes_at_once(recipe: Recipe, files: FileArrivals) -> None:
+    path = write(recipe, "a.xy", text())
+    os.utime(path, (0, 0))
+    assert looks(files, 1) == ["a.xy"]
+
+
+def test_several_stacks_are_refused_at_once(recipe: Recipe, stack: h5py.File) -> None:
+    path = recipe.directory / "recipe.toml"
+    path.write_text(RECIPE.replace("scans/*.xy", "*.h5"), encoding="utf-8")
+    (recipe.directory / "other.h5").write_bytes(Path(stack.filename).read_bytes())
+    with pytest.raises(InputError, match="E104"):
+        arrivals_of(load_recipe(path), wavelength=None, poll_s=POLL_S)
+
+
+def test_nothing_tells_yet_what_comes(recipe: Recipe) -> None:
+    write(recipe, "a.xy", "")
+    assert arrivals_of(recipe, wavelength=None, poll_s=POLL_S) is None
+    write(recipe, "a.xy", text())
+    assert isinstance(arrivals_of(recipe, wavelength=None, poll_s=POLL_S), FileArrivals)

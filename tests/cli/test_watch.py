@@ -15,10 +15,12 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 import pytest
 from typer.testing import Result
 
@@ -231,6 +233,18 @@ def test_a_file_that_never_becomes_readable_costs_itself_only(
     assert "W424 a file that cannot be read · scan_2b.xy" in run.output
     assert "left out · scan_2b.xy, scan_9.xy" in run.output
     assert len(read_results(folder / "out").columns["scan"]) == 5
+
+
+def test_a_watch_may_begin_before_the_beam_is_there(folder: Path, simulated: SimulatedStack, xrdfit: Xrdfit) -> None:
+    for number in range(5):
+        pattern = simulated.read(number)
+        dark = replace(pattern, intensity=np.zeros_like(pattern.intensity)) if number < 2 else pattern
+        (folder / "scans" / f"scan_{number}.xy").write_bytes(as_text(dark))
+    run = xrdfit("watch", folder / "cell.toml", "-o", folder / "out", *QUICK)
+    assert run.exit_code in (0, 1), run.output
+    outcomes = read_results(folder / "out").columns["outcome"]
+    assert list(outcomes[:2]) == ["no_data", "no_data"]
+    assert "no_data" not in outcomes[2:]
 
 
 def nothing_written(folder: Path) -> bool:

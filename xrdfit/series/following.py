@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xrdfit.crystal import Phase
 from xrdfit.data import MemoryStack, Outcome, Pattern, RefineSettings
+from xrdfit.errors import InputError
 from xrdfit.fit import PreparedScan, start_values
 from xrdfit.model import Background, Instrument, PatternModel
 from xrdfit.series.columns import fill_cells, scan_row
@@ -87,6 +88,15 @@ class Following:
 
     def fit(self, pattern: Pattern) -> FollowedScan:
         """The next scan; one that cannot be fitted says why, and changes nothing for those that follow."""
+        before = self.known
+        try:
+            return self._fit(pattern)
+        except (ArithmeticError, InputError, LookupError, ValueError) as error:
+            # Numbers that no detector gives may end in any of these, and the measurement goes on.
+            self.known = before
+            return self._without_fit(Outcome.FAILED, f"{NO_FIT}: {error}")
+
+    def _fit(self, pattern: Pattern) -> FollowedScan:
         scan = prepared_pattern(self._fitter, pattern)
         if isinstance(scan, str):
             return self._without_fit(Outcome.NO_DATA, scan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -89,3 +90,24 @@ def test_a_scan_without_sample_is_no_start_for_the_next(job: Job) -> None:
     fresh = following(job)
     fresh.fit(job.stack.read(0))
     assert again["LFP_a"] == pytest.approx(fresh.fit(pattern).row["LFP_a"], abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["huge", "negative", "noise", "one point", "tiny"])
+def test_numbers_that_no_detector_gives_end_no_watch_and_move_no_neighbour(job: Job, kind: str) -> None:
+    here = following(job)
+    here.fit(job.stack.read(0))
+    pattern = job.stack.read(1)
+    wrong = {
+        "huge": np.full_like(pattern.intensity, 1e300) * (1.0 + np.arange(pattern.intensity.size) % 3),
+        "negative": -pattern.intensity,
+        "noise": np.random.default_rng(1).uniform(0.0, 1e6, pattern.intensity.size),
+        "one point": np.where(np.arange(pattern.intensity.size) == 100, 1e9, 0.0),
+        "tiny": pattern.intensity * 1e-300,
+    }[kind]
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        here.fit(replace(pattern, intensity=wrong))
+    fresh = following(job)
+    fresh.fit(job.stack.read(0))
+    row, straight = here.fit(pattern).row, fresh.fit(pattern).row
+    assert abs(float(row["LFP_a"]) - float(straight["LFP_a"])) < 0.05 * float(straight["LFP_a_esd"])

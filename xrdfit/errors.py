@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Letters of each part of a message: whoever reads it needs no more of a damaged file.
+_MOST_SAID = 2000
 # Spaces that are no mere blanks, but do no harm on a terminal.
 _SPACES = "\u00a0\u2009\u202f"
 
@@ -44,7 +46,9 @@ class Problem:
     todo: str
 
     def __str__(self) -> str:
-        return in_one_line(f"{self.code} {self.what} · {self.where} · {self.found} · {self.todo}")
+        parts = (self.what, self.where, self.found, self.todo)
+        said = " · ".join(part if len(part) <= _MOST_SAID else f"{part[:_MOST_SAID]} …" for part in parts)
+        return in_one_line(f"{self.code} {said}")
 
 
 class XrdfitError(Exception):

@@ -21,6 +21,7 @@ _MAXIMUM_CHUNK_BYTES = 1024**3
 _MAXIMUM_POINTS = 10_000_000
 _MAXIMUM_SOFT_LINKS = 32
 _MAXIMUM_NAMES = 1000
+_MAXIMUM_DEPTH = 32
 _MAXIMUM_TEXT = 100_000
 # Of each open dataset: stacks of many rows a chunk are read row by row, and HDF5 keeps no chunk that is larger.
 _CHUNK_CACHE_BYTES = 16 * 1024**2
@@ -107,6 +108,27 @@ def text_attribute(item: h5py.HLObject, name: str) -> str | None:
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
     return None if value is None else str(value)
+
+
+def members(group: h5py.Group) -> Iterator[h5py.Group | h5py.Dataset]:
+    """All that is in a group and below it, depth first, each once; links are not followed.
+
+    HDF5's own walk takes time with the square of the depth, which here has an end.
+    """
+    return _members(group, set(), _MAXIMUM_DEPTH)
+
+
+def _members(group: h5py.Group, seen: set[int], levels: int) -> Iterator[h5py.Group | h5py.Dataset]:
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            continue
+        item = group[name]
+        if not isinstance(item, h5py.Group | h5py.Dataset) or (place := h5py.h5o.get_info(item.id).addr) in seen:
+            continue
+        seen.add(place)
+        yield item
+        if isinstance(item, h5py.Group) and levels > 1:
+            yield from _members(item, seen, levels - 1)
 
 
 @dataclass(frozen=True, slots=True)

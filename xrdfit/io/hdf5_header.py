@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
+from itertools import islice
 
 import h5py
 import numpy as np
 
 from xrdfit.data import PatternHeader
-from xrdfit.io.hdf5_access import text_attribute
+from xrdfit.io.hdf5_access import members, text_attribute
 
 NAME = "HDF5 stack"
 _LENGTHS = {"angstrom": 1.0, "angstroms": 1.0, "å": 1.0, "a": 1.0, "nm": 10.0, "m": 1e10, "pm": 0.01}
@@ -76,18 +77,11 @@ def read_header(file: h5py.File, group: str) -> PatternHeader:
     while entry.parent.name != "/" and text_attribute(entry, "NX_class") != "NXentry":
         entry = entry.parent
     found: dict[str, h5py.Dataset] = {}
-    seen = 0
-
-    def look(name: str, item: h5py.HLObject) -> bool | None:
-        nonlocal seen
-        seen += 1
-        short = name.rsplit("/", 1)[-1]
+    for item in islice(members(entry), _MAXIMUM_ITEMS):
+        short = item.name.rsplit("/", 1)[-1]
         if isinstance(item, h5py.Dataset) and _is_small_and_here(item):
             is_note = short == "data" and item.ndim == 0 and item.dtype.kind in "OS"
             found.setdefault("configuration" if is_note else short, item)
-        return True if seen >= _MAXIMUM_ITEMS else None
-
-    entry.visititems(look)
     numbers = {name: _number(found.get(name)) for name in ("alpha2_ratio", "goniometer_radius", "count_time")}
     return PatternHeader(
         format=NAME,

@@ -23,6 +23,8 @@ from xrdfit.io.problems import Code, data_error
 from xrdfit.io.times import scan_times
 from xrdfit.io.unchanged import FileState
 
+# A file of a few bytes can announce any number of them; a year of one each half minute is this many.
+_MOST_SCANS = 1_000_000
 _SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -77,6 +79,14 @@ class Hdf5Stack:
                 self._header = replace(self._header, wavelengths=(self._wavelength,), remarks=said)
             signal = file[self._names.signal]
             self._n_scans = int(signal.shape[0]) if signal.ndim == 2 else 1
+            if self._n_scans > _MOST_SCANS:
+                raise data_error(
+                    Code.LIMIT,
+                    "the stack is beyond the limits",
+                    where=f"{path}{self._names.signal}",
+                    found=f"{self._n_scans} scans against at most {_MOST_SCANS}",
+                    todo="divide it, or do not use this file unless you know its origin",
+                )
             if self._n_scans == 0:
                 raise data_error(
                     Code.EMPTY,

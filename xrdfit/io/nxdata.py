@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.io.abscissa import Abscissa, abscissa_of_unit, two_theta_of
-from xrdfit.io.hdf5_access import Access, attribute, text_attribute
+from xrdfit.io.hdf5_access import Access, attribute, members, text_attribute
 from xrdfit.io.problems import Code, data_error
 
 _AXIS_NAMES = ("two_theta", "2theta", "tth", "2th", "radial_axis", "polar_angle", "q", "x")
@@ -120,18 +120,13 @@ def _only_group(file: h5py.File, access: Access) -> h5py.Group:
 
 
 def _candidates(file: h5py.File, access: Access) -> list[h5py.Group]:
-    found: list[h5py.Group] = []
-
-    def look(name: str, item: h5py.HLObject) -> None:
-        if (
-            isinstance(item, h5py.Group)
-            and text_attribute(item, "NX_class") in ("NXdata", "NXazint1d")
-            and _is_stack(item, access)
-        ):
-            found.append(item)
-
-    file.visititems(look)
-    return found
+    return [
+        item
+        for item in members(file)
+        if isinstance(item, h5py.Group)
+        and text_attribute(item, "NX_class") in ("NXdata", "NXazint1d")
+        and _is_stack(item, access)
+    ]
 
 
 def _is_stack(group: h5py.Group, access: Access) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -272,3 +273,47 @@ def test_texts_of_hdf5_that_have_no_end_are_told_before_hdf5_goes_round_for_ever
     path.write_bytes(raw)
     with pytest.raises(DataError, match="texts that have no end"):
         Hdf5Stack(path)
+
+
+def test_more_scans_than_anyone_measures_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "stack.h5"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("data")
+        group.attrs["NX_class"] = "NXdata"
+        group.create_dataset("intensity", (10**12, 50), "f8", chunks=(1, 50))
+        group["two_theta"] = GRID
+    assert path.stat().st_size < 100_000
+    with pytest.raises(DataError, match="beyond the limits"):
+        Hdf5Stack(path)
+
+
+def test_groups_below_groups_without_end_and_in_a_circle_cost_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "stack.h5"
+    with h5py.File(path, "w") as file:
+        write_group(file, "data")
+        group = file["data"]
+        for _ in range(500):
+            group = group.create_group("d")
+        group["again"] = file["/"]
+    began = time.process_time()
+    assert len(Hdf5Stack(path)) == 2
+    assert time.process_time() - began < 1.0
+
+
+def test_a_message_does_not_repeat_megabytes_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "stack.h5"
+    with h5py.File(path, "w") as file:
+        group = write_group(file, "data")
+        group["start_time"] = ["x" * 1_000_000, "2026-05-02"]
+    with pytest.raises(DataError) as caught:
+        Hdf5Stack(path)
+    assert len(str(caught.value)) < 10_000
+
+
+def write_group(file: h5py.File, name: str) -> h5py.Group:
+    """Two scans as a beamline writes them."""
+    group = file.create_group(name)
+    group.attrs["NX_class"] = "NXdata"
+    group["intensity"] = np.ones((2, GRID.size))
+    group["two_theta"] = GRID
+    return group

@@ -57,7 +57,7 @@ class Watch:
         named: set[str] = set()
         while not self.stop.is_set():
             began = time.monotonic()
-            self._look(began)
+            self._look()
             tally = self.arrivals.tally
             self.board.stand(backlog=tally.backlog, waiting=tally.waiting, troubled=tally.troubled)
             for name in tally.troubled.keys() - named:
@@ -70,9 +70,11 @@ class Watch:
                 break
             self.stop.wait(max(began + self.poll_s - now, 0.0))
 
-    def _look(self, began: float) -> None:
-        """Fit what is there, until it is time to look again."""
+    def _look(self) -> None:
+        """Fit what is there, until it is time to look again; looking itself takes a while in a large folder."""
+        began = None
         for frame in self.arrivals.look():
+            began = began or time.monotonic()
             self._take(frame)
             self.arrivals.tally.last_change = time.monotonic()
             self.board.stand(backlog=self.arrivals.tally.backlog)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -50,7 +51,7 @@ def refine(folder: Path) -> None:
     cli.refine_series = timed
     began = time.process_time()
     result = cli.refine_into(build_job(load_recipe(folder / "recipe.toml")), folder / "results", quiet=True)
-    for (first, _, since, _), (last, total, until, peak) in zip(marks, marks[1:], strict=False):
+    for (first, _, since, _), (last, total, until, peak) in pairwise(marks):
         rate = (until - since) * 1e3 / (last - first)
         print(f"  steps to {last / total:4.0%}: {rate:6.2f} ms each; peak so far {peak / 1024:5.0f} MB")
     n_scans = len(result.columns["source"])

@@ -21,7 +21,6 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import truth
@@ -33,7 +32,7 @@ import xrdfit
 from xrdfit.cli.bound import joint_bound_of
 from xrdfit.data import Pattern, ScanTimes, SeriesResult
 from xrdfit.model.instrument import Detector
-from xrdfit.series.sequential.series import SequentialSeries
+from xrdfit.recipe import Job
 from xrdfit.simulate import (
     BILAYER,
     CHARGE_ONLY,
@@ -47,10 +46,6 @@ from xrdfit.simulate import (
     pooled_bound,
     simulate_stack,
 )
-
-# Lengths of series that are timed, and how often one after the other in a turn.
-_TIMED = ((42, 10), (420, 2), (4200, 1), (420, 2), (42, 10))
-_TURNS = 3
 
 DRIFTING = Departures(amount_drift=0.2)
 SCATTERED = Departures(displacement_scatter_mm=0.05)
@@ -275,32 +270,28 @@ def _largest_difference(one: truth.Columns, other: truth.Columns) -> tuple[float
 
 
 def cost(seeds: range, __: argparse.Namespace) -> None:
-    explore = SequentialSeries.explore
-    spent = [0.0]
+    """The machine is faster at some times than at others: lengths are compared within turns, each about another."""
+    for seed in seeds:
+        jobs = {n: truth.job_of(simulate_stack(WELL_BEHAVED, seed=seed, n_scans=n)) for n in (42, 420, 4200)}
+        xrdfit.refine_series(jobs[42])
 
-    def timed(series: SequentialSeries, *, passes: int) -> Any:
-        began = time.process_time()
-        done = explore(series, passes=passes)
-        spent[0] = time.process_time() - began
-        return done
-
-    SequentialSeries.explore = timed  # type: ignore[method-assign]
-    jobs = {n: truth.job_of(simulate_stack(WELL_BEHAVED, seed=seeds.start, n_scans=n)) for n, _ in _TIMED}
-    xrdfit.refine_series(jobs[42])
-    found: dict[int, list[tuple[float, float]]] = {n: [] for n in jobs}
-    # The machine is faster at some times than at others: short series are timed about the long one, and the usual
-    # time counts, since the least one of many short runs would be of a better moment than a long run has.
-    for n_scans, times in _TIMED * _TURNS:
-        for _ in range(times):
+        def ms_a_scan(n_scans: int, times: int, jobs: dict[int, Job] = jobs) -> float:
             began = time.process_time()
-            xrdfit.refine_series(jobs[n_scans])
-            found[n_scans].append((time.process_time() - began, spent[0]))
-    print("CPU time, ms a scan, median of so many runs")
-    print(f"{'scans':>6} {'runs':>5} {'in all':>8} {'least':>8} {'scan by scan':>13} {'together':>9}")
-    for n_scans, runs in found.items():
-        total, first = 1e3 * np.median(runs, axis=0) / n_scans
-        least = 1e3 * min(runs)[0] / n_scans
-        print(f"{n_scans:6} {len(runs):5} {total:8.2f} {least:8.2f} {first:13.2f} {total - first:9.2f}")
+            for _ in range(times):
+                xrdfit.refine_series(jobs[n_scans])
+            return 1e3 * (time.process_time() - began) / n_scans / times
+
+        print(f"seed {seed}: CPU time, ms a scan, and how it compares with that of the runs before and after")
+        for (about, times), (n_scans, turns) in (((42, 3), (420, 6)), ((420, 4), (4200, 2))):
+            found = []
+            for _ in range(turns):
+                before, middle, after = ms_a_scan(about, times), ms_a_scan(n_scans, 1), ms_a_scan(about, times)
+                found.append((0.5 * (before + after), middle))
+            beside, own = np.median(found, axis=0)
+            ratio = [one / other for one, other in found]
+            spread = f"{min(ratio):.2f} to {max(ratio):.2f} in {turns} turns"
+            one, other = f"{about} scans {beside:.2f}", f"{n_scans} scans {own:.2f}"
+            print(f"  {one}, {other}: ratio {np.median(ratio):.2f}, {spread}", flush=True)
     print(f"at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0:.0f} MB")
 
 

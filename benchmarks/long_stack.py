@@ -23,14 +23,11 @@ _PARTS = 10
 
 
 def make(folder: Path, n_scans: int, mode: str) -> None:
-    from xrdfit.simulate import WELL_BEHAVED, simulate_stack, write_simulated
+    from truth import written
 
-    simulated = simulate_stack(WELL_BEHAVED, seed=1, n_scans=n_scans)
-    write_simulated(folder / "stack.h5", simulated)
-    text = simulated.recipe_text
-    if mode == "sequential":
-        text = text.partition("[refine.scope]")[0] + '[refine]\nmode = "sequential"\n'
-    (folder / "recipe.toml").write_text(text, encoding="utf-8")
+    from xrdfit.simulate import WELL_BEHAVED, simulate_stack
+
+    written(folder, simulate_stack(WELL_BEHAVED, seed=1, n_scans=n_scans), mode)
 
 
 def refine(folder: Path) -> None:

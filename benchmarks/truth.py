@@ -27,12 +27,19 @@ Columns = Mapping[str, NDArray[Any]]
 def job_of(simulated: SimulatedStack, *, detector: Detector | None = None, **settings: Any) -> Job:
     """The job that a user would have, stack and recipe having been files; `settings` of `RefineSettings` replaced."""
     with TemporaryDirectory() as folder:
-        write_simulated(Path(folder) / "stack.h5", simulated)
-        recipe = Path(folder) / "recipe.toml"
-        recipe.write_text(simulated.recipe_text)
-        job = xrdfit.build_job(xrdfit.load_recipe(recipe))
+        job = xrdfit.build_job(xrdfit.load_recipe(written(Path(folder), simulated)))
     instrument = job.instrument if detector is None else replace(job.instrument, detector=detector)
     return replace(job, stack=simulated, instrument=instrument, settings=replace(job.settings, **settings))
+
+
+def written(folder: Path, simulated: SimulatedStack, mode: str = "series") -> Path:
+    """The recipe of a series that stands in files, refined together or one after the other."""
+    write_simulated(folder / "stack.h5", simulated)
+    text = simulated.recipe_text
+    if mode == "sequential":
+        text = text.partition("[refine.scope]")[0] + '[refine]\nmode = "sequential"\n'
+    (folder / "recipe.toml").write_text(text, encoding="utf-8")
+    return folder / "recipe.toml"
 
 
 def refine(simulated: SimulatedStack, *, detector: Detector | None = None, **settings: Any) -> SeriesResult:

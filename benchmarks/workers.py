@@ -15,10 +15,12 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from truth import written
+
 from xrdfit.recipe import Job, build_job, load_recipe
 from xrdfit.series import refine_series
 from xrdfit.series.workers import Cluster, Pool, Workers
-from xrdfit.simulate import WELL_BEHAVED, simulate_stack, write_simulated
+from xrdfit.simulate import WELL_BEHAVED, simulate_stack
 
 
 @contextmanager
@@ -38,16 +40,6 @@ def dask(count: int) -> Iterator[Workers]:
         yield those
 
 
-def job_of(folder: Path, n_scans: int, mode: str) -> Job:
-    simulated = simulate_stack(WELL_BEHAVED, seed=1, n_scans=n_scans)
-    write_simulated(folder / "stack.h5", simulated)
-    text = simulated.recipe_text
-    if mode == "sequential":
-        text = text.partition("[refine.scope]")[0] + '[refine]\nmode = "sequential"\n'
-    (folder / "recipe.toml").write_text(text, encoding="utf-8")
-    return build_job(load_recipe(folder / "recipe.toml"))
-
-
 def timed(job: Job, few: list[int], opened: Callable[[int], object], count: int) -> tuple[float, str]:
     with opened(count) as those:  # type: ignore[attr-defined]
         refine_series(job, scans=few, workers=those)
@@ -64,7 +56,8 @@ def main() -> None:
     parser.add_argument("--mode", choices=("sequential", "series"), default="sequential")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
-        job = job_of(Path(folder), options.scans, options.mode)
+        simulated = simulate_stack(WELL_BEHAVED, seed=1, n_scans=options.scans)
+        job = build_job(load_recipe(written(Path(folder), simulated, options.mode)))
         few = list(range(0, options.scans, max(options.scans // 20, 1)))
         for name, opened in (("processes", pool), ("Dask", dask)):
             runs = {n: [timed(job, few, opened, n) for _ in range(options.repeats)] for n in (1, 2)}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from xrdfit.fit import PreparedScan
@@ -25,6 +26,8 @@ _WHOLE = 0.9
 _ROUGH, _SMOOTH, _MORE_THAN_NOISE = 0.75, 0.4, 4.0
 # A spike has no company of this part of its height in so many scans on either side, so many steps away.
 _COMPANY, _SCANS_AROUND, _STEPS_AROUND = 0.25, 6, 1.5
+# Scans that are held in memory together.
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +54,40 @@ def faults(
     keep : every scan that can be fitted, whatever it shows.
     """
     found: dict[int, Fault] = {}
+
+    def ready() -> Iterator[tuple[int, PreparedScan]]:
+        for index in scans:
+            scan = prepare(index)
+            if isinstance(scan, str):
+                found[index] = Fault("no data", scan)
+            else:
+                yield index, scan
+
     signs: dict[int, Signs] = {}
     edges = None
-    for index in scans:
-        scan = prepare(index)
-        if isinstance(scan, str):
-            found[index] = Fault("no data", scan)
-            continue
-        if edges is None:
-            edges = np.linspace(scan.points.two_theta[0], scan.points.two_theta[-1], _BLOCKS + 1)
-        signs[index] = signs_of(scan, edges)
+    for alike in _alike(ready()):
+        two_theta = alike[0][1].points.two_theta
+        edges = np.linspace(two_theta[0], two_theta[-1], _BLOCKS + 1) if edges is None else edges
+        indices, some = zip(*alike, strict=True)
+        signs |= zip(indices, signs_of(some, edges), strict=True)
     for kind, look in () if keep else _KINDS.items():
         here = look({index: own for index, own in signs.items() if index not in found})
         if 2 * len(here) < len(signs):
             found |= {index: Fault(kind, words) for index, words in here.items()}
     return found
+
+
+def _alike(scans: Iterable[tuple[int, PreparedScan]]) -> Iterator[list[tuple[int, PreparedScan]]]:
+    """Scans in a row that have the same angles, not too many at once."""
+    group: list[tuple[int, PreparedScan]] = []
+    for index, scan in scans:
+        full = len(group) == _AT_ONCE
+        if group and (full or not np.array_equal(scan.points.two_theta, group[0][1].points.two_theta)):
+            yield group
+            group = []
+        group.append((index, scan))
+    if group:
+        yield group
 
 
 def fault_warnings(left_out: Mapping[int, Fault]) -> list[str]:
@@ -160,20 +182,26 @@ def _beam_off(signs: Mapping[int, Signs]) -> dict[int, str]:
 
 def _off_beside(signs: Mapping[int, Signs], sound: Sequence[int]) -> Iterator[tuple[int, str]]:
     level, esd = (np.array([getattr(signs[i], name) for i in sound]) for name in ("level", "level_esd"))
-    for place, index in enumerate(sound):
-        sides = [slice(max(place - _BESIDE, 0), place), slice(place + 1, place + 1 + _BESIDE)]
-        usual = np.min([_median(level[side]) for side in sides if level[side].size], axis=0)
-        error = np.hypot(esd[place], np.max([_median(esd[side]) for side in sides if level[side].size], axis=0))
-        with np.errstate(invalid="ignore"):
-            low = (level[place] < _OFF * usual) & (usual - level[place] > _SURE * error)
-        if low.any():
-            part = float(np.median(level[place][low] / usual[low]))
-            yield index, f"a background of {part:.1%} of that before and after in {low.mean():.0%} of the range"
+    # With nothing on one side, the other alone decides.
+    usual = np.minimum(_median_before(level, np.inf), _median_before(level[::-1], np.inf)[::-1])
+    error = np.hypot(esd, np.maximum(_median_before(esd, 0.0), _median_before(esd[::-1], 0.0)[::-1]))
+    with np.errstate(invalid="ignore"):
+        low = (level < _OFF * usual) & (usual - level > _SURE * error)
+    for place in map(int, np.flatnonzero(low.any(axis=1))):
+        here = low[place]
+        part = float(np.median(level[place, here] / usual[place, here]))
+        yield sound[place], f"a background of {part:.1%} of that before and after in {here.mean():.0%} of the range"
 
 
-def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n_blocks,) over scans; NaN where one of them has no points."""
-    return np.median(values, axis=0)
+def _median_before(values: NDArray[np.float64], nothing: float) -> NDArray[np.float64]:
+    """(m, n_blocks) over the scans before each; NaN where one of them has no points, `nothing` for the first."""
+    result = np.full(values.shape, nothing)
+    for place in range(1, min(_BESIDE, len(values))):
+        result[place] = np.median(values[:place], axis=0)
+    for first in range(_BESIDE, len(values), _AT_ONCE):
+        windows = sliding_window_view(values[first - _BESIDE : first + _AT_ONCE - 1], _BESIDE, axis=0)
+        result[first : first + _AT_ONCE] = np.median(windows[: len(values) - first], axis=2)
+    return result
 
 
 # In this order: a scan is told of the first that it shows.

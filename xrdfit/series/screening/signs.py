@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -65,35 +66,40 @@ class Signs:
     step: float
 
 
-def signs_of(scan: PreparedScan, edges: NDArray[np.float64]) -> Signs:
-    """The signs of a scan; ``edges`` (n_blocks + 1,) in deg divide the range."""
-    x, y = scan.points.two_theta, scan.points.intensity
-    sigma = np.sqrt(scan.variance)
-    at_top = y == y.max()
-    clipped = (
-        at_top.sum() >= _AT_TOP and _longest_run(at_top) >= _IN_A_ROW and y.max() > np.median(y) + _SPIKE * sigma.min()
-    )
-    usual = np.minimum(y, np.quantile(y, _USUAL))
-    steps = float(np.mean(np.diff(usual) ** 2))
-    level, level_esd = _levels(x, y, scan.variance, edges)
-    feature, height, spike = _features(scan)
-    return Signs(
-        size=y.size,
-        infinite=int(np.isinf(scan.pattern.intensity).sum()),
-        huge=int((np.abs(y) > _MOST_COUNTS).sum()),
-        negative=int((y < -_NEGATIVE * sigma).sum()),
-        at_top=int(at_top.sum()) if clipped else 0,
-        top=float(y.max()),
-        digest=hashlib.sha256(y.tobytes()).digest(),
-        roughness=steps / (2.0 * float(np.var(usual)) or 1.0),
-        excess=steps / (2.0 * float(np.mean(scan.variance))),
-        level=level,
-        level_esd=level_esd,
-        feature=feature,
-        height=height,
-        spike=spike,
-        step=float(np.median(np.diff(x))),
-    )
+def signs_of(scans: Sequence[PreparedScan], edges: NDArray[np.float64]) -> list[Signs]:
+    """The signs of scans with the same angles; ``edges`` (n_blocks + 1,) in deg divide the range."""
+    x = scans[0].points.two_theta
+    y, variance = np.array([scan.points.intensity for scan in scans]), np.array([scan.variance for scan in scans])
+    sigma, top, middle = np.sqrt(variance), y.max(axis=1), np.median(y, axis=1)
+    at_top = y == top[:, None]
+    clipped = (at_top.sum(axis=1) >= _AT_TOP) & (top > middle + _SPIKE * sigma.min(axis=1))
+    usual = np.minimum(y, np.quantile(y, _USUAL, axis=1)[:, None])
+    steps, spread = np.mean(np.diff(usual) ** 2, axis=1), usual.var(axis=1)
+    huge, negative = (np.abs(y) > _MOST_COUNTS).sum(axis=1), (y < -_NEGATIVE * sigma).sum(axis=1)
+    step, noise = float(np.median(np.diff(x))), variance.mean(axis=1)
+    level, level_esd = _levels(x, y, variance, edges)
+    row, place, height, spike = _features(scans, y, np.maximum(top - middle, 0.0))
+    first = np.searchsorted(row, np.arange(len(scans) + 1))
+    return [
+        Signs(
+            size=x.size,
+            infinite=int(np.isinf(scan.pattern.intensity).sum()),
+            huge=int(huge[i]),
+            negative=int(negative[i]),
+            at_top=int(at_top[i].sum()) if clipped[i] and _longest_run(at_top[i]) >= _IN_A_ROW else 0,
+            top=float(top[i]),
+            digest=hashlib.sha256(y[i].tobytes()).digest(),
+            roughness=float(steps[i] / (2.0 * spread[i] or 1.0)),
+            excess=float(steps[i] / (2.0 * noise[i])),
+            level=level[i],
+            level_esd=level_esd[i],
+            feature=x[place[own]],
+            height=height[own],
+            spike=spike[own],
+            step=step,
+        )
+        for i, (scan, own) in enumerate(zip(scans, map(slice, first, first[1:]), strict=True))
+    ]
 
 
 def _longest_run(chosen: NDArray[np.bool_]) -> int:
@@ -104,26 +110,35 @@ def _longest_run(chosen: NDArray[np.bool_]) -> int:
 def _levels(
     x: NDArray[np.float64], y: NDArray[np.float64], variance: NDArray[np.float64], edges: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean of the lower half of the values between the edges, which lines hardly reach, and its error; NaN without."""
+    """(k, n_blocks) mean of the lower half of the values between the edges, which lines hardly reach; and its error.
+
+    NaN where there is no point.
+    """
     place = np.searchsorted(x, edges)
-    level, esd = np.full((2, edges.size - 1), np.nan)
+    level, esd = np.full((2, len(y), edges.size - 1), np.nan)
     for block, (first, last) in enumerate(pairwise(place)):
         half = (last - first) // 2
         if half:
-            level[block] = np.partition(y[first:last], half - 1)[:half].mean()
-            esd[block] = np.sqrt(variance[first:last].mean() / half)
+            level[:, block] = np.partition(y[:, first:last], half - 1, axis=1)[:, :half].mean(axis=1)
+            esd[:, block] = np.sqrt(variance[:, first:last].mean(axis=1) / half)
     return level, esd
 
 
-def _features(scan: PreparedScan) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Where, and by how much, points stand above those two steps away, and which of them no line can be."""
-    x, y, noise = scan.points.two_theta, scan.points.intensity, scan.noise
-    beside = np.maximum(y[:-4], y[4:])
-    height = y[2:-2] - beside
-    variance = noise.constant[2:-2] + noise.slope * np.maximum(beside, noise.floor)
-    found = np.flatnonzero(height > _COMPANY * np.sqrt(2.0 * variance))
-    near = found[:, None] + 2 + np.arange(-_FOOT, _FOOT + 1)
-    foot = np.median(y[np.clip(near, 0, y.size - 1)], axis=1) if found.size else np.empty(0)
-    tall = height[found] > np.maximum(_SPIKE * np.sqrt(2.0 * variance[found]), _TALL * (y.max() - np.median(y)))
-    narrow = height[found] > _NARROW * (y[found + 2] - foot)
-    return x[found + 2], height[found], tall & narrow
+def _features(
+    scans: Sequence[PreparedScan], y: NDArray[np.float64], tallest: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
+    """Scan and place of points that stand above those two steps away, by how much, and which no line can be.
+
+    ``tallest`` (k,) is the height of each scan.
+    """
+    beside = np.maximum(y[:, :-4], y[:, 4:])
+    height = y[:, 2:-2] - beside
+    slope, floor = np.array([(scan.noise.slope, scan.noise.floor) for scan in scans]).T[:, :, None]
+    variance = np.array([scan.noise.constant[2:-2] for scan in scans]) + slope * np.maximum(beside, floor)
+    row, column = np.nonzero(height > _COMPANY * np.sqrt(2.0 * variance))
+    height, sigma, place = height[row, column], np.sqrt(2.0 * variance[row, column]), column + 2
+    near = np.clip(place[:, None] + np.arange(-_FOOT, _FOOT + 1), 0, y.shape[1] - 1)
+    foot = np.median(y[row[:, None], near], axis=1) if row.size else np.empty(0)
+    tall = height > np.maximum(_SPIKE * sigma, _TALL * tallest[row])
+    narrow = height > _NARROW * (y[row, place] - foot)
+    return row, place, height, tall & narrow

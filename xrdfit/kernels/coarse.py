@@ -2,7 +2,10 @@
 
 The points are cut into blocks of `BLOCK`. In a block whose middle c is at least `FAR` half-widths h away from a line's
 centre, the line is calculated at `N_NODES` Chebyshev nodes instead of every point; what all lines together leave at the
-nodes is carried to the points by the polynomial through them. Lines that are nearer are calculated point by point.
+nodes is carried to the points by the polynomial through them. Lines that are nearer are calculated point by point. The
+nodes of `WIDE` blocks are cut into a wide block in the same way: where a line is far from it, too, it is calculated at
+the nodes of the wide block, from which the sum is carried to the nodes of the blocks. So what a line costs grows hardly
+with the number of points.
 
 How far this is from the sum itself: the Lorentzian ``t = 1 / (1 + u^2)``, u = (x - x0) / g with half width at half
 maximum g, is the imaginary part of ``g / (x - p)`` with the pole p = x0 + i g, and the polynomial through the K
@@ -17,8 +20,10 @@ derivatives consist, are the parts of ``g^2 / (x - p)^2``, the derivative of the
 
     ``|error| <= g / |x - p| / T_K(z) (g / |x - p| + K g / (h |sqrt(s_p^2 - 1)|)) <= (1 + K w) / T_K(z)``
 
-with ``w = z / sqrt(z^2 - 1)``, which is 4.8e-10. Blocks need not be alike: uneven steps and gaps make h larger, and a
-line that is then nearer than `FAR` half-widths is calculated point by point.
+with ``w = z / sqrt(z^2 - 1)``, which is 4.8e-10. What goes by a wide block is that far off at the blocks. Carried
+on, it is greater by Lebesgue's constant of the nodes at most, 2.8 at K = 16; but a wide block is far from `_FURTHER`
+times as many of its half-widths on, where T_K is greater by 3. Blocks need not be alike: uneven steps and gaps make h
+larger, and a line that is then nearer than `FAR` half-widths is calculated point by point.
 """
 
 from __future__ import annotations
@@ -30,9 +35,13 @@ from numpy.typing import NDArray
 
 from xrdfit.kernels.jit import inlined_kernel, lean_kernel, lean_vector_kernel
 
-BLOCK = 64
 N_NODES = 16
+WIDE = 4
+BLOCK = WIDE * N_NODES
 FAR = 2.5
+_FURTHER = 1.07
+# Fewer points than this have no wide blocks: next to none would be far.
+_MANY = 4 * WIDE * BLOCK
 
 
 class CoarseGrid(NamedTuple):
@@ -40,20 +49,31 @@ class CoarseGrid(NamedTuple):
 
     Attributes
     ----------
-    node : (n_blocks * N_NODES,) deg, those of a block together.
+    node : ((n_blocks + n_wide) * N_NODES,) deg, those of a block together; behind them those of wide blocks, if any.
     basis : (N_NODES, n) value at each point of the polynomials that are 1 at one node of its block and 0 at the others.
+    wide_basis : (N_NODES, n_blocks * N_NODES) the same of the wide blocks, at the nodes of the blocks.
     """
 
     node: NDArray[np.float64]
     basis: NDArray[np.float64]
+    wide_basis: NDArray[np.float64]
 
 
 def coarse_grid(two_theta: NDArray[np.float64]) -> CoarseGrid:
     """Nodes for points (n,), deg, ascending."""
-    x = two_theta
-    block = np.arange(x.size) // BLOCK
-    first = x[::BLOCK]
-    last = x[np.minimum(np.arange(first.size) * BLOCK + BLOCK, x.size) - 1]
+    node, basis = _nodes(two_theta, two_theta, BLOCK)
+    wide_node, wide_basis = _nodes(two_theta, node, WIDE * BLOCK)
+    if two_theta.size < _MANY:
+        wide_node = wide_node[:0]
+    return CoarseGrid(node=np.concatenate([node, wide_node]), basis=basis, wide_basis=wide_basis)
+
+
+def _nodes(
+    x: NDArray[np.float64], place: NDArray[np.float64], size: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Nodes of blocks of `size` points, and their polynomials at places of which `BLOCK` belong to each block."""
+    first = x[::size]
+    last = x[np.minimum(np.arange(first.size) * size + size, x.size) - 1]
     centre = 0.5 * (first + last)
     # A block of one point has a width all the same.
     half = np.maximum(0.5 * (last - first), 1e-9)
@@ -63,9 +83,10 @@ def coarse_grid(two_theta: NDArray[np.float64]) -> CoarseGrid:
     order = np.arange(N_NODES)
     at_nodes = np.cos(order[:, None] * angle) * (2.0 / N_NODES)
     at_nodes[0] *= 0.5
-    inside = np.clip((x - centre[block]) / half[block], -1.0, 1.0)
+    block = np.arange(place.size) // BLOCK
+    inside = np.clip((place - centre[block]) / half[block], -1.0, 1.0)
     basis = at_nodes.T @ np.cos(order[:, None] * np.arccos(inside))
-    return CoarseGrid(node=node.ravel(), basis=np.ascontiguousarray(basis))
+    return node.ravel(), np.ascontiguousarray(basis)
 
 
 @inlined_kernel
@@ -80,37 +101,99 @@ def points_of(two_theta: NDArray[np.float64], block: int, end: int) -> tuple[int
 
 
 @lean_kernel
-def is_far(two_theta: NDArray[np.float64], block: int, low: float, high: float) -> bool:
-    """Whether what stands between two positions (deg) is far from a block."""
-    first, last = points_of(two_theta, block, block + 1)
+def is_far(two_theta: NDArray[np.float64], block: int, end: int, low: float, high: float, least: float) -> bool:
+    """Whether what stands between two positions is `least` half-widths from the blocks up to before `end`, or more."""
+    first, last = points_of(two_theta, block, end)
     start, stop = two_theta[first], two_theta[last - 1]
-    centre, reach = 0.5 * (start + stop), FAR * 0.5 * (stop - start)
+    centre, reach = 0.5 * (start + stop), least * 0.5 * (stop - start)
     return low >= centre + reach or high <= centre - reach
 
 
 @lean_kernel
-def alike(two_theta: NDArray[np.float64], block: int, low: float, high: float) -> tuple[bool, int]:
-    """Whether a block is far from what stands between two positions (deg), and the next block with which it differs."""
-    far = is_far(two_theta, block, low, high)
-    end = block + 1
-    while end < n_blocks(two_theta) and is_far(two_theta, end, low, high) == far:
-        end += 1
-    return far, end
+def _level(two_theta: NDArray[np.float64], block: int, low: float, high: float, least: float) -> int:
+    """By what a block is calculated: 0 its points, 1 its nodes, 2 the nodes of the wide block that it begins."""
+    if (
+        two_theta.size >= _MANY
+        and block % WIDE == 0
+        and is_far(two_theta, block, block + WIDE, low, high, _FURTHER * least)
+    ):
+        return 2
+    return 1 if is_far(two_theta, block, block + 1, low, high, least) else 0
+
+
+@lean_kernel
+def alike(two_theta: NDArray[np.float64], block: int, low: float, high: float, least: float) -> tuple[int, int]:
+    """By what a block is calculated, 0 points or 1 and 2 nodes, and the next block with which that differs.
+
+    low, high : deg, between which the lines stand. least : half-widths from which on a block is far from them.
+    """
+    level = _level(two_theta, block, low, high, least)
+    end = block
+    while end < n_blocks(two_theta) and _level(two_theta, end, low, high, least) == level:
+        end += WIDE if level == 2 else 1
+    return level, end
+
+
+@inlined_kernel
+def places_of(two_theta: NDArray[np.float64], level: int, block: int, end: int) -> tuple[int, int]:
+    """First and one-past-last point or node by which the blocks from `block` to before `end` are calculated."""
+    if level == 0:
+        return points_of(two_theta, block, end)
+    if level == 1:
+        return block * N_NODES, end * N_NODES
+    behind = n_blocks(two_theta) * N_NODES
+    return behind + block // WIDE * N_NODES, behind + (end + WIDE - 1) // WIDE * N_NODES
 
 
 @lean_vector_kernel
-def add_interpolated(
-    two_theta: NDArray[np.float64], grid: CoarseGrid, at_nodes: NDArray[np.float64], out: NDArray[np.float64]
-) -> None:
-    """Carry a function from the nodes to the points and add it to `out` (n,)."""
-    for block in range(n_blocks(two_theta)):
-        first, last = points_of(two_theta, block, block + 1)
-        own = at_nodes[block * N_NODES : (block + 1) * N_NODES]
-        there = out[first:last]
+def _carry(at_nodes: NDArray[np.float64], basis: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Add what polynomials through the nodes are at places (n,), `BLOCK` of them to a block, to `out` (n,)."""
+    for first in range(0, out.size, BLOCK):
+        own = at_nodes[first // BLOCK * N_NODES : (first // BLOCK + 1) * N_NODES]
+        there = out[first : first + BLOCK]
         # Four nodes at once: what is loaded and stored serves several products.
         for k in range(0, N_NODES, 4):
             c0, c1, c2, c3 = own[k], own[k + 1], own[k + 2], own[k + 3]
-            b0, b1 = grid.basis[k, first:last], grid.basis[k + 1, first:last]
-            b2, b3 = grid.basis[k + 2, first:last], grid.basis[k + 3, first:last]
+            b0, b1 = basis[k, first : first + BLOCK], basis[k + 1, first : first + BLOCK]
+            b2, b3 = basis[k + 2, first : first + BLOCK], basis[k + 3, first : first + BLOCK]
             for i in range(there.size):
                 there[i] += c0 * b0[i] + c1 * b1[i] + c2 * b2[i] + c3 * b3[i]
+
+
+@lean_vector_kernel
+def _collect(row: NDArray[np.float64], basis: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """The transpose of `_carry`; `out` is overwritten."""
+    for first in range(0, row.size, BLOCK):
+        own = row[first : first + BLOCK]
+        there = out[first // BLOCK * N_NODES : (first // BLOCK + 1) * N_NODES]
+        for k in range(0, N_NODES, 4):
+            b0, b1 = basis[k, first : first + BLOCK], basis[k + 1, first : first + BLOCK]
+            b2, b3 = basis[k + 2, first : first + BLOCK], basis[k + 3, first : first + BLOCK]
+            c0 = c1 = c2 = c3 = 0.0
+            for i in range(own.size):
+                c0 += own[i] * b0[i]
+                c1 += own[i] * b1[i]
+                c2 += own[i] * b2[i]
+                c3 += own[i] * b3[i]
+            there[k], there[k + 1], there[k + 2], there[k + 3] = c0, c1, c2, c3
+
+
+@lean_kernel
+def add_interpolated(grid: CoarseGrid, at_nodes: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Carry a function from the nodes to the points and add it to `out` (n,).
+
+    at_nodes : the nodes of the blocks get what those of the wide ones carry to them.
+    """
+    inner = grid.wide_basis.shape[1]
+    if at_nodes.size > inner:
+        _carry(at_nodes[inner:], grid.wide_basis, at_nodes[:inner])
+    _carry(at_nodes[:inner], grid.basis, out)
+
+
+@lean_kernel
+def gather(grid: CoarseGrid, row: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """What is at the points, gathered at the nodes: the transpose of `add_interpolated`; `out` is overwritten."""
+    inner = grid.wide_basis.shape[1]
+    _collect(row, grid.basis, out[:inner])
+    if out.size > inner:
+        _collect(out[:inner], grid.wide_basis, out[inner:])

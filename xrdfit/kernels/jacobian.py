@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.coarse import add_interpolated
+from xrdfit.kernels.emission import unit_weight
 from xrdfit.kernels.jit import inlined_kernel, kernel
-from xrdfit.kernels.line_derivatives import add_line_derivatives, make_room, slots_in_use
-from xrdfit.kernels.pattern import background_start
+from xrdfit.kernels.line_derivatives import add_plain_lines, make_room
+from xrdfit.kernels.lines import UNREACHABLE
+from xrdfit.kernels.pattern import background_start, put_weights
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.profiles import accumulate_peak
 from xrdfit.kernels.rows import add_scaled
@@ -80,32 +82,29 @@ def _add_plain_lines(
     out: NDArray[np.float64],
 ) -> None:
     """Add what lines answer to that the beam does not spread."""
-    room = make_room(problem, out.shape[0], by_slot.shape[2])
-    phase = -1
-    n_used = np.int64(0)
-    for line in range(position.shape[0]):
-        if area[line] == 0.0:
-            continue
-        if problem.phase[line] != phase:
-            phase = problem.phase[line]
-            n_used = np.int64(slots_in_use(row_of_slot, phase, room))
-        add_line_derivatives(
-            problem,
-            slots,
-            row_of_slot,
-            area[line],
-            position[line],
-            gauss[line],
-            lorentz[line],
-            by_theta[line],
-            by_slot[line],
-            n_used,
-            room,
-            out,
-        )
+    room, n_placed = make_room(problem, out.shape[0], by_slot.shape[2]), position.size
+    weight, unit = np.empty(position.shape), np.zeros(position.shape)
+    put_weights(problem, slots, position, area, weight)
+    for e in range(position.shape[1]):
+        of_one = unit_weight(problem, row_of_slot, e)
+        for line in range(position.shape[0] if of_one != 0.0 else 0):
+            unit[line, e] = area[line] * of_one if position[line, e] != UNREACHABLE else 0.0
+    add_plain_lines(
+        problem,
+        row_of_slot,
+        position.ravel(),
+        gauss.ravel(),
+        lorentz.ravel(),
+        weight.ravel(),
+        unit.ravel(),
+        by_theta.reshape(n_placed, 3),
+        by_slot.reshape(n_placed, by_slot.shape[2]),
+        room,
+        out,
+    )
     for row in range(out.shape[0]):
         if room.touched[row]:
-            add_interpolated(problem.two_theta, problem.coarse, room.at_nodes[row], out[row])
+            add_interpolated(problem.coarse, room.at_nodes[row], out[row])
 
 
 @inlined_kernel

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.coarse import N_NODES, alike, n_blocks, points_of
-from xrdfit.kernels.emission import emission_weight, unit_weight
+from xrdfit.kernels.coarse import FAR, alike, n_blocks, places_of
 from xrdfit.kernels.gaussian import halved
 from xrdfit.kernels.jit import inlined_kernel, lean_kernel, lean_vector_kernel
-from xrdfit.kernels.lines import UNREACHABLE, slot_kind
+from xrdfit.kernels.lines import slot_kind
+from xrdfit.kernels.pattern import past_neighbours
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.profiles import (
     BY_GAUSS,
@@ -77,8 +77,8 @@ def make_room(problem: Problem, n_rows: int, n_line_slots: int) -> Room:
     )
 
 
-@inlined_kernel
-def slots_in_use(row_of_slot: NDArray[np.int64], phase: int, room: Room) -> int:
+@lean_kernel
+def _slots_in_use(row_of_slot: NDArray[np.int64], phase: int, room: Room) -> int:
     """Find the slots that the lines of a phase answer to, counted as in `by_slot`; returns how many."""
     base = slot.N_GLOBAL + slot.N_PHASE * phase
     count = 0
@@ -93,7 +93,7 @@ def slots_in_use(row_of_slot: NDArray[np.int64], phase: int, room: Room) -> int:
 
 @inlined_kernel
 def _answers(by_slot: NDArray[np.float64], n_used: int, room: Room) -> int:
-    """Of the slots of its phase, find those that a line answers to: h00 knows nothing of b; returns how many."""
+    """Of the slots of its phase, find those that lines answer to: h00 knows nothing of b; returns how many."""
     count = 0
     for j in range(n_used):
         index = room.used[j]
@@ -218,12 +218,11 @@ def _add_lines(problem: Problem, count: int, n_used: int, room: Room, out: NDArr
     low, high = min(position[0], position[1]), max(position[0], position[1])
     block = np.int64(0)
     while block < n_blocks(x):
-        far, end = alike(x, block, low, high)
-        if far:
-            start, stop = block * N_NODES, end * N_NODES
+        level, end = alike(x, block, low, high, FAR)
+        start, stop = places_of(x, level, block, end)
+        if level > 0:
             _add_tails_to_rows(problem.coarse.node[start:stop], start, n_used, room, room.at_nodes)
         else:
-            start, stop = points_of(x, block, end)
             _add_tails_to_rows(x[start:stop], start, n_used, room, out)
         block = end
     for e in range(count):
@@ -236,31 +235,32 @@ def _add_lines(problem: Problem, count: int, n_used: int, room: Room, out: NDArr
 
 
 @lean_kernel
-def add_line_derivatives(
+def _add_derivatives(
     problem: Problem,
-    slots: NDArray[np.float64],
-    row_of_slot: NDArray[np.int64],
-    area: float,
     position: NDArray[np.float64],
     gauss: NDArray[np.float64],
     lorentz: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    unit: NDArray[np.float64],
     by_theta: NDArray[np.float64],
     by_slot: NDArray[np.float64],
     n_used: int,
     room: Room,
     out: NDArray[np.float64],
 ) -> None:
-    """Add a line, given at each wavelength, to the rows that it answers to; the beam does not spread it."""
+    """Add lines of one phase to the rows that they answer to; the beam does not spread them.
+
+    position, gauss, lorentz, weight, unit : (k,) as in `add_plain_lines`; by_theta, by_slot : (k, ...).
+    """
     n_own = np.int64(_answers(by_slot, n_used, room))
     waiting = np.int64(0)
     for e in range(position.size):
-        weight, unit = emission_weight(problem, slots, e), unit_weight(problem, row_of_slot, e)
-        if position[e] == UNREACHABLE or (weight == 0.0 and unit == 0.0):
+        if weight[e] == 0.0 and unit[e] == 0.0:
             continue
         room.position[waiting] = position[e]
-        room.inverse[waiting] = derivative_factors(gauss[e], lorentz[e], area * weight, room.shape)
-        if unit != 0.0:
-            derivative_factors(gauss[e], lorentz[e], area * unit, room.unit)
+        room.inverse[waiting] = derivative_factors(gauss[e], lorentz[e], weight[e], room.shape)
+        if unit[e] != 0.0:
+            derivative_factors(gauss[e], lorentz[e], unit[e], room.unit)
         for j in range(n_own):
             index = room.line_used[j]
             _row_factors(index, by_slot[e, index], by_theta[e], room.shape, room.unit, room.factors[waiting, j])
@@ -274,3 +274,46 @@ def add_line_derivatives(
             for k in range(N_FACTORS):
                 room.factors[1, j, k] = 0.0
         _add_lines(problem, waiting, n_own, room, out)
+
+
+@lean_kernel
+def add_plain_lines(
+    problem: Problem,
+    row_of_slot: NDArray[np.int64],
+    position: NDArray[np.float64],
+    gauss: NDArray[np.float64],
+    lorentz: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    unit: NDArray[np.float64],
+    by_theta: NDArray[np.float64],
+    by_slot: NDArray[np.float64],
+    room: Room,
+    out: NDArray[np.float64],
+) -> None:
+    """Add all lines to the rows that they answer to; far tails stay at the nodes in `room`.
+
+    position, gauss, lorentz : (m * n_lines,) lines at all wavelengths in turn. weight, unit : (m * n_lines,) area of
+    each, and what it would be at a factor of one of a weight that is refined. by_theta, by_slot : (m * n_lines, ...).
+    """
+    n_lines = problem.wavelength.size
+    phase, n_used, line = -1, 0, 0
+    while line < problem.phase.size:
+        if problem.phase[line] != phase:
+            phase = problem.phase[line]
+            n_used = _slots_in_use(row_of_slot, phase, room)
+        last = past_neighbours(problem.phase, n_lines, line)
+        a, b = line * n_lines, last * n_lines
+        _add_derivatives(
+            problem,
+            position[a:b],
+            gauss[a:b],
+            lorentz[a:b],
+            weight[a:b],
+            unit[a:b],
+            by_theta[a:b],
+            by_slot[a:b],
+            n_used,
+            room,
+            out,
+        )
+        line = last

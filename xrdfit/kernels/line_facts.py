@@ -3,8 +3,8 @@
 A line is a Gaussian core, which is nothing beyond a short stretch of points, and a Lorentzian ``s / (d^2 + g^2)``,
 d = x - x0, which is felt everywhere. What is summed over all points for a line goes point by point near the line only.
 For the far blocks of the coarse grid (`xrdfit.kernels.coarse`) the other factor is gathered at the nodes, by the
-transpose of what carries a function from the nodes to the points. Here a block is far from `_FAR` half-widths on, where
-the interpolation of ``1 / (x - p)``, p = x0 + i g, misses no more than 1e-14 of it.
+transpose of what carries a function from the nodes to the points. Here a block is far from `FAR_ENOUGH` half-widths
+on, where the interpolation of ``1 / (x - p)``, p = x0 + i g, misses no more than 1e-14 of it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.kernels.coarse import N_NODES, CoarseGrid, n_blocks, points_of
-from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
+from xrdfit.kernels.jit import kernel
 from xrdfit.kernels.lines import UNREACHABLE
 from xrdfit.kernels.profiles import accumulate_core, gauss_window, pseudo_voigt_shape
 
-_FAR = 4.0
+FAR_ENOUGH = 4.0
 # Moments of a core: an even number, whose half is the power in `line_products._far_products`.
 N_MOMENTS = 12
 
@@ -33,43 +32,6 @@ SPREAD = 5  # no less than sum w |d| / (d^2 + g^2)
 ROOT = 6  # root of its product with itself
 MOMENTS = 7  # of its core, from the zeroth to the `N_MOMENTS`-th
 N_FACTS = MOMENTS + N_MOMENTS + 1
-
-
-@lean_vector_kernel
-def gather(x: NDArray[np.float64], grid: CoarseGrid, row: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    """What is at the points, gathered at the nodes: the transpose of `add_interpolated`; `out` is overwritten."""
-    for block in range(n_blocks(x)):
-        first, last = points_of(x, block, block + 1)
-        own = row[first:last]
-        for k in range(0, N_NODES, 4):
-            b0, b1 = grid.basis[k, first:last], grid.basis[k + 1, first:last]
-            b2, b3 = grid.basis[k + 2, first:last], grid.basis[k + 3, first:last]
-            c0 = c1 = c2 = c3 = 0.0
-            for i in range(own.size):
-                c0 += own[i] * b0[i]
-                c1 += own[i] * b1[i]
-                c2 += own[i] * b2[i]
-                c3 += own[i] * b3[i]
-            there = out[block * N_NODES + k : block * N_NODES + k + 4]
-            there[0], there[1], there[2], there[3] = c0, c1, c2, c3
-
-
-@lean_kernel
-def alike_blocks(x: NDArray[np.float64], block: int, low: float, high: float) -> tuple[bool, int]:
-    """Whether a block is far from what stands between two places, and the next block with which it differs."""
-    far = _is_far(x, block, low, high)
-    end = block + 1
-    while end < n_blocks(x) and _is_far(x, end, low, high) == far:
-        end += 1
-    return far, end
-
-
-@lean_kernel
-def _is_far(x: NDArray[np.float64], block: int, low: float, high: float) -> bool:
-    first, last = points_of(x, block, block + 1)
-    start, stop = x[first], x[last - 1]
-    centre, reach = 0.5 * (start + stop), _FAR * 0.5 * (stop - start)
-    return low >= centre + reach or high <= centre - reach
 
 
 @kernel

@@ -32,10 +32,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.kernels.coarse import N_NODES, CoarseGrid, n_blocks, points_of
+from xrdfit.kernels.coarse import CoarseGrid, alike, gather, n_blocks, places_of
 from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
 from xrdfit.kernels.line_facts import (
     AT,
+    FAR_ENOUGH,
     HALF,
     MOMENT,
     MOMENTS,
@@ -45,9 +46,7 @@ from xrdfit.kernels.line_facts import (
     SPREAD,
     STRENGTH,
     SUM,
-    alike_blocks,
     describe_lines,
-    gather,
 )
 from xrdfit.kernels.rows import dot, weighted_dot
 
@@ -168,12 +167,11 @@ def _describe(
         sums[:] = 0.0
         block = np.int64(0)
         while block < n_blocks(x):
-            far, end = alike_blocks(x, block, at, at)
-            if far:
-                start, stop = block * N_NODES, end * N_NODES
+            level, end = alike(x, block, at, at, FAR_ENOUGH)
+            start, stop = places_of(x, level, block, end)
+            if level > 0:
                 _add_sums(grid.node[start:stop], at, half, weight_nodes[start:stop], other_nodes[start:stop], sums)
             else:
-                start, stop = points_of(x, block, end)
                 _add_sums(x[start:stop], at, half, weight[start:stop], other[start:stop], sums)
             block = end
         # Cauchy and Schwarz.
@@ -262,8 +260,8 @@ def products_of_lines(
     first, count = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.int64)
     cores = describe_lines(x, unit, position, gauss, lorentz, facts, first, count)
     weight_nodes, other_nodes = np.empty(grid.node.size), np.empty(grid.node.size)
-    gather(x, grid, weight, weight_nodes)
-    gather(x, grid, other, other_nodes)
+    gather(grid, weight, weight_nodes)
+    gather(grid, other, other_nodes)
     power = np.empty(cores.shape[1])
     _describe(x, grid, weight, weight_nodes, other, other_nodes, first, count, cores, sums, power, facts, right)
     tails, sure, fine = np.empty(m), np.empty(m, dtype=np.bool_), np.empty((m, m), dtype=np.bool_)

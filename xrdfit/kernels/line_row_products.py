@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.kernels.coarse import N_NODES, CoarseGrid, n_blocks, points_of
+from xrdfit.kernels.coarse import CoarseGrid, alike, gather, n_blocks, places_of
 from xrdfit.kernels.jit import kernel, lean_kernel, lean_vector_kernel
-from xrdfit.kernels.line_facts import AT, HALF, N_FACTS, STRENGTH, alike_blocks, describe_lines, gather
+from xrdfit.kernels.line_facts import AT, FAR_ENOUGH, HALF, N_FACTS, STRENGTH, describe_lines
 from xrdfit.kernels.linear import four_by_four
 from xrdfit.kernels.rows import add_scaled, dot
 
@@ -41,13 +41,9 @@ def _add_four_lines(
         low, high = min(low, facts[AT, i]), max(high, facts[AT, i])
     block = np.int64(0)
     while block < n_blocks(x):
-        far, end = alike_blocks(x, block, low, high)
-        if far:
-            start, stop = block * N_NODES, end * N_NODES
-            there, factors = grid.node, nodes
-        else:
-            start, stop = points_of(x, block, end)
-            there, factors = x, rows
+        level, end = alike(x, block, low, high, FAR_ENOUGH)
+        start, stop = places_of(x, level, block, end)
+        there, factors = (grid.node, nodes) if level > 0 else (x, rows)
         tails = room[: 4 * (stop - start)].reshape(4, stop - start)
         for i in range(line, last):
             _put_tail(there[start:stop], facts[AT, i], facts[HALF, i], facts[STRENGTH, i], tails[i - line])
@@ -91,7 +87,7 @@ def products_with_rows(
     for j in range(k):
         for i in range(x.size):
             weighted[j, i] = weight[i] * rows[j, i]
-        gather(x, grid, weighted[j], nodes[j])
+        gather(grid, weighted[j], nodes[j])
     room, four = np.empty(4 * max(x.size, grid.node.size)), np.empty((4, k))
     out[:, :] = 0.0
     for line in range(0, m, 4):

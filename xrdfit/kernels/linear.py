@@ -218,6 +218,23 @@ def forward(factor: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
         vector[i] = (vector[i] - dot(factor[i][:i], vector[:i])) / factor[i, i]
 
 
+@lean_kernel
+def forward_rows(factor: NDArray[np.float64], rows: NDArray[np.float64]) -> None:
+    """The same for every row of `rows` (k, n), four of them and four unknowns at once."""
+    last, count = rows.shape[0] - 1, rows.shape[1]
+    for r in range(0, last + 1, 4):
+        p, q = rows[r], rows[min(r + 1, last)]
+        s, t = rows[min(r + 2, last)], rows[min(r + 3, last)]
+        for i in range(0, count, 4):
+            a, b = factor[i], factor[min(i + 1, count - 1)]
+            c, d = factor[min(i + 2, count - 1)], factor[min(i + 3, count - 1)]
+            four = _sixteen(p[:i], q[:i], s[:i], t[:i], a[:i], b[:i], c[:i], d[:i])
+            for m in range(min(4, last + 1 - r)):
+                row, taken = rows[r + m], four[m]
+                for j in range(i, min(i + 4, count)):
+                    row[j] = (row[j] - taken[j - i] - dot(factor[j][i:j], row[i:j])) / factor[j, j]
+
+
 @kernel
 def invert_over(
     matrix: NDArray[np.float64], index: NDArray[np.int64], weakest: float, out: NDArray[np.float64]

@@ -9,7 +9,7 @@ from xrdfit.kernels.evaluation import Workspace, weight_of_points
 from xrdfit.kernels.jacobian import jacobian
 from xrdfit.kernels.jit import inlined_kernel, kernel
 from xrdfit.kernels.line_row_products import products_with_rows
-from xrdfit.kernels.linear import forward, unit_scale, weighted_gram, weighted_products
+from xrdfit.kernels.linear import forward_rows, unit_scale, weighted_gram, weighted_products
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.rows import add_scaled, dot, weighted_dot
 
@@ -59,7 +59,7 @@ def eliminated(
     for row in range(n_rows):
         for k in range(count):
             half[row, k] = cross[index[k], row] * scale[index[k]]
-        forward(work.factor, half[row])
+    forward_rows(work.factor, half)
     return work.factor, half, index
 
 

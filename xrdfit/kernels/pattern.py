@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.coarse import N_NODES, add_interpolated, alike, n_blocks, points_of
+from xrdfit.kernels.coarse import FAR, add_interpolated, alike, n_blocks, places_of
 from xrdfit.kernels.emission import emission_weight
 from xrdfit.kernels.jit import inlined_kernel, kernel, lean_kernel
 from xrdfit.kernels.lines import UNREACHABLE
@@ -36,19 +36,43 @@ def background_start(problem: Problem) -> int:
 
 
 @lean_kernel
-def _next_two(
+def put_weights(
     problem: Problem,
     slots: NDArray[np.float64],
     position: NDArray[np.float64],
+    area: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Area (m, n_lines) of every line at every wavelength, zero for one that cannot be reached."""
+    for line in range(area.size):
+        for e in range(position.shape[1]):
+            reached = position[line, e] != UNREACHABLE
+            out[line, e] = area[line] * emission_weight(problem, slots, e) if reached else 0.0
+
+
+@lean_kernel
+def past_neighbours(phase: NDArray[np.int64], n_lines: int, line: int) -> int:
+    """The first line that is not calculated together with this one.
+
+    With one wavelength a line and the next one of its phase go together, as the two lines of a doublet do.
+    """
+    last = line + 1
+    return last + 1 if n_lines == 1 and last < phase.size and phase[last] == phase[line] else last
+
+
+@lean_kernel
+def _next_two(
+    position: NDArray[np.float64],
     gauss: NDArray[np.float64],
     lorentz: NDArray[np.float64],
+    weight: NDArray[np.float64],
     first: int,
     two: NDArray[np.float64],
 ) -> int:
-    """Take the next two emission lines that are there, from `first` on; returns the one to go on from.
+    """Take the next two lines of an area, from `first` on; returns the one to go on from.
 
-    position, gauss, lorentz : (n_lines,) of one reflection. two : (2, 5), overwritten: position (deg), FWHM (deg), eta,
-    weight, and height of the Lorentzian part; a weight of zero for one that is not there.
+    position, gauss, lorentz, weight : (k,). two : (2, 5), overwritten: position (deg), FWHM (deg), eta, weight, and
+    height of the Lorentzian part; a weight of zero for one that is not there.
     """
     count = 0
     e = first
@@ -56,12 +80,11 @@ def _next_two(
     two[0, :] = 0.0
     two[0, FWHM] = two[1, FWHM] = math.inf
     while e < position.size and count < 2:
-        weight = emission_weight(problem, slots, e)
-        if position[e] != UNREACHABLE and weight != 0.0:
+        if weight[e] != 0.0:
             fwhm, eta, _, _, _, _ = pseudo_voigt_shape(gauss[e], lorentz[e])
             row = two[count]
-            row[AT], row[FWHM], row[ETA], row[WEIGHT] = position[e], fwhm, eta, weight
-            row[TOP] = weight * eta * 2.0 / (math.pi * fwhm)
+            row[AT], row[FWHM], row[ETA], row[WEIGHT] = position[e], fwhm, eta, weight[e]
+            row[TOP] = weight[e] * eta * 2.0 / (math.pi * fwhm)
             count += 1
         e += 1
     return e
@@ -77,36 +100,37 @@ def line_profiles(
     out: NDArray[np.float64],
 ) -> None:
     """Profile of unit area of every line, all emission lines together: out (m, n) is overwritten."""
+    unit = np.ones(position.shape[0])
     if beam_spreads(slots):
         out[:, :] = 0.0
-        unit, row = np.ones(position.shape[0]), np.empty(position.shape[0], dtype=np.int64)
+        row = np.empty(position.shape[0], dtype=np.int64)
         for line in range(row.size):
             row[line] = line
         add_spread_lines(problem.copies_fwhm, problem, slots, position, gauss, lorentz, unit, row, out)
         return
-    two = np.empty((2, 5))
+    two, weight = np.empty((2, 5)), np.empty(position.shape)
+    put_weights(problem, slots, position, unit, weight)
     for line in range(position.shape[0]):
-        _put_profile(problem, slots, position[line], gauss[line], lorentz[line], two, out[line])
+        _put_profile(problem.two_theta, position[line], gauss[line], lorentz[line], weight[line], two, out[line])
 
 
 @lean_kernel
 def _put_profile(
-    problem: Problem,
-    slots: NDArray[np.float64],
+    x: NDArray[np.float64],
     position: NDArray[np.float64],
     gauss: NDArray[np.float64],
     lorentz: NDArray[np.float64],
+    weight: NDArray[np.float64],
     two: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
-    x = problem.two_theta
-    e = _next_two(problem, slots, position, gauss, lorentz, np.int64(0), two)
+    e = _next_two(position, gauss, lorentz, weight, np.int64(0), two)
     put_two_lorentzians(x, two, out)
-    add_two_cores(x, two, 1.0, out)
+    add_two_cores(x, two, out)
     while e < position.size:
-        e = _next_two(problem, slots, position, gauss, lorentz, e, two)
-        add_two_lorentzians(x, two, 1.0, out)
-        add_two_cores(x, two, 1.0, out)
+        e = _next_two(position, gauss, lorentz, weight, e, two)
+        add_two_lorentzians(x, two, out)
+        add_two_cores(x, two, out)
 
 
 @kernel
@@ -122,51 +146,64 @@ def add_lines(
 ) -> None:
     """Add lines of known area to `out` (n_rows, n); far tails by way of the coarse grid.
 
-    area, row : (m,) area of each line, and the row that it belongs to.
+    area, row : (m,) area of each line, and the row that it belongs to, one for all lines of a phase.
     """
     if add_spread_lines(problem.copies_fwhm, problem, slots, position, gauss, lorentz, area, row, out):
         return
+    weight, at_nodes = np.empty(position.shape), np.zeros((out.shape[0], problem.coarse.node.size))
+    put_weights(problem, slots, position, area, weight)
     two = np.empty((2, 5))
-    at_nodes = np.zeros((out.shape[0], problem.coarse.node.size))
-    for line in range(area.size):
-        if area[line] != 0.0:
-            there, nodes = out[row[line]], at_nodes[row[line]]
-            _add_line(problem, slots, position[line], gauss[line], lorentz[line], area[line], two, nodes, there)
+    _add_lines(problem, position.ravel(), gauss.ravel(), lorentz.ravel(), weight.ravel(), row, two, at_nodes, out)
     for k in range(out.shape[0]):
-        add_interpolated(problem.two_theta, problem.coarse, at_nodes[k], out[k])
+        add_interpolated(problem.coarse, at_nodes[k], out[k])
 
 
 @lean_kernel
-def _add_line(
+def _add_lines(
     problem: Problem,
-    slots: NDArray[np.float64],
     position: NDArray[np.float64],
     gauss: NDArray[np.float64],
     lorentz: NDArray[np.float64],
-    area: float,
+    weight: NDArray[np.float64],
+    row: NDArray[np.int64],
     two: NDArray[np.float64],
     at_nodes: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
-    x, grid = problem.two_theta, problem.coarse
-    e = np.int64(0)
-    while e < position.size:
-        e = _next_two(problem, slots, position, gauss, lorentz, e, two)
-        if two[0, WEIGHT] == 0.0:
-            return
-        other = two[1, AT] if two[1, WEIGHT] != 0.0 else two[0, AT]
-        low, high = min(two[0, AT], other), max(two[0, AT], other)
-        block = np.int64(0)
-        while block < n_blocks(x):
-            far, end = alike(x, block, low, high)
-            if far:
-                start, stop = block * N_NODES, end * N_NODES
-                add_two_lorentzians(grid.node[start:stop], two, area, at_nodes[start:stop])
-            else:
-                start, stop = points_of(x, block, end)
-                add_two_lorentzians(x[start:stop], two, area, out[start:stop])
-            block = end
-        add_two_cores(x, two, area, out)
+    """The same for lines at all wavelengths (m * n_lines,) in turn; far tails stay at the nodes."""
+    x, n_lines = problem.two_theta, problem.wavelength.size
+    line = 0
+    while line < row.size:
+        last = past_neighbours(problem.phase, n_lines, line)
+        there, nodes = out[row[line]], at_nodes[row[line]]
+        e, end = line * n_lines, last * n_lines
+        while e < end:
+            e = _next_two(position[:end], gauss[:end], lorentz[:end], weight[:end], e, two)
+            if two[0, WEIGHT] != 0.0:
+                _add_two(x, problem.coarse.node, two, nodes, there)
+        line = last
+
+
+@lean_kernel
+def _add_two(
+    x: NDArray[np.float64],
+    node: NDArray[np.float64],
+    two: NDArray[np.float64],
+    at_nodes: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    other = two[1, AT] if two[1, WEIGHT] != 0.0 else two[0, AT]
+    low, high = min(two[0, AT], other), max(two[0, AT], other)
+    block = np.int64(0)
+    while block < n_blocks(x):
+        level, end = alike(x, block, low, high, FAR)
+        start, stop = places_of(x, level, block, end)
+        if level > 0:
+            add_two_lorentzians(node[start:stop], two, at_nodes[start:stop])
+        else:
+            add_two_lorentzians(x[start:stop], two, out[start:stop])
+        block = end
+    add_two_cores(x, two, out)
 
 
 @lean_kernel

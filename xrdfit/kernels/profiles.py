@@ -89,15 +89,13 @@ def gauss_window(two_theta: NDArray[np.float64], position: float, fwhm: float) -
 
 
 @lean_vector_kernel
-def add_two_lorentzians(
-    two_theta: NDArray[np.float64], two: NDArray[np.float64], factor: float, out: NDArray[np.float64]
-) -> None:
-    """Add `factor` times two Lorentzians to `out` (n,).
+def add_two_lorentzians(two_theta: NDArray[np.float64], two: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Add two Lorentzians to `out` (n,).
 
     two : (2, 5) with their positions, FWHM (deg) and heights in columns AT, FWHM, TOP; a height of zero for none.
     """
-    at, inverse, top = two[0, AT], 2.0 / two[0, FWHM], factor * two[0, TOP]
-    other_at, other_inverse, other_top = two[1, AT], 2.0 / two[1, FWHM], factor * two[1, TOP]
+    at, inverse, top = two[0, AT], 2.0 / two[0, FWHM], two[0, TOP]
+    other_at, other_inverse, other_top = two[1, AT], 2.0 / two[1, FWHM], two[1, TOP]
     for i in range(out.size):
         u = (two_theta[i] - at) * inverse
         v = (two_theta[i] - other_at) * other_inverse
@@ -155,21 +153,19 @@ def _add_two_gaussians(
 
 
 @lean_kernel
-def add_two_cores(
-    two_theta: NDArray[np.float64], two: NDArray[np.float64], factor: float, out: NDArray[np.float64]
-) -> None:
-    """Add `factor` times the Gaussian parts of two lines to `out` (n,); two : (2, 5), a weight of zero for none."""
+def add_two_cores(two_theta: NDArray[np.float64], two: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Add the Gaussian parts of two lines to `out` (n,); two : (2, 5), a weight of zero for none."""
     reach = GAUSS_REACH * max(two[0, FWHM], two[1, FWHM])
     if two[0, WEIGHT] != 0.0 and two[1, WEIGHT] != 0.0 and abs(two[1, AT] - two[0, AT]) < reach:
         # They overlap: one loop serves both.
         first, last = _stretch(two_theta, min(two[0, AT], two[1, AT]) - reach, max(two[0, AT], two[1, AT]) + reach)
-        top = factor * two[0, WEIGHT] * (1.0 - two[0, ETA]) * GAUSS_NORM / two[0, FWHM]
-        other_top = factor * two[1, WEIGHT] * (1.0 - two[1, ETA]) * GAUSS_NORM / two[1, FWHM]
+        top = two[0, WEIGHT] * (1.0 - two[0, ETA]) * GAUSS_NORM / two[0, FWHM]
+        other_top = two[1, WEIGHT] * (1.0 - two[1, ETA]) * GAUSS_NORM / two[1, FWHM]
         _add_two_gaussians(two_theta[first:last], two, top, other_top, out[first:last])
         return
     for k in range(2):
         if two[k, WEIGHT] != 0.0:
-            accumulate_core(two_theta, two[k, AT], two[k, FWHM], two[k, ETA], factor * two[k, WEIGHT], out)
+            accumulate_core(two_theta, two[k, AT], two[k, FWHM], two[k, ETA], two[k, WEIGHT], out)
 
 
 @lean_vector_kernel

@@ -6,7 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import scans
-from xrdfit.kernels.coarse import BLOCK, FAR, N_NODES, add_interpolated, coarse_grid, is_far, n_blocks
+from xrdfit.kernels.coarse import (
+    BLOCK,
+    FAR,
+    N_NODES,
+    WIDE,
+    add_interpolated,
+    alike,
+    coarse_grid,
+    is_far,
+    n_blocks,
+    places_of,
+)
 from xrdfit.kernels.normal_equations import fill_jacobian
 
 # 1 / T_K(z), and what the derivatives add to it.
@@ -24,18 +35,25 @@ def uneven(seed: int, n: int) -> np.ndarray:
     return 10.0 + np.cumsum(steps)
 
 
-def interpolated(function, x: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
+def coarsely(function, x: np.ndarray, centre: float) -> np.ndarray:  # type: ignore[no-untyped-def]
+    """The function by way of the grid, as a line that stands at `centre` is calculated."""
     grid = coarse_grid(x)
-    out = np.zeros_like(x)
-    add_interpolated(x, grid, function(grid.node), out)
+    at_nodes, out = np.zeros_like(grid.node), np.zeros_like(x)
+    block = 0
+    while block < n_blocks(x):
+        level, end = alike(x, block, centre, centre, FAR)
+        start, stop = places_of(x, level, block, end)
+        there, into = (grid.node, at_nodes) if level > 0 else (x, out)
+        into[start:stop] = function(there[start:stop])
+        block = end
+    add_interpolated(grid, at_nodes, out)
     return out
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(2, 500), st.floats(5.0, 60.0), st.floats(1e-3, 3.0))
+@settings(max_examples=120, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 3000), st.floats(-20.0, 200.0), st.floats(1e-3, 3.0))
 def test_far_tails_keep_the_proven_bound_whatever_the_steps(seed: int, n: int, centre: float, half: float) -> None:
     x = uneven(seed, n)
-    far = np.array([is_far(x, i // BLOCK, centre, centre) for i in range(n)])
 
     def tail(at: np.ndarray) -> np.ndarray:
         return 1.0 / (1.0 + ((at - centre) / half) ** 2)
@@ -47,33 +65,49 @@ def test_far_tails_keep_the_proven_bound_whatever_the_steps(seed: int, n: int, c
         return tail(at) - 2.0 * tail(at) ** 2
 
     for function, bound in ((tail, BOUND), (slope, SLOPE_BOUND), (wider, SLOPE_BOUND)):
-        off = np.abs(interpolated(function, x) - function(x))[far]
+        off = np.abs(coarsely(function, x, centre) - function(x))
         assert off.max(initial=0.0) <= bound + ROUNDING
 
 
-def test_polynomials_of_the_grids_degree_come_through_exactly() -> None:
-    x = uneven(3, 300)
+@pytest.mark.parametrize(("n", "level"), [(300, 1), (3000, 1), (3000, 2)])
+def test_polynomials_of_the_grids_degree_come_through_exactly(n: int, level: int) -> None:
+    x = uneven(3, n)
     scale = x.max()
 
     def power(at: np.ndarray) -> np.ndarray:
         return (at / scale) ** (N_NODES - 1)
 
-    np.testing.assert_allclose(interpolated(power, x), power(x), rtol=0.0, atol=1e-13)
+    grid = coarse_grid(x)
+    at_nodes, out = np.zeros_like(grid.node), np.zeros_like(x)
+    start, stop = places_of(x, level, 0, n_blocks(x))
+    at_nodes[start:stop] = power(grid.node[start:stop])
+    add_interpolated(grid, at_nodes, out)
+    np.testing.assert_allclose(out, power(x), rtol=0.0, atol=1e-13)
 
 
 def test_no_block_is_far_from_a_line_inside_it() -> None:
     x = np.linspace(20.0, 38.0, 607)
     for block in range(n_blocks(x)):
         inside = x[block * BLOCK]
-        assert not is_far(x, block, inside, inside)
-        assert not is_far(x, block, inside - 100.0, inside + 100.0)
+        assert not is_far(x, block, block + 1, inside, inside, FAR)
+        assert not is_far(x, block, block + 1, inside - 100.0, inside + 100.0, FAR)
 
 
 def test_near_blocks_are_few() -> None:
     x = np.linspace(20.0, 38.0, 607)
-    far = [is_far(x, block, 29.0, 29.1) for block in range(n_blocks(x))]
+    far = [is_far(x, block, block + 1, 29.0, 29.1, FAR) for block in range(n_blocks(x))]
     assert n_blocks(x) == -(-607 // BLOCK)
     assert n_blocks(x) - sum(far) in (2, 3)
+
+
+def test_most_of_a_long_pattern_goes_by_wide_blocks() -> None:
+    x = np.linspace(4.0, 25.5, 4000)
+    block, blocks_of = 0, [0, 0, 0]
+    while block < n_blocks(x):
+        level, end = alike(x, block, 12.0, 12.0, FAR)
+        blocks_of[level] += end - block
+        block = end
+    assert blocks_of[0] <= 3 and blocks_of[1] <= 3 * WIDE
 
 
 @pytest.mark.parametrize("name", ["LFP_a", "LFP_lorentz_size", "sample_displacement"])

@@ -42,7 +42,7 @@ def compare(x: np.ndarray, position: np.ndarray, gauss: np.ndarray, lorentz: np.
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(1, 14),
-    st.integers(20, 700),
+    st.integers(20, 2500),
     st.floats(-9.0, 1.0),
     st.floats(0.0, 6.0),
 )

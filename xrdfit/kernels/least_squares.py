@@ -43,6 +43,11 @@ _ROUNDING = 1e-12
 # A gradient that promises no more than this fall of chi^2 (a tenth of an esd), where no step brings one, is rounding or
 # the nodes of a quadrature.
 _NEAR = 1e-2
+# A step that keeps less of the fall that it promised was too long, one that keeps more might have been longer.
+_LITTLE, _MOST = 0.25, 0.75
+# So many steps one after the other that lower chi^2 by nothing, whatever they promised, are the end: a valley is curved
+# there, where noise has made it.
+_SLOW = 3
 
 
 @kernel
@@ -120,6 +125,17 @@ def _relative_motion(problem: Problem, work: Workspace, out: NDArray[np.float64]
                 out[index] = max(out[index], by)
 
 
+@lean_kernel
+def _promised(
+    matrix: NDArray[np.float64], right: NDArray[np.float64], here: NDArray[np.float64], there: NDArray[np.float64]
+) -> float:
+    """By how much chi^2 falls from here to there, if the normal equations tell."""
+    fall = 0.0
+    for i in range(here.size):
+        fall += (there[i] - here[i]) * (2.0 * right[i] - dot(matrix[i], there) + dot(matrix[i], here))
+    return fall
+
+
 @inlined_kernel
 def _inside(
     variables: NDArray[np.float64],
@@ -190,6 +206,7 @@ def minimise(
     evaluations = 1
     weight_updates = 0
     damping = 1e-3
+    slow = 0
     # Whether the weights are as good as those of the model at hand.
     settled = weights_to_come(problem, work) < _SETTLED * max(tolerance, _ROUNDING * chi2)
     while True:
@@ -201,7 +218,7 @@ def minimise(
         predicted = dot(right, full)
         enough = max(tolerance, _ROUNDING * chi2)
         spare = weight_updates < _MAX_WEIGHT_UPDATES
-        if predicted < enough and (settled or not spare):
+        if (predicted < enough or slow >= _SLOW) and (settled or not spare):
             return chi2, evaluations, CONVERGED, matrix, right
         if predicted < max(enough, _DONE) and not settled and spare:
             chi2 = reweigh(problem, slots, work, areas_free)
@@ -224,11 +241,16 @@ def minimise(
             trial_chi2 = calculate(problem, trial_slots, work, areas_free)
             evaluations += 1
             if trial_chi2 < chi2:
+                fall, promised = chi2 - trial_chi2, _promised(matrix, right, variables, trial)
+                slow = slow + 1 if fall < enough else 0
                 follow = _NEAR_PART * chi2 < trial_chi2 < CLEAR * work.weight.size
                 put(trial, variables)
                 slots = trial_slots
                 chi2 = trial_chi2
-                damping = damping * 0.1 if damping > 1e-12 else 0.0
+                if fall < _LITTLE * promised:
+                    damping = max(damping, 1e-4) * 4.0
+                elif fall > _MOST * promised:
+                    damping = damping * 0.1 if damping > 1e-12 else 0.0
                 settled = weights_to_come(problem, work) < _SETTLED * enough
                 spare = weight_updates < _MAX_WEIGHT_UPDATES // 2 and evaluations < max_evaluations
                 if follow and not settled and spare:
@@ -237,7 +259,7 @@ def minimise(
                     evaluations += 1
                     settled = True
                 break
-            damping = max(damping, 1e-7) * 8.0
+            damping = max(damping, 1e-3) * 8.0
             if damping > 1e6:
                 chi2 = calculate(problem, slots, work, areas_free)
                 near = predicted < max(1e3 * enough, _NEAR)

@@ -42,7 +42,10 @@ def start_by_partition(objective: ScanObjective, values: NDArray[np.float64], va
     n_lines = objective.lines.phase.size
     if n_lines:
         equal = np.full(n_lines, max(float(np.ptp(objective.points.intensity)), 1e-300))
+        # Which areas are above zero, if they have been solved for, is a better guess than that all are.
+        active = objective.work.active.copy()
         partition(objective, values, area=equal, cycles=START_CYCLES)
+        objective.work.active[:] = active
     else:
         objective.calculate(values)
     objective.update_weights()

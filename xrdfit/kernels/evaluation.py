@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.jit import inlined_kernel, kernel, lean_vector_kernel
 from xrdfit.kernels.line_products import products_of_lines
-from xrdfit.kernels.linear import factor_subset, nonnegative_solve, unit_scale, weighted_gram
+from xrdfit.kernels.linear import factor_subset, unit_scale, weighted_gram
 from xrdfit.kernels.lines import place_lines
+from xrdfit.kernels.nonnegative import nonnegative_solve
 from xrdfit.kernels.pattern import add_lines, background, line_profiles
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.rows import add_scaled, put, weighted_dot

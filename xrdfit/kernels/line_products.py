@@ -48,10 +48,13 @@ from xrdfit.kernels.line_facts import (
     SUM,
     describe_lines,
 )
+from xrdfit.kernels.linear import mirror
 from xrdfit.kernels.rows import dot, weighted_dot
 
 _MAGNIFIED = 400.0
 _MISSED = 1e-13
+# Numbers in the longest vector of a processor.
+_VECTOR = 8
 
 
 @lean_vector_kernel
@@ -103,11 +106,11 @@ def _point_by_point(
 
 
 @lean_vector_kernel
-def _tails(facts: NDArray[np.float64], line: int, out: NDArray[np.float64], sure: NDArray[np.bool_]) -> None:
-    """Products of the Lorentzian of a line with those of the lines before it, and which of them rounding leaves."""
+def _put_tails(facts: NDArray[np.float64], line: int, out: NDArray[np.float64], sure: NDArray[np.bool_]) -> None:
+    """Products of the Lorentzian of a line with those of the first ones, and which of them rounding leaves."""
     at, half, strength, root = facts[AT, line], facts[HALF, line], facts[STRENGTH, line], facts[ROOT, line]
     total, moment, spread = facts[SUM, line], facts[MOMENT, line], facts[SPREAD, line]
-    for k in range(line):
+    for k in range(out.size):
         apart = at - facts[AT, k]
         square = apart * apart
         other = facts[HALF, k]
@@ -121,22 +124,51 @@ def _tails(facts: NDArray[np.float64], line: int, out: NDArray[np.float64], sure
 
 
 @lean_vector_kernel
-def _far_products(facts: NDArray[np.float64], line: int, out: NDArray[np.float64], fine: NDArray[np.bool_]) -> None:
-    """Products of the core of a line with the Lorentzians of all, and which of them are what they should be."""
-    at, root, most = facts[AT, line], facts[ROOT, line], facts[MOMENTS + N_MOMENTS, line]
+def _put_cores(facts: NDArray[np.float64], line: int, out: NDArray[np.float64], fine: NDArray[np.bool_]) -> None:
+    """Products of the core of a line with the Lorentzians of the first ones, plus those of their cores with its own.
+
+    fine : which of them are what they should be.
+    """
+    at, half, strength, root = facts[AT, line], facts[HALF, line], facts[STRENGTH, line], facts[ROOT, line]
+    most = facts[MOMENTS + N_MOMENTS, line]
     for k in range(out.size):
-        away, half = facts[AT, k] - at, facts[HALF, k]
-        square = away * away + half * half
+        away, other = facts[AT, k] - at, facts[HALF, k]
+        squared, other_squared = away * away + other * other, away * away + half * half
         # The imaginary part of a polynomial with real coefficients at 1 / z takes real numbers alone.
-        modulus = 1.0 / square
-        twice = 2.0 * away * modulus
+        modulus, other_modulus = 1.0 / squared, 1.0 / other_squared
+        twice, other_twice = 2.0 * away * modulus, -2.0 * away * other_modulus
         value, before = facts[MOMENTS + N_MOMENTS - 1, line], 0.0
+        other_value, other_before = facts[MOMENTS + N_MOMENTS - 1, k], 0.0
         for j in range(N_MOMENTS - 1):
-            moment = facts[MOMENTS + N_MOMENTS - 2 - j, line]
-            value, before = moment + twice * value - modulus * before, value
-        out[k] = facts[STRENGTH, k] * modulus * value
-        cube = square * square * square
-        fine[k] = most * facts[STRENGTH, k] < _MISSED * root * facts[ROOT, k] * half * half * cube * cube
+            row = MOMENTS + N_MOMENTS - 2 - j
+            value, before = facts[row, line] + twice * value - modulus * before, value
+            other_value, other_before = (
+                facts[row, k] + other_twice * other_value - other_modulus * other_before,
+                other_value,
+            )
+        out[k] = facts[STRENGTH, k] * modulus * value + strength * other_modulus * other_value
+        cube, other_cube = squared * squared * squared, other_squared * other_squared * other_squared
+        enough = _MISSED * root * facts[ROOT, k]
+        one = most * facts[STRENGTH, k] < enough * other * other * cube * cube
+        two = facts[MOMENTS + N_MOMENTS, k] * strength < enough * half * half * other_cube * other_cube
+        fine[k] = one & two
+
+
+@lean_vector_kernel
+def _put_moments(x: NDArray[np.float64], at: float, core: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """The next four moments of a core, the last of which begins the next four, when it has been multiplied."""
+    a = b = c = d = 0.0
+    for i in range(core.size):
+        away = x[i] - at
+        one = core[i]
+        two = one * away
+        three = two * away
+        core[i] = three * away
+        a += one
+        b += two
+        c += three
+        d += core[i]
+    out[0], out[1], out[2], out[3] = a, b, c, d
 
 
 @lean_kernel
@@ -185,12 +217,8 @@ def _describe(
             moment[i] = weight[start + i] * core[i]
         own += 2.0 * _core_product(x[start:stop], moment, at, half, strength)
         facts[ROOT, line] = math.sqrt(own)
-        for j in range(N_MOMENTS + 1):
-            total = 0.0
-            for i in range(core.size):
-                total += moment[i]
-                moment[i] *= x[start + i] - at
-            facts[MOMENTS + j, line] = total
+        for j in range(0, N_MOMENTS, 3):
+            _put_moments(x[start:stop], at, moment, facts[MOMENTS + j : MOMENTS + j + 4, line])
 
 
 @lean_kernel
@@ -202,35 +230,36 @@ def _fill(
     cores: NDArray[np.float64],
     facts: NDArray[np.float64],
     tails: NDArray[np.float64],
+    crossed: NDArray[np.float64],
     sure: NDArray[np.bool_],
     fine: NDArray[np.bool_],
     weighted: NDArray[np.float64],
     gram: NDArray[np.float64],
 ) -> None:
-    """Put the products together; tails, sure : (m,), fine : (m, m) and weighted : (m, widest stretch), scratch."""
+    """Put the products together; tails, crossed, sure, fine : one for each column of facts, and weighted : as cores."""
     for line in range(first.size):
-        _far_products(facts, line, gram[line], fine[line])
-        for i in range(count[line]):
-            weighted[line, i] = weight[first[line] + i] * cores[line, i]
-    for line in range(first.size):
-        _tails(facts, line, tails, sure)
-        row, begin, end = gram[line], first[line], first[line] + count[line]
+        begin, end = first[line], first[line] + count[line]
+        core, own = cores[line], weighted[line][: count[line]]
+        for i in range(own.size):
+            own[i] = weight[begin + i] * core[i]
+        # Whole vectors of lines: what is left over would be calculated line by line.
+        whole = (line + _VECTOR - 1) // _VECTOR * _VECTOR
+        _put_tails(facts, line, tails[:whole], sure)
+        _put_cores(facts, line, crossed[:whole], fine)
+        row = gram[line]
         for k in range(line):
-            own, others, total = row[k], gram[k, line], tails[k]
-            if not fine[line, k]:
-                core = weighted[line][: count[line]]
-                own = _core_product(x[begin:end], core, facts[AT, k], facts[HALF, k], facts[STRENGTH, k])
-            if not fine[k, line]:
-                core, start = weighted[k][: count[k]], first[k]
-                there = x[start : start + count[k]]
-                others = _core_product(there, core, facts[AT, line], facts[HALF, line], facts[STRENGTH, line])
+            total, both = tails[k], crossed[k]
+            start, stop = first[k], first[k] + count[k]
+            if not fine[k]:
+                both = _core_product(x[begin:end], own, facts[AT, k], facts[HALF, k], facts[STRENGTH, k])
+                others, there = weighted[k][: count[k]], x[start:stop]
+                both += _core_product(there, others, facts[AT, line], facts[HALF, line], facts[STRENGTH, line])
             if not sure[k]:
                 total = _point_by_point(x, weight, facts, line, k)
-            start, stop = max(begin, first[k]), min(end, first[k] + count[k])
-            if start < stop:
-                total += dot(weighted[line][start - begin : stop - begin], cores[k][start - first[k] : stop - first[k]])
-            row[k] = total + own + others
-            gram[k, line] = row[k]
+            low, high = max(begin, start), min(end, stop)
+            if low < high:
+                total += dot(own[low - begin : high - begin], cores[k][low - start : high - start])
+            row[k] = total + both
         row[line] = facts[ROOT, line] * facts[ROOT, line]
 
 
@@ -256,7 +285,8 @@ def products_of_lines(
     gram, right : (m, m) and (m,), overwritten.
     """
     m = position.size
-    facts, sums = np.empty((N_FACTS, m)), np.empty(4)
+    whole = (m + _VECTOR - 1) // _VECTOR * _VECTOR
+    facts, sums = np.zeros((N_FACTS, whole)), np.empty(4)
     first, count = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.int64)
     cores = describe_lines(x, unit, position, gauss, lorentz, facts, first, count)
     weight_nodes, other_nodes = np.empty(grid.node.size), np.empty(grid.node.size)
@@ -264,5 +294,7 @@ def products_of_lines(
     gather(grid, other, other_nodes)
     power = np.empty(cores.shape[1])
     _describe(x, grid, weight, weight_nodes, other, other_nodes, first, count, cores, sums, power, facts, right)
-    tails, sure, fine = np.empty(m), np.empty(m, dtype=np.bool_), np.empty((m, m), dtype=np.bool_)
-    _fill(x, weight, first, count, cores, facts, tails, sure, fine, np.empty(cores.shape), gram)
+    tails, crossed = np.empty(whole), np.empty(whole)
+    sure, fine = np.empty(whole, dtype=np.bool_), np.empty(whole, dtype=np.bool_)
+    _fill(x, weight, first, count, cores, facts, tails, crossed, sure, fine, np.empty(cores.shape), gram)
+    mirror(gram)

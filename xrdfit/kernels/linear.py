@@ -1,4 +1,4 @@
-"""Small dense linear algebra for the solvers: Gram matrices, Cholesky, non-negative least squares."""
+"""Small dense linear algebra for the solvers: Gram matrices, Cholesky."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from xrdfit.kernels.rows import add_scaled, dot
 # A line whose profile is this fraction or less its own (the rest being a sum of other lines') cannot be told from
 # them and stays out: smallest accepted pivot of the Gram matrix scaled to unit diagonal.
 _LEAST_PIVOT = 1e-9
-# Square root of the fall in chi^2 below which no line is let in.
-_LEAST_GAIN = 1e-7
 # Points that are taken at once, so that all rows of a chunk stay in the cache.
 _CHUNK = 320
 
@@ -129,13 +127,20 @@ def weighted_products(
     _products(left, right, weight, np.bool_(False), out)
 
 
+@lean_kernel
+def mirror(matrix: NDArray[np.float64]) -> None:
+    """Put the lower triangle into the upper one."""
+    for i in range(matrix.shape[0]):
+        for j in range(i):
+            matrix[j, i] = matrix[i, j]
+
+
 @kernel
 def weighted_gram(rows: NDArray[np.float64], weight: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """``out = rows diag(weight) rows^T``, both triangles."""
+    # The upper triangle of the rows is the lower one of the columns.
     _products(rows, rows, weight, np.bool_(True), out)
-    for i in range(out.shape[0]):
-        for j in range(i):
-            out[i, j] = out[j, i]
+    mirror(out.T)
 
 
 @lean_kernel
@@ -161,12 +166,12 @@ def _take_off(matrix: NDArray[np.float64], size: int, i: int, j: int) -> None:
 
 
 @lean_kernel
-def _solve_four(matrix: NDArray[np.float64], size: int, j: int) -> None:
-    """Solve for the four columns from the j-th on, in all rows below their own."""
+def _solve_four(matrix: NDArray[np.float64], first: int, size: int, j: int) -> None:
+    """Solve for the four columns from the j-th on, in the rows from the first to before the last."""
     a, b, c, d = matrix[j], matrix[j + 1], matrix[j + 2], matrix[j + 3]
     b0, c0, c1, d0, d1, d2 = b[j], c[j], c[j + 1], d[j], d[j + 1], d[j + 2]
     p, q, r, s = 1.0 / a[j], 1.0 / b[j + 1], 1.0 / c[j + 2], 1.0 / d[j + 3]
-    for i in range(j + 4, size):
+    for i in range(first, size):
         row = matrix[i]
         t = row[j] * p
         u = (row[j + 1] - t * b0) * q
@@ -178,18 +183,18 @@ def _solve_four(matrix: NDArray[np.float64], size: int, j: int) -> None:
 @lean_kernel
 def cholesky(matrix: NDArray[np.float64], least_pivot: float) -> int:
     """Lower Cholesky factor in place; returns the first row whose pivot is at most `least_pivot`, or -1."""
-    return _factor_leading(matrix, matrix.shape[0], least_pivot)
+    return _factor_leading(matrix, matrix.shape[0], np.int64(0), least_pivot)
 
 
 @lean_kernel
-def _factor_leading(matrix: NDArray[np.float64], size: int, least_pivot: float) -> int:
-    """The same of the first rows and columns."""
+def _factor_leading(matrix: NDArray[np.float64], size: int, known: int, least_pivot: float) -> int:
+    """The same of the first rows and columns, of which the first `known`, a multiple of four, are there already."""
     for j in range(0, size, 4):
         # Four columns at once: what those before them have is taken off in blocks, the rest one by one.
         end = min(j + 4, size)
-        for i in range(j if j > 0 else size, size, 4):
+        for i in range(max(j, known) if j > 0 else size, size, 4):
             _take_off(matrix, size, i, j)
-        for i in range(j, end):
+        for i in range(max(j, known), end):
             row = matrix[i]
             for k in range(j, i):
                 row[k] = (row[k] - dot(row[j:k], matrix[k][j:k])) / matrix[k, k]
@@ -198,7 +203,7 @@ def _factor_leading(matrix: NDArray[np.float64], size: int, least_pivot: float) 
                 return i
             row[i] = math.sqrt(pivot)
         if end < size:
-            _solve_four(matrix, size, j)
+            _solve_four(matrix, max(j + 4, known), size, j)
     return -1
 
 
@@ -271,11 +276,11 @@ def factor_subset(
 ) -> tuple[NDArray[np.float64], int]:
     """Cholesky factor of ``gram[index][:, index]`` scaled to unit diagonal; second: first dependent row or -1."""
     factor = np.empty((index.size, index.size))
-    return factor, _factor(gram, scale, index, np.int64(0), factor)
+    return factor, factor_rows(gram, scale, index, np.int64(0), factor)
 
 
 @lean_kernel
-def _factor(
+def factor_rows(
     gram: NDArray[np.float64],
     scale: NDArray[np.float64],
     index: NDArray[np.int64],
@@ -284,20 +289,13 @@ def _factor(
 ) -> int:
     """The same into the first rows and columns of `factor`, whose first `known` ones are there already."""
     count = index.size
+    # Rows are factored four by four.
+    known = known // 4 * 4
     for i in range(known, count):
         row, own = gram[index[i]], scale[index[i]]
         for j in range(i + 1):
             factor[i, j] = row[index[j]] * own * scale[index[j]]
-    if known == 0:
-        return _factor_leading(factor, count, _LEAST_PIVOT)
-    for i in range(known, count):
-        row = factor[i]
-        forward(factor, row[:i])
-        pivot = row[i] - dot(row[:i], row[:i])
-        if not pivot > _LEAST_PIVOT:
-            return i
-        row[i] = math.sqrt(pivot)
-    return -1
+    return _factor_leading(factor, count, known, _LEAST_PIVOT)
 
 
 @kernel
@@ -311,106 +309,3 @@ def unit_scale(gram: NDArray[np.float64]) -> NDArray[np.float64]:
         if gram[i, i] > 1e-12 * largest:
             scale[i] = 1.0 / math.sqrt(gram[i, i])
     return scale
-
-
-@kernel
-def nonnegative_solve(
-    gram: NDArray[np.float64], right: NDArray[np.float64], solution: NDArray[np.float64], active: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Minimise ``x^T gram x / 2 - right^T x`` over ``x >= 0``.
-
-    Lawson & Hanson (1974), ch. 23, on the normal equations, begun from the set in `active`.
-
-    Parameters
-    ----------
-    solution : (m,), overwritten.
-    active : (m,) True where x may be positive: a first guess on entry, the answer on return. A member that is a
-        linear combination of others is left out.
-
-    Returns
-    -------
-    Cholesky factor of the gram matrix of what may be positive, scaled to unit diagonal, in the lower triangle of the
-    first rows and columns of an (m, m) array; and the index of these members, in their order.
-    """
-    size = right.size
-    scale = unit_scale(gram)
-    index = np.empty(size, dtype=np.int64)
-    trial = np.empty(size)
-    barred = np.zeros(size, dtype=np.bool_)
-    factor = np.empty((size, size))
-    count = known = np.int64(0)
-    solution[:] = 0.0
-    for i in range(size):
-        if scale[i] == 0.0:
-            barred[i] = True
-            active[i] = False
-        # Any positive point serves to begin with; the interpolation below keeps it feasible.
-        if active[i]:
-            solution[i] = 1e-300
-    entering = -1
-    for _ in range(3 * size + 10):
-        # Inner loop: solve on the active set and draw back to the boundary while anything is negative.
-        while True:
-            if known == 0:
-                count = np.int64(0)
-                for i in range(size):
-                    if active[i]:
-                        index[count] = i
-                        count += 1
-            dependent = _factor(gram, scale, index[:count], known, factor)
-            known = np.int64(0)
-            if dependent >= 0:
-                barred[index[dependent]] = True
-                active[index[dependent]] = False
-                solution[index[dependent]] = 0.0
-                continue
-            for i in range(count):
-                trial[i] = right[index[i]] * scale[index[i]]
-            cholesky_solve(factor, trial[:count])
-            step = 1.0
-            blocking = -1
-            for i in range(count):
-                value = trial[i] * scale[index[i]]
-                if value <= 0.0:
-                    old = solution[index[i]]
-                    fraction = old / (old - value) if old > value else 0.0
-                    if fraction < step:
-                        step = fraction
-                        blocking = i
-            for i in range(count):
-                value = trial[i] * scale[index[i]]
-                solution[index[i]] += step * (value - solution[index[i]])
-            if blocking < 0:
-                break
-            if entering < 0:
-                # Still settling the first guess: whoever came out negative leaves at once, not one by one.
-                for i in range(count):
-                    if trial[i] <= 0.0:
-                        active[index[i]] = False
-                        solution[index[i]] = 0.0
-                continue
-            if index[blocking] == entering and step == 0.0:
-                # Its slope was rounding: it must not come in again and again.
-                barred[entering] = True
-            for i in range(count):
-                if i == blocking or solution[index[i]] <= 0.0:
-                    active[index[i]] = False
-                    solution[index[i]] = 0.0
-        # Outer loop: let in the member that most wants to grow.
-        best = _LEAST_GAIN
-        entering = -1
-        for i in range(size):
-            if not active[i] and not barred[i]:
-                slope = (right[i] - dot(gram[i], solution)) * scale[i]
-                if slope > best and slope > 1e-12 * abs(right[i]) * scale[i]:
-                    best = slope
-                    entering = i
-        if entering < 0:
-            break
-        active[entering] = True
-        solution[entering] = 0.0
-        # What is factored stays so: it comes last.
-        index[count] = entering
-        known = count
-        count += 1
-    return factor, index[:count]

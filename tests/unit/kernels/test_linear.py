@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.optimize import nnls
 
 from tests import twins
-from xrdfit.kernels.linear import cholesky, cholesky_solve, nonnegative_solve, weighted_gram, weighted_products
+from xrdfit.kernels.linear import cholesky, cholesky_solve, weighted_gram, weighted_products
+from xrdfit.kernels.nonnegative import nonnegative_solve
 from xrdfit.kernels.rows import weighted_dot
 
 SEED = st.integers(0, 2**32 - 1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xrdfit.crystal import Phase
 from xrdfit.fit import PreparedScan, ScanFit, ScanObjective
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.linear import nonnegative_solve
+from xrdfit.kernels.nonnegative import nonnegative_solve
 from xrdfit.kernels.profiles import pseudo_voigt_shape
 from xrdfit.model import PatternModel
 from xrdfit.series.state import Status

@@ -54,16 +54,16 @@ def nonnegative_solve(
         # Inner loop: solve on the active set and draw back to the boundary while anything is negative.
         while True:
             # What stands before the first member that has left stays factored.
-            kept = 0
+            kept = np.int64(0)
             for k in range(count):
                 if active[index[k]]:
                     index[kept] = index[k]
                     kept += 1
                 else:
-                    known = min(known, k)
+                    known = min(known, np.int64(k))
             count = kept
             dependent = factor_rows(gram, scale, index[:count], known, factor)
-            known = count if dependent < 0 else dependent
+            known = count if dependent < 0 else np.int64(dependent)
             if dependent >= 0:
                 barred[index[dependent]] = True
                 active[index[dependent]] = False

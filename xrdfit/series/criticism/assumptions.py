@@ -19,6 +19,8 @@ from xrdfit.series.words import count_of_scans
 
 # Spread of intensities below which shared ones do no harm that anyone could see, however significant.
 _HARMLESS = 0.01
+_Places = dict[int, NDArray[np.float64]]
+
 # Fall in chi^2 that is no accident.
 _CLEARLY_BETTER = 30.0
 # Distance of points, in usual steps, that is a gap; how far, in FWHM, tails of lines within it reach beyond its edges.
@@ -35,8 +37,9 @@ def warnings_of(series: JointSeries) -> list[str]:
     found = [*_aside_warnings(series), *_spread_warnings(series), *_scope_warnings(series)]
     critic = _critic(series)
     found += _sweep_warnings(series)
-    found += [_unexplained(line, series) for line in _unexplained_lines(series, critic)]
-    return found + _between_warnings(series, critic)
+    placed = _placed(series)
+    found += [_unexplained(line, series) for line in _unexplained_lines(series, critic, placed)]
+    return found + _between_warnings(series, critic, placed)
 
 
 def _message(code: str, what: str, where: str, found: str, todo: str) -> str:
@@ -151,15 +154,19 @@ def _critic(series: JointSeries) -> ResidualCritic:
     return critic
 
 
-def _positions(series: JointSeries) -> dict[int, NDArray[np.float64]]:
-    """Of each scan, where the lines of the phases that are there stand, at every emission line; NaN for others."""
+def _placed(series: JointSeries) -> _Places:
+    """(m, n_lines) of each scan, where its lines stand at every emission line, deg."""
     layout = series.chain.layout
+    return {index: layout.model.place(fit.values, layout.lines).position for index, fit in series.fits.items()}
+
+
+def _known(series: JointSeries, placed: _Places) -> _Places:
+    """The same of the phases that are there; NaN for others."""
+    phase = series.chain.layout.lines.phase
     known = {}
-    for index, fit in series.fits.items():
-        place = layout.model.place(fit.values, layout.lines).position.copy()
-        absent = np.array([state == Status.ABSENT for state in fit.status])
-        place[absent[layout.lines.phase]] = np.nan
-        known[index] = place.ravel()
+    for index, position in placed.items():
+        absent = np.array([state == Status.ABSENT for state in series.fits[index].status])
+        known[index] = np.where(absent[phase, None], np.nan, position)
     return known
 
 
@@ -170,12 +177,12 @@ def _typical_fwhm(series: JointSeries) -> float:
     return float(np.median(placed.gauss[:, 0] + placed.lorentz[:, 0]))
 
 
-def _unexplained_lines(series: JointSeries, critic: ResidualCritic) -> tuple[UnexplainedLine, ...]:
+def _unexplained_lines(series: JointSeries, critic: ResidualCritic, placed: _Places) -> tuple[UnexplainedLine, ...]:
     if not series.chain.layout.n_lines:
         return ()
     fwhm = _typical_fwhm(series)
     found = critic.unexplained_lines(
-        fwhm=fwhm, emission=series.model.instrument.lines, known_positions=_positions(series)
+        fwhm=fwhm, emission=series.model.instrument.lines, known_positions=_known(series, placed)
     )
     # Beside a stretch that was cut out, what is seen may be the tail of a line that was cut out with it.
     two_theta = series.chain.scans[0].problem.two_theta
@@ -219,7 +226,7 @@ def _where(line: UnexplainedLine) -> str:
     return f"{count_of_scans(len(line.scans))}, {line.first} to {line.last}"
 
 
-def _between_warnings(series: JointSeries, critic: ResidualCritic) -> list[str]:
+def _between_warnings(series: JointSeries, critic: ResidualCritic, placed: _Places) -> list[str]:
     """Intensity between the same lines of two active phases of one symmetry."""
     phases = series.model.phases
     active = [number for number, phase in enumerate(phases) if phase.role == "active"]
@@ -230,7 +237,7 @@ def _between_warnings(series: JointSeries, critic: ResidualCritic) -> list[str]:
     common = sorted(rows[0].keys() & rows[1].keys())
     if not common:
         return []
-    found = _between(series, critic, [rows[0][hkl] for hkl in common], [rows[1][hkl] for hkl in common])
+    found = _between(series, critic, placed, *([own[hkl] for hkl in common] for own in rows))
     if not found.found:
         return []
     names = f"{phases[active[0]].name} and {phases[active[1]].name}"
@@ -245,16 +252,21 @@ def _between_warnings(series: JointSeries, critic: ResidualCritic) -> list[str]:
     ]
 
 
-def _between(series: JointSeries, critic: ResidualCritic, first: list[int], second: list[int]) -> BetweenLines:
+def _between(
+    series: JointSeries,
+    critic: ResidualCritic,
+    placed: _Places,
+    first: list[int],
+    second: list[int],
+) -> BetweenLines:
     size = max(series.fits) + 1
     shape = (size, len(first))
     one, two, area = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
-    layout = series.chain.layout
     for index, fit in series.fits.items():
-        place = layout.model.place(fit.values, layout.lines).position[:, 0]
+        place = placed[index][:, 0]
         areas = fit.chain.scans[fit.position].areas(fit.solution.state)
         one[index], two[index] = place[first], place[second]
         area[index] = np.maximum(areas[first] + areas[second], 0.0)
     return critic.between_lines(
-        fwhm=_typical_fwhm(series), first=one, second=two, area=area, known_positions=_positions(series)
+        fwhm=_typical_fwhm(series), first=one, second=two, area=area, known_positions=_known(series, placed)
     )

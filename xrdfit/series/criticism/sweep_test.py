@@ -19,5 +19,4 @@ def merit_read_otherwise(series: JointSeries) -> tuple[float, float] | None:
     state = series.solution.state
     other = series.chain_read_otherwise()
     other.settle(state)
-    as_refined = sum(scan.pattern(state) for scan in series.chain.scans)
-    return as_refined, sum(scan.pattern(state) for scan in other.scans)
+    return series.solution.blocks.quasi_deviance, sum(scan.pattern(state) for scan in other.scans)

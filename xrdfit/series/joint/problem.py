@@ -18,7 +18,10 @@ _GAUGE = 1e4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocks:
-    """Normal equations of a series of N scans: see `xrdfit.kernels.block_arrow`; `merit` (N,) of each scan."""
+    """Normal equations of a series of N scans: see `xrdfit.kernels.block_arrow`.
+
+    merit : (N,) of each scan; quasi_deviance: the part of their sum that the patterns make.
+    """
 
     diagonal: NDArray[np.float64]
     below: NDArray[np.float64]
@@ -28,6 +31,7 @@ class Blocks:
     right_corner: NDArray[np.float64]
     merit: NDArray[np.float64]
     merit_shared: float
+    quasi_deviance: float
 
     @property
     def total(self) -> float:
@@ -106,6 +110,7 @@ def assemble(problem: JointProblem, state: SeriesState) -> Blocks:
                     below[near, :, scale] += gram[part, :size, there]
                 else:
                     below[own, scale, :] += gram[part, there, :size]
+    quasi_deviance = float(merit.sum())
     for s, scan in enumerate(scans):
         merit[s] += scan.bind(state, (diagonal[s], border[s], corner, right[s], right_corner))
     priors = problem.priors
@@ -125,6 +130,7 @@ def assemble(problem: JointProblem, state: SeriesState) -> Blocks:
         right=right,
         right_corner=right_corner,
         merit=merit,
+        quasi_deviance=quasi_deviance,
         merit_shared=float(apart**2 @ priors.shared_weight + apart @ priors.coupling @ apart),
     )
 

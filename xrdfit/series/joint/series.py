@@ -186,6 +186,8 @@ class JointSeries:
             status = {i: status[i] for i in usable}
             start = self._state_of(usable)
             self._take_back(start, usable, status)
+            if chain.indices == tuple(usable):
+                start = chain.with_geometry_of(start)
         for index in aside:
             self._fit_alone(index)
 
@@ -305,8 +307,7 @@ class JointSeries:
         problem = pose(chain, self.settings, self.regime, start, status, shared=True)
         left_over = _LEFT_OVER if tolerance == _ROUGH else 0.0
         solution = minimise_joint(problem, start, tolerance=tolerance, left_over=left_over)
-        if not left_over:
-            # The cells have moved from where the geometry factors of their lines were taken.
+        if not left_over and chain.geometry_is_off(solution.state):
             again = minimise_joint(problem, chain.with_geometry_of(solution.state))
             solution = replace(again, iterations=solution.iterations + again.iterations)
         errors = joint_errors(chain, solution, self.settings)

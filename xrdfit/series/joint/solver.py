@@ -105,9 +105,12 @@ def minimise_joint(
 
 def _stands_still(promised: NDArray[np.float64], *, tolerance: float, left_over: float) -> bool:
     """Whether what a step promises each scan, and what they share (the last), is nothing any more."""
+    n_scans = promised.size - 1
     moving = np.count_nonzero(np.abs(promised[:-1]) >= tolerance)
-    few = max(left_over * (promised.size - 1), float(left_over > 0.0))
-    return bool(np.abs(promised[-1]) < tolerance and moving <= few)
+    if not left_over:
+        return bool(np.abs(promised[-1]) < tolerance and moving == 0)
+    # What all share moves each scan by a small part of what it promises.
+    return bool(np.abs(promised[-1]) < tolerance * n_scans and moving <= max(left_over * n_scans, 1.0))
 
 
 def _restless(promised: NDArray[np.float64], tolerance: float) -> NDArray[np.int64]:

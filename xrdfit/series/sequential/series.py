@@ -211,11 +211,16 @@ class SequentialSeries(Generic[Summary]):
         by_gain = sorted(self.records, key=lambda index: self.records[index].significance[phase], reverse=True)
         if self.fitter.model.phases[phase].fixed_cell:
             return not alone or any(self._is_no_chance(index, phase) for index in by_gain)
+        surveyed = {} if self.seen is None else self.seen.fits
+        unchanged = [i for i in by_gain if i in surveyed and surveyed[i].fit.agreement.chi2 == self.records[i].chi2]
+        if unchanged:
+            # A scan that was not fitted again since the survey tells at no cost, though it may not be the best.
+            best = unchanged[0]
+            shown = self.records[best].status[phase] != Status.ABSENT
+            shown = shown and self.fitter.is_established(surveyed[best], phase)
+            if shown or best == by_gain[0]:
+                return shown
         record = self.records[by_gain[0]]
-        surveyed = None if self.seen is None else self.seen.fits.get(by_gain[0])
-        if surveyed is not None and surveyed.fit.agreement.chi2 == record.chi2:
-            # The scan was not fitted again since.
-            return record.status[phase] != Status.ABSENT and self.fitter.is_established(surveyed, phase)
         scan = self.prepare(by_gain[0])
         if record.status[phase] == Status.ABSENT or isinstance(scan, str):
             return False

@@ -24,6 +24,13 @@ _BUDGET = {True: 2000, False: 20000}
 _INSET = 1e-4
 
 
+class _Shared(lmfit.Parameters):
+    """Parameters that lmfit works on as they are: it would copy them first, another quarter of its time."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _Shared:
+        return self
+
+
 class _WithoutErrors(lmfit.Minimizer):
     """Leaves out errors and correlations, a quarter of lmfit's time: those of the answer come from its covariance."""
 
@@ -46,9 +53,13 @@ def make_minimizer(
     return kind(residual, parameters, nan_policy="raise", scale_covar=False)
 
 
-def _jacobian_of(objective: ScanObjective) -> Callable[[lmfit.Parameters], NDArray[np.float64]]:
+def _jacobian_of(
+    objective: ScanObjective, parameters: lmfit.Parameters
+) -> Callable[[lmfit.Parameters], NDArray[np.float64]]:
+    """At the parameters as they stand, which are those that lmfit works on (`_Shared`)."""
+    constraints = Constraints(parameters)
+
     def jacobian(given: lmfit.Parameters) -> NDArray[np.float64]:
-        constraints = Constraints(given)
         return objective.residual_jacobian(constraints.values(), constraints.derivative())
 
     return jacobian
@@ -93,8 +104,8 @@ def refine_with_lmfit(
     driver's.
     """
     initial = Constraints(parameters).values()
-    budget = max_nfev or _BUDGET[method == "leastsq"]
-    exact: dict[str, object] = {"Dfun": _jacobian_of(objective), "col_deriv": True} if method == "leastsq" else {}
+    analytic = method == "leastsq"
+    budget = max_nfev or _BUDGET[analytic]
     held: set[str] = set()
     nfev = 0
     success, message = True, "nothing to vary"
@@ -108,21 +119,28 @@ def refine_with_lmfit(
         if len(names) - len(held) > objective.points.two_theta.size:
             success, message = False, "fewer points than variables"
         elif len(held) < len(names):
-            fine = (_COARSE if number == 0 else _FINE) if exact else {}
+            exact: dict[str, object] = {}
+            if analytic:
+                exact = {"Dfun": _jacobian_of(objective, parameters), "col_deriv": True}
+                exact |= _COARSE if number == 0 else _FINE
             minimizer = make_minimizer(objective, parameters, _WithoutErrors)
+            as_given, parameters.__class__ = parameters.__class__, _Shared
             try:
-                outcome = minimizer.minimize(method=method, max_nfev=budget - nfev, **exact, **fine)
-            except ValueError:  # how lmfit says that the residual is not finite; the parameters are as they were
+                outcome = minimizer.minimize(method=method, max_nfev=budget - nfev, **exact)
+            except ValueError:  # how lmfit says that the residual is not finite
+                constraints.set(before)
                 success, message, nfev = False, "the calculated pattern, or a constraint, is not finite", budget
             else:
                 nfev += outcome.nfev
-                parameters, success, message = outcome.params, bool(outcome.success), str(outcome.message)
+                success, message = bool(outcome.success), str(outcome.message)
+            finally:
+                parameters.__class__ = as_given
         for name in held:
             parameters[name].vary = True
         constraints = Constraints(parameters)
         matrix, right = objective.normal_equations(constraints.values(), constraints.derivative())
         moved = np.abs(constraints.variables() - before) * np.sqrt(np.maximum(np.diag(matrix), 0.0))
-        now = _hold_at_limits(constraints, matrix, right, held) if exact else held
+        now = _hold_at_limits(constraints, matrix, right, held) if analytic else held
         if nfev >= budget or (now == held and np.all(moved < _SETTLED)):
             break
         held = now

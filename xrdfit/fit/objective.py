@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
 from xrdfit.fit.ties import Expected, tie_unresolved
 from xrdfit.kernels.evaluation import (
@@ -139,7 +140,9 @@ class ScanObjective:
         if index.size and self.areas_free:
             scale = 1.0 / np.sqrt(np.diag(self.work.gram)[index])
             # factor factor^T is the scaled Gram matrix, half = factor^-1 (scaled products).
-            response = np.linalg.solve(factor_lower(factor, index.size).T, half.T @ mapping)
+            response = solve_triangular(
+                factor[: index.size, : index.size], half.T @ mapping, lower=True, trans="T", check_finite=False
+            )
             rows = rows - (response * scale[:, None]).T @ self.profiles(values)[index]
         return -rows * np.sqrt(self.work.weight)
 

@@ -1,10 +1,12 @@
 """What changes of known lines and a smooth background explain of a residual: a linear fit of many local functions.
 
-About every line stand `N_CHANGES` functions that are nothing beyond their stretch of points, so that the normal matrix
-is banded; the background's few functions border it.
+About every line stand a few functions that are nothing beyond their stretch of points, so that the normal matrix is
+banded; the background's functions border it. The emission lines of the source change together: they are one line.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,9 @@ from numpy.typing import NDArray
 from xrdfit.kernels.jit import lean_vector_kernel, vector_kernel
 from xrdfit.kernels.rows import add_scaled, dot, weigh
 
-# In how many ways a known line may be off; the first is its height.
-N_CHANGES = 6
+# In how many ways a known line may be off; the first is its height. With several emission lines there is one more: all
+# but the strongest may be too high together.
+_N_CHANGES = 6
 _FOUR_LN_2 = 4.0 * np.log(2.0)
 
 
@@ -23,6 +26,7 @@ def subtract_misfit(
     residual: NDArray[np.float64],
     weight: NDArray[np.float64],
     positions: NDArray[np.float64],
+    emission: NDArray[np.float64],
     first: NDArray[np.int64],
     count: NDArray[np.int64],
     firmness: NDArray[np.float64],
@@ -36,22 +40,25 @@ def subtract_misfit(
     ----------
     two_theta : (n,) deg, ascending.
     residual : (R, n), overwritten. weight : (R, n), 0 where nothing was measured.
-    positions : (R, p) of the known lines, deg, ascending. first, count : (R, p) first point and number of points of
-        their stretches; the count is 0 where there is no line, after the last one.
+    positions : (R, p, e) of the known lines at every emission line, deg, NaN for none. emission : (e,) heights of these
+        against the first. first, count : (R, p) first point and number of points of the stretches, the first ones
+        ascending; the count is 0 where there is no line, after the last one.
     firmness : (R, p) by which all changes of a line but that of its height are held at none.
     smooth : (q, n) functions of the background.
     fwhm : of the lines, deg. shared : part of its own information by which everything is held at none.
     """
     n_smooth, n_lines = smooth.shape[0], positions.shape[1]
+    n_changes = _N_CHANGES + (1 if emission.size > 1 else 0)
     longest, reach = 1, 1
     for s in range(positions.shape[0]):
         for p in range(n_lines):
             longest = max(longest, count[s, p])
             reach = max(reach, _neighbours(first[s], count[s], p))
-    size, width = N_CHANGES * n_lines, N_CHANGES * reach
-    values = np.empty((n_lines, N_CHANGES, longest))
+    size, width = n_changes * n_lines, n_changes * reach
+    values = np.empty((n_lines, n_changes, longest))
     band = np.empty((size, width))
-    products = np.empty((size, n_smooth + 1))
+    # Of all local functions with those of the background and, in the last row, with the residual.
+    products = np.empty((n_smooth + 1, size))
     inner = np.empty((n_smooth, n_smooth))
     right = np.empty(n_smooth)
     scaled = np.empty(two_theta.size)
@@ -59,27 +66,24 @@ def subtract_misfit(
         n_own = 0
         while n_own < n_lines and count[s, n_own] > 0:
             n_own += 1
-        _fill_values(two_theta, positions[s, :n_own], first[s], count[s], fwhm, values)
+        own = n_changes * n_own
+        _fill_values(two_theta, positions[s, :n_own], emission, first[s], count[s], fwhm, values)
         _fill_band(values, first[s], count[s], n_own, weight[s], firmness[s], shared, band, scaled)
         _fill_products(values, first[s], count[s], n_own, weight[s], residual[s], smooth, products, scaled)
-        own = N_CHANGES * n_own
         _factor(band, own)
-        _forward(band, products[:own])
-        _fill_inner(weight[s], residual[s], smooth, products[:own], shared, inner, right, scaled)
+        for k in range(n_smooth + 1):
+            _forward(band, products[k, :own])
+        _fill_inner(weight[s], residual[s], smooth, products[:, :own], shared, inner, right, scaled)
         _solve_small(inner, right)
-        # What is left for the lines once the background has its part, in the first column.
-        for i in range(own):
-            total = products[i, n_smooth]
-            for k in range(n_smooth):
-                total -= products[i, k] * right[k]
-            products[i, 0] = total
-        _backward(band, products[:own])
+        # What is left for the lines once the background has its part.
         for k in range(n_smooth):
+            add_scaled(-right[k], products[k, :own], products[n_smooth, :own])
             add_scaled(-right[k], smooth[k], residual[s])
+        _backward(band, products[n_smooth, :own])
         for p in range(n_own):
-            for a in range(N_CHANGES):
-                stretch = residual[s, first[s, p] : first[s, p] + count[s, p]]
-                add_scaled(-products[N_CHANGES * p + a, 0], values[p, a], stretch)
+            stretch = residual[s, first[s, p] : first[s, p] + count[s, p]]
+            for a in range(n_changes):
+                add_scaled(-products[n_smooth, n_changes * p + a], values[p, a], stretch)
 
 
 @lean_vector_kernel
@@ -95,22 +99,29 @@ def _neighbours(first: NDArray[np.int64], count: NDArray[np.int64], p: int) -> i
 def _fill_values(
     two_theta: NDArray[np.float64],
     positions: NDArray[np.float64],
+    emission: NDArray[np.float64],
     first: NDArray[np.int64],
     count: NDArray[np.int64],
     fwhm: float,
     values: NDArray[np.float64],
 ) -> None:
     """Changes of height, of shape, position, width and symmetry, of either kind of line; a slope has a factor 8."""
-    for p in range(positions.size):
-        for i in range(count[p]):
-            x = (two_theta[first[p] + i] - positions[p]) / fwhm
-            gauss, lorentz = np.exp(-_FOUR_LN_2 * x * x), 1.0 / (1.0 + 4.0 * x * x)
-            values[p, 0, i] = gauss
-            values[p, 1, i] = lorentz
-            values[p, 2, i] = 8.0 * x * gauss
-            values[p, 3, i] = 8.0 * x * lorentz * lorentz
-            values[p, 4, i] = 8.0 * x * x * gauss
-            values[p, 5, i] = 8.0 * x * x * x * gauss
+    for p in range(positions.shape[0]):
+        values[p] = 0.0
+        for e in range(emission.size):
+            if not math.isfinite(positions[p, e]):
+                continue
+            for i in range(count[p]):
+                x = (two_theta[first[p] + i] - positions[p, e]) / fwhm
+                gauss, lorentz = emission[e] * np.exp(-_FOUR_LN_2 * x * x), 1.0 / (1.0 + 4.0 * x * x)
+                values[p, 0, i] += gauss
+                values[p, 1, i] += emission[e] * lorentz
+                values[p, 2, i] += 8.0 * x * gauss
+                values[p, 3, i] += emission[e] * 8.0 * x * lorentz * lorentz
+                values[p, 4, i] += 8.0 * x * x * gauss
+                values[p, 5, i] += 8.0 * x * x * x * gauss
+                if e > 0:
+                    values[p, _N_CHANGES, i] += 0.5 * (gauss + emission[e] * lorentz)
 
 
 @lean_vector_kernel
@@ -126,19 +137,19 @@ def _fill_band(
     scaled: NDArray[np.float64],
 ) -> None:
     """The normal matrix: row i of `band` ends with its diagonal element, what is left of it stands before."""
-    last = band.shape[1] - 1
-    for i in range(N_CHANGES * n_own):
+    last, n_changes = band.shape[1] - 1, values.shape[1]
+    for i in range(n_changes * n_own):
         for j in range(last + 1):
             band[i, j] = 0.0
     for p in range(n_own):
         end = first[p] + count[p]
-        for a in range(N_CHANGES):
-            column = N_CHANGES * p + a
+        for a in range(n_changes):
+            column = n_changes * p + a
             weigh(values[p, a], weight[first[p] : first[p] + count[p]], scaled)
             for q in range(p, p + _neighbours(first, count, p)):
                 offset, common = first[q] - first[p], min(end, first[q] + count[q]) - first[q]
-                for b in range(a if q == p else 0, N_CHANGES):
-                    row = N_CHANGES * q + b
+                for b in range(a if q == p else 0, n_changes):
+                    row = n_changes * q + b
                     band[row, last - (row - column)] = dot(scaled[offset : offset + common], values[q, b])
             if a > 0:
                 band[column, last] += firmness[p]
@@ -159,16 +170,15 @@ def _fill_products(
     products: NDArray[np.float64],
     scaled: NDArray[np.float64],
 ) -> None:
-    """Of all local functions with those of the background and, in the last column, with the residual."""
-    n_smooth = smooth.shape[0]
+    n_smooth, n_changes = smooth.shape[0], values.shape[1]
     for p in range(n_own):
-        for a in range(N_CHANGES):
-            row = N_CHANGES * p + a
-            weigh(values[p, a], weight[first[p] : first[p] + count[p]], scaled)
-            stretch = slice(first[p], first[p] + count[p])
+        stretch = slice(first[p], first[p] + count[p])
+        for a in range(n_changes):
+            column = n_changes * p + a
+            weigh(values[p, a], weight[stretch], scaled)
             for k in range(n_smooth):
-                products[row, k] = dot(scaled[: count[p]], smooth[k, stretch])
-            products[row, n_smooth] = dot(scaled[: count[p]], residual[stretch])
+                products[k, column] = dot(scaled[: count[p]], smooth[k, stretch])
+            products[n_smooth, column] = dot(scaled[: count[p]], residual[stretch])
 
 
 @lean_vector_kernel
@@ -185,26 +195,20 @@ def _factor(band: NDArray[np.float64], size: int) -> None:
 
 
 @lean_vector_kernel
-def _forward(band: NDArray[np.float64], columns: NDArray[np.float64]) -> None:
+def _forward(band: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
     last = band.shape[1] - 1
-    for i in range(columns.shape[0]):
-        for k in range(max(i - last, 0), i):
-            factor = band[i, last - i + k]
-            for c in range(columns.shape[1]):
-                columns[i, c] -= factor * columns[k, c]
-        inverse = 1.0 / band[i, last]
-        for c in range(columns.shape[1]):
-            columns[i, c] *= inverse
+    for i in range(vector.size):
+        begin = max(i - last, 0)
+        vector[i] = (vector[i] - dot(vector[begin:i], band[i, last - i + begin : last])) / band[i, last]
 
 
 @lean_vector_kernel
-def _backward(band: NDArray[np.float64], columns: NDArray[np.float64]) -> None:
-    """Of the first column alone."""
+def _backward(band: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
     last = band.shape[1] - 1
-    for i in range(columns.shape[0] - 1, -1, -1):
-        columns[i, 0] /= band[i, last]
-        for k in range(max(i - last, 0), i):
-            columns[k, 0] -= band[i, last - i + k] * columns[i, 0]
+    for i in range(vector.size - 1, -1, -1):
+        begin = max(i - last, 0)
+        vector[i] /= band[i, last]
+        add_scaled(-vector[i], band[i, last - i + begin : last], vector[begin:i])
 
 
 @lean_vector_kernel
@@ -226,12 +230,9 @@ def _fill_inner(
             inner[a, b] = dot(scaled, smooth[b])
         inner[a, a] += shared * (inner[a, a] if inner[a, a] > 0.0 else 1.0)
         right[a] = dot(scaled, residual)
-    for i in range(products.shape[0]):
-        for a in range(n_smooth):
-            factor = products[i, a]
-            for b in range(a + 1):
-                inner[a, b] -= factor * products[i, b]
-            right[a] -= factor * products[i, n_smooth]
+        for b in range(a + 1):
+            inner[a, b] -= dot(products[a], products[b])
+        right[a] -= dot(products[a], products[n_smooth])
 
 
 @lean_vector_kernel

@@ -53,14 +53,20 @@ class PeakFits:
 
 
 def filter_residuals(
-    residuals: ResidualMap, *, fwhm: float, known: Sequence[NDArray[np.float64]], net: NDArray[np.float32]
+    residuals: ResidualMap,
+    *,
+    fwhm: float,
+    emission: NDArray[np.float64],
+    known: Sequence[NDArray[np.float64]],
+    net: NDArray[np.float32],
 ) -> PeakFits:
     """Fit one line, on a local constant, at every angle to what known lines and background leave over.
 
     Parameters
     ----------
     fwhm : of the line, deg.
-    known : for each row, the positions (m,) of the known lines, deg.
+    emission : (e,) heights of the emission lines against the first.
+    known : for each row, the positions (m, e) of the known lines, deg; NaN where there is none.
     net : (n, n_bins) intensity of the known lines.
     """
     two_theta = residuals.two_theta
@@ -82,7 +88,15 @@ def filter_residuals(
         rows = range(begin, min(begin + _SCANS_AT_ONCE, n_scans))
         residual, of_rows = (np.array(each) for each in zip(*(residuals.weighted(row) for row in rows), strict=True))
         left = _without_misfit(
-            residuals, rows, residual=residual, weight=of_rows, known=known, net=net, fwhm=fwhm, smooth=smooth
+            residuals,
+            rows,
+            residual=residual,
+            weight=of_rows,
+            emission=emission,
+            known=known,
+            net=net,
+            fwhm=fwhm,
+            smooth=smooth,
         )
         weight = of_rows.T
         weighted = weight * left.T
@@ -94,7 +108,7 @@ def filter_residuals(
         usable &= information > 1e-6 * (square @ weight)
         z = np.divide(signal, np.sqrt(np.where(usable, information, 1.0)))
         for column, row in enumerate(rows):
-            seen = usable[:, column] & clear_of(two_theta, known[row], _OWN * fwhm)
+            seen = usable[:, column] & clear_of(two_theta, known[row].ravel(), _OWN * fwhm)
             if seen.any():
                 # Median of |z| is 0.6745 for white noise.
                 spread = float(np.median(np.abs(z[seen, column]))) / 0.6745
@@ -110,6 +124,7 @@ def _without_misfit(
     *,
     residual: NDArray[np.float64],
     weight: NDArray[np.float64],
+    emission: NDArray[np.float64],
     known: Sequence[NDArray[np.float64]],
     net: NDArray[np.float32],
     fwhm: float,
@@ -125,30 +140,39 @@ def _without_misfit(
     measured = np.flatnonzero(weight.any(axis=1))
     if not measured.size:
         return left
-    lines = [np.sort(known[rows[i]]) for i in measured]
-    lines = [own[_points(two_theta, own, reach)[1] > 0] for own in lines]
-    size = max(own.size for own in lines)
-    # Where a scan has fewer lines, the last ones stand behind the pattern.
-    positions = np.array([np.pad(own, (0, size - own.size), constant_values=np.inf) for own in lines])
-    first, count = _points(two_theta, positions, reach)
-    firmness = np.empty(positions.shape)
+    lines = [_in_range(known[rows[i]], two_theta, reach) for i in measured]
+    size = max(len(own) for own in lines)
+    shape = (measured.size, size)
+    # Where a scan has fewer lines, the last ones have no points.
+    positions, firmness = np.full((*shape, emission.size), np.nan), np.empty(shape)
+    first, count = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     for i, own in enumerate(lines):
-        row = measured[i]
+        row, here = measured[i], slice(len(own))
         usual = np.median(weight[row][weight[row] > 0.0]) ** -0.5
-        height = np.interp(own, two_theta, net[rows[row]] + np.maximum(residual[row], 0.0))
-        firmness[i, : own.size] = (_MISFIT * np.maximum(height, 1e-3 * usual)) ** -2.0
+        height = np.interp(np.nanmin(own, axis=1), two_theta, net[rows[row]] + np.maximum(residual[row], 0.0))
+        positions[i, here], firmness[i, here] = own, (_MISFIT * np.maximum(height, 1e-3 * usual)) ** -2.0
+        first[i, here], count[i, here] = _stretches(two_theta, own, reach)
     part = left[measured]
-    subtract_misfit(two_theta, part, weight[measured], positions, first, count, firmness, smooth, fwhm, _SHARED)
+    subtract_misfit(
+        two_theta, part, weight[measured], positions, emission, first, count, firmness, smooth, fwhm, _SHARED
+    )
     left[measured] = part
     return left
 
 
-def _points(
-    two_theta: NDArray[np.float64], centre: NDArray[np.float64], reach: float
+def _in_range(positions: NDArray[np.float64], two_theta: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
+    """(m, e) lines with a point within reach of them, by rising angle."""
+    there = positions[np.isfinite(positions).any(axis=1)]
+    there = there[np.argsort(np.nanmin(there, axis=1))]
+    return there[_stretches(two_theta, there, reach)[1] > 0]
+
+
+def _stretches(
+    two_theta: NDArray[np.float64], positions: NDArray[np.float64], reach: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First and number of the points within reach of each centre."""
-    first = np.searchsorted(two_theta, centre - reach)
-    return first, np.searchsorted(two_theta, centre + reach, side="right") - first
+    """First and number of the points from within reach of a line's first emission line to within that of its last."""
+    first = np.searchsorted(two_theta, np.nanmin(positions, axis=1) - reach)
+    return first, np.searchsorted(two_theta, np.nanmax(positions, axis=1) + reach, side="right") - first
 
 
 def _smooth(two_theta: NDArray[np.float64], fwhm: float) -> NDArray[np.float64]:
@@ -161,7 +185,7 @@ def _smooth(two_theta: NDArray[np.float64], fwhm: float) -> NDArray[np.float64]:
 
 def _neighbours(two_theta: NDArray[np.float64], centre: NDArray[np.float64], reach: float) -> csr_array:
     """Sparse (n_centres, n_bins) of the distances of the bins from each centre, up to `reach`."""
-    start, count = _points(two_theta, centre, reach)
+    start, count = _stretches(two_theta, centre[:, None], reach)
     pointer = np.concatenate([[0], np.cumsum(count)])
     column = np.arange(pointer[-1]) - np.repeat(pointer[:-1] - start, count)
     return csr_array(

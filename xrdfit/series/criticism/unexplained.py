@@ -71,8 +71,8 @@ def unexplained_lines(
     ----------
     fwhm : usual width of a line, deg.
     emission : (wavelength in Å, weight) of the source's emission lines, the strongest first.
-    known_positions : by scan number, the positions (m,) in deg of the lines of all phases that are there, one for
-        each emission line; NaN is no line.
+    known_positions : by scan number, the positions (m, e) in deg of the lines of all phases that are there at each
+        emission line and, beyond these, at other wavelengths; NaN is no line. Lines by themselves are (m,).
     """
     if not (np.isfinite(fwhm) and fwhm > 0.0) or residuals.scans.size == 0 or residuals.two_theta.size < 3:
         return ()
@@ -80,11 +80,11 @@ def unexplained_lines(
         n_scans=residuals.scans.size, n_bins=residuals.two_theta.size, n_fwhm=np.ptp(residuals.two_theta) / fwhm
     )
     net = np.nan_to_num(residuals.net)
-    known = [np.asarray(known_positions[int(scan)], dtype=np.float64).ravel() for scan in residuals.scans]
-    known = [row[np.isfinite(row)] for row in known]
+    weights = np.array([weight for _, weight in emission])
+    known = [_tied(known_positions[int(scan)], len(emission)) for scan in residuals.scans]
     found: list[UnexplainedLine] = []
     for _ in range(_MOST_PASSES):
-        filtered = filter_residuals(residuals, fwhm=fwhm, known=known, net=net)
+        filtered = filter_residuals(residuals, fwhm=fwhm, emission=weights / weights[0], known=known, net=net)
         best = _best_over_scans(filtered)
         reach = 2 * round(_DOMINATED * fwhm / residuals.step) + 1
         # The strongest first: until they are known they disturb the background under the others.
@@ -96,14 +96,25 @@ def unexplained_lines(
             line, rows = _read_line(residuals, filtered, best, int(peak), emission[0][0])
             found.append(line)
             # From now on it is known: what is weaker beside it is seen in the next pass.
-            for wavelength, weight in emission:
-                sine = wavelength / (2.0 * line.d_spacing)
-                if sine < 1.0:
-                    place = np.degrees(2.0 * np.arcsin(sine))
-                    known = [np.append(row, place) for row in known]
-                    height = line.height * weight / emission[0][1]
+            sines = np.array([wavelength / (2.0 * line.d_spacing) for wavelength, _ in emission])
+            places = np.degrees(2.0 * np.arcsin(np.where(sines < 1.0, sines, np.nan)))
+            known = [np.vstack([row, places]) for row in known]
+            for place, height in zip(places, line.height * weights / weights[0], strict=True):
+                if np.isfinite(place):
                     net[rows] += (height * lorentz((residuals.two_theta - place) / fwhm)).astype(np.float32)
     return tuple(sorted(found, key=lambda line: line.two_theta))
+
+
+def _tied(positions: NDArray[np.float64], n_emission: int) -> NDArray[np.float64]:
+    """(m, n_emission) lines that change together; a line at another wavelength changes by itself."""
+    table = np.asarray(positions, dtype=np.float64)
+    table = table.reshape(len(table), -1)
+    alone = table[:, n_emission:].reshape(-1, 1)
+    parts = [
+        np.pad(part, ((0, 0), (0, n_emission - part.shape[1])), constant_values=np.nan)
+        for part in (table[:, :n_emission], alone)
+    ]
+    return np.vstack(parts)
 
 
 def false_alarm_level(*, n_scans: int, n_bins: int, n_fwhm: float) -> float:

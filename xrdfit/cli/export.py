@@ -10,7 +10,7 @@ from xrdfit.cli.problems import input_error
 from xrdfit.cli.words import counted, one_of
 from xrdfit.export import ExportSource, scan_cifs, series_pdcif
 from xrdfit.export.source import require_converged
-from xrdfit.io import StoredResults, atomic_directory, atomic_path, origin_text, read_results, trajectories_text
+from xrdfit.io import StoredResults, atomic_directory, atomic_path, origin_blocks, read_results, trajectories_blocks
 from xrdfit.recipe import LOCK, parse_lock
 
 EXPORTS = "export"
@@ -34,9 +34,10 @@ def run_export(results: Path, kind: str, output: Path | None, *, fresh: bool) ->
         return 0
     refuse_existing(target, fresh=fresh)
     if source is not None:
-        _write(target, series_pdcif(source))
+        blocks = series_pdcif(source)
+        _write(target, (f"\n{block}" if number else block for number, block in enumerate(blocks)))
     else:
-        _write(target, [trajectories_text(stored.columns) if kind == "csv" else origin_text(stored.series())])
+        _write(target, trajectories_blocks(stored.columns) if kind == "csv" else origin_blocks(stored.series()))
     print(target)
     return 0
 
@@ -49,8 +50,7 @@ def _source(stored: StoredResults) -> ExportSource:
 
 def _write(target: Path, blocks: Iterable[str]) -> None:
     with atomic_path(target) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        for number, block in enumerate(blocks):
-            file.write(f"\n{block}" if number else block)
+        file.writelines(blocks)
 
 
 def _write_scans(target: Path, source: ExportSource) -> int:

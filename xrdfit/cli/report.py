@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import webbrowser
+from collections.abc import Mapping
 from pathlib import Path
 
+from numpy.typing import NDArray
+
 from xrdfit.cli.problems import input_error
-from xrdfit.io import atomic_write, read_results, trajectories_text
+from xrdfit.io import atomic_write, read_results, trajectories_blocks
 from xrdfit.recipe import LOCK, parse_lock
 from xrdfit.report import REPORT, report_page
 
@@ -44,7 +47,7 @@ def page_of(results: Path, *, title: str) -> str:
         log=_text(results / LOG),
         lock_text=lock_text,
         locked=parse_lock(lock_text, path=results / LOCK),
-        doubts=_doubts(results, trajectories_text(stored.columns)),
+        doubts=_doubts(results, stored.columns),
     )
 
 
@@ -57,7 +60,7 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
-def _doubts(results: Path, table: str) -> tuple[str, ...]:
+def _doubts(results: Path, columns: Mapping[str, NDArray]) -> tuple[str, ...]:
     """What is amiss with the files beside ``series.h5``, which has all the numbers.
 
     Raises
@@ -65,17 +68,28 @@ def _doubts(results: Path, table: str) -> tuple[str, ...]:
     InputError
         The table was cut short.
     """
-    path = results / TRAJECTORIES
     missing = [name for name in (TRAJECTORIES, LOCK, LOG) if not (results / name).is_file()]
     told = (f"Not in the results directory: {', '.join(missing)}.",) if missing else ()
-    if TRAJECTORIES in missing or (found := _text(path)) == table:
+    if TRAJECTORIES in missing or _is_table(results / TRAJECTORIES, columns):
         return told
-    if table.startswith(found):
-        raise input_error(
-            "E116",
-            "the results are damaged",
-            where=path,
-            found=f"{found.count(chr(10))} whole lines against {table.count(chr(10))}",
-            todo="copy the results again, or refine again with --fresh",
-        )
     return (*told, f"{TRAJECTORIES} has been changed since it was written; this page shows what the run found.")
+
+
+def _is_table(path: Path, columns: Mapping[str, NDArray]) -> bool:
+    """Whether a file says what the columns say, read a part at a time."""
+    n_lines = 0
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for block in trajectories_blocks(columns):
+            found = file.read(len(block))
+            n_lines += found.count("\n")
+            if found != block and block.startswith(found):
+                raise input_error(
+                    "E116",
+                    "the results are damaged",
+                    where=path,
+                    found=f"{n_lines} whole lines against {1 + len(next(iter(columns.values()), ()))}",
+                    todo="copy the results again, or refine again with --fresh",
+                )
+            if found != block:
+                return False
+        return not file.read(1)

@@ -14,7 +14,14 @@ from xrdfit.io.small_file import small_file
 from xrdfit.io.stack import TIMES_WORDS, FileStack, check_files, open_stack
 from xrdfit.io.table import header_lines
 from xrdfit.io.times import RegularTimes
-from xrdfit.io.trajectories import origin_text, trajectories_text, write_origin_csv, write_trajectories_csv
+from xrdfit.io.trajectories import (
+    origin_blocks,
+    trajectories_blocks,
+    trajectories_text,
+    write_origin_csv,
+    write_table,
+    write_trajectories_csv,
+)
 from xrdfit.io.write_stack import Truth, read_truth, write_stack
 
 __all__ = [
@@ -40,7 +47,7 @@ __all__ = [
     "is_hdf5",
     "natural_key",
     "open_stack",
-    "origin_text",
+    "origin_blocks",
     "pack",
     "read_pattern",
     "read_patterns",
@@ -48,9 +55,11 @@ __all__ = [
     "read_truth",
     "refuse_hopeless",
     "small_file",
+    "trajectories_blocks",
     "trajectories_text",
     "unpack",
     "write_origin_csv",
     "write_stack",
+    "write_table",
     "write_trajectories_csv",
 ]

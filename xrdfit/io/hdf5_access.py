@@ -38,11 +38,12 @@ DAMAGE = (
 )
 
 
-def open_hdf5(path: Path, *, beside_writer: bool = False) -> h5py.File:
+def open_hdf5(path: Path, *, beside_writer: bool = False, chunk_cache: int = _CHUNK_CACHE_BYTES) -> h5py.File:
     """Open for reading.
 
     beside_writer : a file that another program is writing. It is not locked, so that the writer may close and open it
         as it likes, and of one written in HDF5's SWMR mode all is seen that has been flushed.
+    chunk_cache : bytes of each dataset that are kept unpacked.
 
     Raises
     ------
@@ -53,8 +54,8 @@ def open_hdf5(path: Path, *, beside_writer: bool = False) -> h5py.File:
         if not heaps_end(path):
             raise OSError("texts that have no end")
         if beside_writer:
-            return h5py.File(path, "r", rdcc_nbytes=_CHUNK_CACHE_BYTES, locking=False, swmr=True)
-        return h5py.File(path, "r", rdcc_nbytes=_CHUNK_CACHE_BYTES)
+            return h5py.File(path, "r", rdcc_nbytes=chunk_cache, locking=False, swmr=True)
+        return h5py.File(path, "r", rdcc_nbytes=chunk_cache)
     except FileNotFoundError:
         raise data_error(
             Code.MISSING, "the file does not exist", where=path, found="nothing there", todo="correct the path"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 # A collection of the global heap (HDF5 file format, III.E): its mark, version 1, three empty bytes, its size.
@@ -13,6 +14,8 @@ _SIZE = struct.Struct("<Q")
 _ENTRY = struct.Struct("<HHIQ")
 # Texts of attributes stand at the beginning of a file, before its data, or in a file that is not large.
 _LOOKED_AT = 256 * 1024**2
+# Looked at and let go of at a time, in whole pages: what is mapped counts as memory of the process.
+_WINDOW = 16 * 1024**2
 
 
 def heaps_end(path: Path) -> bool:
@@ -20,12 +23,21 @@ def heaps_end(path: Path) -> bool:
     if path.stat().st_size == 0:
         return True
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        place = content.find(_MARK, 0, _LOOKED_AT)
-        while place >= 0:
-            if not _ends(content, place):
+        for start in range(0, min(len(content), _LOOKED_AT), _WINDOW):
+            if not all(_ends(content, place) for place in _marks(content, start)):
                 return False
-            place = content.find(_MARK, place + len(_MARK), _LOOKED_AT)
+            if hasattr(mmap, "MADV_DONTNEED"):
+                content.madvise(mmap.MADV_DONTNEED, start, min(_WINDOW, len(content) - start))
     return True
+
+
+def _marks(content: mmap.mmap, start: int) -> Iterator[int]:
+    """Where collections begin within a window."""
+    end = start + _WINDOW + len(_MARK) - 1
+    place = content.find(_MARK, start, end)
+    while place >= 0:
+        yield place
+        place = content.find(_MARK, place + len(_MARK), end)
 
 
 def _ends(content: mmap.mmap, place: int) -> bool:

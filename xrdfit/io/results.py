@@ -150,7 +150,8 @@ def _open(directory: Path) -> Iterator[h5py.File]:
             todo="give the directory that xrdfit refine wrote",
         )
     try:
-        with open_hdf5(path) as file:
+        # What is unpacked is kept by `_Rows`, of each of the many datasets one chunk.
+        with open_hdf5(path, chunk_cache=0) as file:
             if file.attrs.get("xrdfit_format") != FORMAT_VERSION:
                 raise data_error(
                     Code.RESULTS,

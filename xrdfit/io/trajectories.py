@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import h5py
@@ -14,35 +14,53 @@ from numpy.typing import NDArray
 
 from xrdfit.data import PhaseLabel, SeriesResult
 from xrdfit.errors import in_one_line
-from xrdfit.io.atomic import atomic_write
+from xrdfit.io.atomic import atomic_path
 from xrdfit.io.write_stack import new_group
 
 _FORMULA = ("=", "+", "-", "@")
+# Rows that are texts at the same time: numbers as texts take ten times their memory.
+_ROWS_AT_ONCE = 1000
 
 
 def write_trajectories_csv(path: Path, series: SeriesResult) -> None:
     """One row a scan, one header row, an empty field for what was not measured."""
-    atomic_write(path, trajectories_text(series.columns))
+    write_table(path, series.columns)
 
 
-def trajectories_text(columns: Mapping[str, NDArray]) -> str:
-    """What ``trajectories.csv`` says of these columns."""
-    return _csv_text([list(columns), *_rows(columns)])
+def write_table(path: Path, columns: Mapping[str, NDArray]) -> None:
+    """Columns as ``trajectories.csv`` has them, whole or not at all."""
+    _write(path, trajectories_blocks(columns))
 
 
 def write_origin_csv(path: Path, series: SeriesResult) -> None:
     """The same columns under three rows that Origin takes as long names, units and comments."""
-    atomic_write(path, origin_text(series))
+    _write(path, origin_blocks(series))
 
 
-def origin_text(series: SeriesResult) -> str:
-    """What ``trajectories_origin.csv`` says of a series."""
+def trajectories_text(columns: Mapping[str, NDArray]) -> str:
+    """What ``trajectories.csv`` says of these columns."""
+    return "".join(trajectories_blocks(columns))
+
+
+def trajectories_blocks(columns: Mapping[str, NDArray]) -> Iterator[str]:
+    """What ``trajectories.csv`` says of these columns, some rows at a time."""
+    yield _csv_text([list(columns)])
+    yield from _blocks(columns)
+
+
+def origin_blocks(series: SeriesResult) -> Iterator[str]:
+    """What ``trajectories_origin.csv`` says of a series, some rows at a time."""
+    yield _csv_text(_origin_head(series))
+    yield from _blocks(series.columns)
+
+
+def _origin_head(series: SeriesResult) -> list[list[str]]:
     names = list(series.columns)
     long_names = [name.replace("_", " ") for name in names]
     units = [series.units.get(name, "") for name in names]
     references = {**series.comments, **_references(series.phases)}
     comments = [references.get(name, "") for name in names]
-    return _csv_text([long_names, units, comments, *_rows(series.columns)])
+    return [long_names, units, comments]
 
 
 def write_trajectories(entry: h5py.Group, series: SeriesResult) -> None:
@@ -96,21 +114,32 @@ def _shown_columns(series: SeriesResult) -> list[str]:
     return shown or [name for name in series.columns if name == "r_wp"] or list(series.columns)[:1]
 
 
-def _rows(columns: Mapping[str, NDArray]) -> list[list[str]]:
-    texts = [[_field(value) for value in values] for values in columns.values()]
-    return [list(row) for row in zip(*texts, strict=True)]
+def _write(path: Path, blocks: Iterable[str]) -> None:
+    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(blocks)
 
 
-def _field(value: object) -> str:
-    if isinstance(value, str):
-        text = in_one_line(value)
-        # A spreadsheet would take such a name of a file for a formula, and run it.
-        return f"'{text}" if text.startswith(_FORMULA) else text
-    number = float(value)  # type: ignore[arg-type]
-    return f"{number:.10g}" if np.isfinite(number) else ""
+def _blocks(columns: Mapping[str, NDArray]) -> Iterator[str]:
+    n_rows = min((len(values) for values in columns.values()), default=0)
+    for first in range(0, n_rows, _ROWS_AT_ONCE):
+        part = slice(first, first + _ROWS_AT_ONCE)
+        yield _csv_text(zip(*(_fields(values[part]) for values in columns.values()), strict=True))
 
 
-def _csv_text(rows: Iterable[list[str]]) -> str:
+def _fields(values: NDArray) -> list[str]:
+    if values.dtype.kind in "OUS":
+        return [_text_field(str(value)) for value in values]
+    numbers = np.asarray(values, dtype=np.float64)
+    return [f"{n:.10g}" if there else "" for n, there in zip(numbers.tolist(), np.isfinite(numbers), strict=True)]
+
+
+def _text_field(value: str) -> str:
+    text = in_one_line(value)
+    # A spreadsheet would take such a name of a file for a formula, and run it.
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _csv_text(rows: Iterable[Iterable[str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()

@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
@@ -20,6 +21,7 @@ from xrdfit.report.axis import SeriesAxis, series_axis
 from xrdfit.report.panels import fraction_panel, low_panel, panel_grid, parameter_panel, place, row_heights
 from xrdfit.report.strips import esd_of, has_fractions, shown_parameters, strips_of
 from xrdfit.report.style import STYLE, phase_colors, phase_markers
+from xrdfit.report.thinned import thinned, thinned_entry
 
 _DOTTED = (0, (1, 2))
 _DASHED = (0, (4, 2))
@@ -47,7 +49,8 @@ def curves_figure(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel], 
     Charge has filled markers and full lines, discharge open markers and dashed lines, rests small markers without a
     line. Vertical bars are one esd, horizontal ones what the cell went through during the scan, with a caret where one
     goes on beyond the edge. A phase that is absent shows nothing, a flagged scan a cross in its marker. Dotted lines
-    are the reference cells of the recipe.
+    are the reference cells of the recipe. Of a long series the legend says how many scans are drawn; see
+    `xrdfit.report.thinned`.
 
     Parameters
     ----------
@@ -59,6 +62,7 @@ def curves_figure(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel], 
     InputError
         If there is no such axis, or no scan has a value of it.
     """
+    whole, columns = columns, thinned(columns)
     axis = series_axis(columns, x)
     drawing = _Drawing(columns=columns, axis=axis, colors=phase_colors(phases), markers=phase_markers(phases))
     names = shown_parameters(columns, phases)
@@ -82,7 +86,7 @@ def curves_figure(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel], 
             )
         if voltage:
             _voltage_panel(figure, place(grid, count - 1, count), drawing)
-        _legend(figure, drawing, phases)
+        _legend(figure, drawing, phases, thinned_entry(whole, columns))
     return figure
 
 
@@ -163,7 +167,7 @@ def _voltage_panel(figure: Figure, at: SubplotSpec, drawing: _Drawing) -> None:
     low_panel(figure, at, panel, drawing.axis, "$E$ (V)")
 
 
-def _legend(figure: Figure, drawing: _Drawing, phases: Sequence[PhaseLabel]) -> None:
+def _legend(figure: Figure, drawing: _Drawing, phases: Sequence[PhaseLabel], left_out: Sequence[Artist]) -> None:
     entries = [
         Line2D([], [], color=drawing.colors[phase.name], marker=drawing.markers[phase.name], lw=0, label=phase.name)
         for phase in phases
@@ -179,4 +183,5 @@ def _legend(figure: Figure, drawing: _Drawing, phases: Sequence[PhaseLabel]) -> 
     if sources:
         label = f"reference: {', '.join(sources)}"
         entries.append(Line2D([], [], color="0.35", linestyle=_DOTTED, linewidth=0.7, label=label))
-    figure.legend(handles=entries, loc="upper center", ncols=len(entries), borderaxespad=0.5, columnspacing=1.6)
+    handles = [*entries, *left_out]
+    figure.legend(handles=handles, loc="upper center", ncols=len(handles), borderaxespad=0.5, columnspacing=1.6)

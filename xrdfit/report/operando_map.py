@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from xrdfit.report.series_image import SeriesImage
 from xrdfit.report.style import STYLE
+from xrdfit.report.thinned import MOST_SCANS, every_kth
 from xrdfit.report.time_map import time_map
 
 # Parts of the values that may saturate at the lower and the upper end of the colours, percent.
@@ -30,6 +31,7 @@ def map_figure(series: SeriesImage, columns: Mapping[str, NDArray], *, colors: M
     columns : those of ``trajectories.csv``, (n_scans,) each.
     colors : by phase name; None for the next that is free.
     """
+    columns = {name: every_kth(values, MOST_SCANS) for name, values in columns.items()}
     voltage = columns.get("voltage_V", np.array([np.nan]))
     low, high = np.nanpercentile(series.observed, [_DARK, 100.0 - _BRIGHT])
     with matplotlib.rc_context(STYLE):

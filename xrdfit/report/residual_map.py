@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from xrdfit.report.series_image import SeriesImage
 from xrdfit.report.style import STYLE
+from xrdfit.report.thinned import MOST_SCANS, every_kth
 from xrdfit.report.time_map import time_map
 
 # Least end of the colours, in standard deviations, so that counting noise stays pale.
@@ -28,6 +29,7 @@ def residual_figure(series: SeriesImage, columns: Mapping[str, NDArray], *, colo
     columns : those of ``trajectories.csv``, (n_scans,) each.
     colors : by phase name; None for the next that is free.
     """
+    columns = {name: every_kth(values, MOST_SCANS) for name, values in columns.items()}
     known = np.abs(series.residual[np.isfinite(series.residual)])
     end = max(_LEAST, float(np.percentile(known, 99.5)) if known.size else 0.0)
     with matplotlib.rc_context(STYLE):

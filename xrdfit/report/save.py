@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from xrdfit.io import atomic_path, atomic_write, trajectories_text
+from xrdfit.io import atomic_path, write_table
 from xrdfit.report.style import STYLE
 
 PNG_DPI = 300
@@ -48,7 +48,7 @@ def save_figure(
                 figure.savefig(partial, format=kind, dpi=dpi, **options)
     if table is not None:
         paths.append(stem.with_name(f"{stem.name}.csv"))
-        atomic_write(paths[-1], trajectories_text(table))
+        write_table(paths[-1], table)
     return paths
 
 

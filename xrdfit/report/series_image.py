@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from xrdfit.data import Curves, PhaseLines, SeriesResult
 from xrdfit.errors import DataError, Problem
 from xrdfit.io import StoredResults
+from xrdfit.report.thinned import every_kth
 
 # More than this is finer than paper shows.
 _MOST_SCANS, _MOST_POINTS = 400, 1000
@@ -57,7 +58,7 @@ def series_image(stored: StoredResults) -> SeriesImage:
     by_time = bool(np.isfinite(times).all()) and np.unique(times).size == times.size
     centres = columns["time_s"] / 3600.0 if by_time else columns["scan"].astype(np.float64)
     rows = rows[np.argsort(centres[rows], kind="stable")]
-    rows = rows[:: -(-rows.size // _MOST_SCANS)]
+    rows = every_kth(rows, _MOST_SCANS)
     scans = columns["scan"][rows].astype(np.intp)
     observed, residual = [], []
     grid, counts = np.empty(0), True

@@ -23,6 +23,7 @@ from xrdfit.report.panels import fraction_panel, low_panel, panel_grid, paramete
 from xrdfit.report.series_image import row_bounds
 from xrdfit.report.strips import esd_of, has_fractions, held_scans, shown_parameters, strips_of, varying_widths
 from xrdfit.report.style import STYLE, phase_colors, phase_markers
+from xrdfit.report.thinned import thinned, thinned_entry
 
 _DASHED = (0, (4, 3))
 _DISCHARGE = "0.93"
@@ -44,7 +45,8 @@ def trajectory_figure(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabe
     A scan in which a phase has no cell shows nothing for it. A value that is held, not refined, has a hollow marker, a
     flagged scan a cross in its markers. Dashed lines are the reference cells of the recipe. Fractions are drawn where
     the series determines them, without a bar where a phase is absent; widths where every scan has its own. Over scans
-    and time, discharge is shaded.
+    and time, discharge is shaded. Of a long series the legend says how many scans are drawn; see
+    `xrdfit.report.thinned`.
 
     Parameters
     ----------
@@ -56,6 +58,7 @@ def trajectory_figure(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabe
     InputError
         If there is no such axis, or no scan has a value of it.
     """
+    whole, columns = columns, thinned(columns)
     drawing = _Drawing(
         columns=columns, axis=series_axis(columns, x), colors=phase_colors(phases), markers=phase_markers(phases)
     )
@@ -75,7 +78,7 @@ def trajectory_figure(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabe
             )
         _r_wp_panel(figure, place(grid, count - 1, count), drawing, wide=count % 2 == 1)
         shaded = x in ("scan", "time") and _shade_discharge(figure, drawing)
-        _legend(figure, drawing, phases, shaded=shaded)
+        _legend(figure, drawing, phases, thinned_entry(whole, columns), shaded=shaded)
     return figure
 
 
@@ -84,6 +87,7 @@ def drawn_columns(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel], 
     wanted = ["scan", COLUMNS[x]]
     for name in (*shown_parameters(columns, phases), *varying_widths(columns, phases), "fraction"):
         wanted += [f"{phase.name}_{name}{end}" for phase in phases for end in ("", "_esd")]
+    columns = thinned(columns)
     return {name: columns[name] for name in (*wanted, "r_wp", "r_exp", "outcome") if name in columns}
 
 
@@ -147,7 +151,9 @@ def _r_wp_panel(figure: Figure, at: SubplotSpec, drawing: _Drawing, *, wide: boo
     panel.legend(ncols=2, loc="lower right", borderaxespad=0.2)
 
 
-def _legend(figure: Figure, drawing: _Drawing, phases: Sequence[PhaseLabel], *, shaded: bool) -> None:
+def _legend(
+    figure: Figure, drawing: _Drawing, phases: Sequence[PhaseLabel], left_out: Sequence[Artist], *, shaded: bool
+) -> None:
     entries: list[Artist] = [
         Line2D(
             [], [], color=drawing.colors[p.name], marker=drawing.markers[p.name], markersize=3.2, lw=0.7, label=p.name
@@ -164,4 +170,5 @@ def _legend(figure: Figure, drawing: _Drawing, phases: Sequence[PhaseLabel], *, 
         )
     if shaded:
         entries.append(Patch(color=_DISCHARGE, label="discharge"))
+    entries += left_out
     figure.legend(handles=entries, loc="upper center", ncols=max(len(entries), 1), borderaxespad=0.5, columnspacing=1.6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import struct
 import time
 import tracemalloc
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from tests import vendor_files as files
 from xrdfit.errors import DataError
 from xrdfit.io import content as content_module
-from xrdfit.io import open_stack, read_patterns, write_stack
+from xrdfit.io import hdf5_heaps, open_stack, read_patterns, write_stack
 from xrdfit.io.hdf5_stack import Hdf5Stack
 
 GRID = np.linspace(10.0, 40.0, 50)
@@ -273,6 +274,20 @@ def test_texts_of_hdf5_that_have_no_end_are_told_before_hdf5_goes_round_for_ever
     path.write_bytes(raw)
     with pytest.raises(DataError, match="texts that have no end"):
         Hdf5Stack(path)
+
+
+@pytest.mark.parametrize("offset", [-4, 0, 100])
+def test_texts_without_end_are_found_wherever_in_a_large_file_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offset: int
+) -> None:
+    window = 4 * mmap.PAGESIZE
+    monkeypatch.setattr(hdf5_heaps, "_WINDOW", window)
+    collection = b"GCOL\x01\0\0\0" + struct.pack("<Q", 64)
+    for entry, ends in ((struct.pack("<HHIQ", 0, 0, 0, 48), True), (struct.pack("<HHIQ", 0, 0, 0, 0), False)):
+        content = bytearray(3 * window + 100)
+        content[2 * window + offset : 2 * window + offset + 32] = collection + entry
+        (tmp_path / "large.h5").write_bytes(content)
+        assert hdf5_heaps.heaps_end(tmp_path / "large.h5") is ends
 
 
 def test_more_scans_than_anyone_measures_are_refused(tmp_path: Path) -> None:

@@ -6,16 +6,19 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
 from string import Template
 from typing import Any
 
+import numpy as np
 from matplotlib.colors import to_hex
+from numpy.typing import NDArray
 
 from xrdfit.errors import DataError, Problem
 from xrdfit.io import StoredResults
 from xrdfit.report.page import fragments
-from xrdfit.report.page.payload import payload_of
+from xrdfit.report.page.payload import map_rows, payload_of, rows_of_page
 from xrdfit.report.page.shown import shown_texts, table_columns
 from xrdfit.report.page.verdict import complaints_of, remarks_of, verdict_of
 from xrdfit.report.page.words import errors_in_words, limits_in_words, settings_of, topics_of
@@ -58,7 +61,9 @@ def report_page(
     if missing := _NEEDED - columns.keys():
         raise _damaged(stored, "series.h5", f"no column {', '.join(sorted(missing))}")
     remarks = remarks_of(stored.warnings, log)
-    shown = shown_texts(columns, phases)
+    rows = rows_of_page(columns)
+    held = stored if rows.size == len(columns["scan"]) else _with_rows(stored, rows)
+    shown = shown_texts(held.columns, phases)
     colors = {name: to_hex(color) for name, color in phase_colors(phases).items()}
     try:
         recipe = {
@@ -69,7 +74,8 @@ def report_page(
         }
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise _damaged(stored, "recipe.lock.toml", "something else against the recipe with its defaults") from error
-    payload = payload_of(stored, shown, colors)
+    payload = payload_of(held, np.searchsorted(rows, map_rows(columns)), shown, colors)
+    payload["part"] = held is not stored
     script = "\n".join(_part(name) for name in _SCRIPTS)
     script = f'(() => {{\n"use strict";\n{script}\n}})();'
     library = _plotly() if payload["fits"] else ""
@@ -81,8 +87,8 @@ def report_page(
         verdict=fragments.verdict(verdict_of(columns, remarks), doubts),
         remarks=fragments.remarks(remarks, complaints_of(stored.messages), topics_of(stored.notes)),
         series="" if payload["fits"] is None else _part("series.html"),
-        thinned=fragments.text(_thinned(payload)),
-        table=fragments.table(table_columns(columns, phases), shown, len(columns["scan"])),
+        thinned=fragments.text(_thinned(payload, columns, rows.size)),
+        table=fragments.table(table_columns(held.columns, phases), shown, rows.size),
         **recipe,
         versions=fragments.pairs(sorted(stored.versions.items())),
         recipe_hash=fragments.text(stored.recipe_hash),
@@ -113,12 +119,26 @@ def _subtitle(stored: StoredResults) -> str:
     return f"{n_scans} {'scan' if n_scans == 1 else 'scans'} · {names} · refined {when} UTC by {made}"
 
 
-def _thinned(payload: Mapping[str, Any]) -> str:
+def _with_rows(stored: StoredResults, rows: NDArray[np.intp]) -> StoredResults:
+    """Results with these rows of the table alone, and what was said of their scans."""
+    columns = {name: values[rows] for name, values in stored.columns.items()}
+    places = {f"scan {scan:.0f}" for scan in columns["scan"]}
+    messages = tuple(message for message in stored.messages if message.partition(": ")[0] in places)
+    return replace(stored, columns=columns, messages=messages)
+
+
+def _thinned(payload: Mapping[str, Any], columns: Mapping[str, NDArray], n_rows: int) -> str:
     """What this page does not hold of the series, or holds to fewer digits."""
+    told = []
+    if n_rows < len(columns["scan"]):
+        told.append(
+            f"Of the {len(columns['scan'])} scans this page holds {n_rows} in curves, table and its download: evenly "
+            "spaced ones, and as many as possible of those that need a look. All are in trajectories.csv."
+        )
     if payload["fits"] is None:
-        return "There is no fit to show."
-    held, fitted = len(payload["fits"]["rows"]), payload["fits"]["fitted"]
-    told = ["Curves are held to 7 digits, within the range used; the table has every digit of trajectories.csv."]
+        return " ".join([*told, "There is no fit to show."])
+    held, fitted = len(payload["fits"]["rows"]), int(np.isfinite(columns["r_wp"]).sum())
+    told.append("Curves are held to 7 digits, within the range used; the table has every digit of trajectories.csv.")
     if held < fitted:
         told.append(
             f"To keep the page small it holds the fits of {held} of {fitted} scans, evenly spaced, with as many as "

@@ -28,13 +28,17 @@ function show() {
 }
 
 function begin() {
-  document.getElementById("save-table").addEventListener("click", () => save("trajectories.csv", DATA.csv));
+  document.getElementById("save-table").addEventListener("click", () => save(DATA.part ? "trajectories_part.csv" : "trajectories.csv", DATA.csv));
   document.querySelectorAll("#table th[data-column] button").forEach((button) => button.addEventListener("click", () => sortBy(button.parentElement)));
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-scan]");
     if (button) choose(SCANS.indexOf(Number(button.dataset.scan)));
     if (button && button.classList.contains("go") && DATA.fits) document.getElementById("series").scrollIntoView();
   });
+  // Of a long series the page holds a part.
+  for (const button of document.querySelectorAll("button.go")) {
+    if (!SCANS.includes(Number(button.dataset.scan))) Object.assign(button, { disabled: true, title: "not on this page" });
+  }
   if (!DATA.fits) return choose(0);
   const intensities = mapRows();
   const slider = document.getElementById("slider"), axes = document.getElementById("axis"), file = document.getElementById("save-fit");

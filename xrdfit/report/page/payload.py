@@ -14,6 +14,7 @@ from xrdfit.errors import InputError
 from xrdfit.io import StoredResults, trajectories_text
 from xrdfit.report.axis import AXES, series_axis
 from xrdfit.report.strips import has_fractions, held_scans, is_fraction_known, shown_parameters, strip_limits, strips_of
+from xrdfit.report.thinned import MOST_SCANS, every_kth, spread
 
 # So that 200 scans stay below 10 MB with the drawing library: bytes of all fits before base64, and ends of the map.
 _FIT_BYTES = 2_600_000
@@ -23,8 +24,31 @@ _LABELS = {"volume": "V (Å³)", "alpha": "α (°)", "beta": "β (°)", "gamma":
 _BLANK = 65535
 
 
-def payload_of(stored: StoredResults, shown: Mapping[str, list[str]], colors: Mapping[str, str]) -> dict[str, Any]:
-    """Everything that the page's script needs, ready for JSON; ``colors`` are hexadecimal, by phase."""
+def rows_of_page(columns: Mapping[str, NDArray]) -> NDArray[np.intp]:
+    """The rows of the table that the page holds: all, or of a long series those that stand for it.
+
+    Those of the map are among them.
+    """
+    doubtful = columns["outcome"] != str(Outcome.CONVERGED)
+    return np.union1d(spread(np.arange(len(doubtful)), doubtful, MOST_SCANS), map_rows(columns))
+
+
+def map_rows(columns: Mapping[str, NDArray]) -> NDArray[np.intp]:
+    """The rows of the table that are rows of the map."""
+    return every_kth(np.flatnonzero(np.isfinite(columns["r_wp"])), _MAP_SCANS)
+
+
+def payload_of(
+    stored: StoredResults, mapped: NDArray[np.intp], shown: Mapping[str, list[str]], colors: Mapping[str, str]
+) -> dict[str, Any]:
+    """Everything that the page's script needs, ready for JSON.
+
+    Parameters
+    ----------
+    stored : with the rows of the table that the page holds.
+    mapped : which of these are in the map.
+    colors : hexadecimal, by phase.
+    """
     columns, phases = stored.columns, stored.phases
     rows = np.flatnonzero(np.isfinite(columns["r_wp"]))
     return {
@@ -45,7 +69,7 @@ def payload_of(stored: StoredResults, shown: Mapping[str, list[str]], colors: Ma
         "messages": _by_scan(stored.messages),
         "axes": list(_axes(columns)),
         "panels": list(_panels(columns, phases)),
-        **_patterns(stored, rows),
+        **_patterns(stored, rows, mapped),
     }
 
 
@@ -82,7 +106,7 @@ def _panels(columns: Mapping[str, NDArray], phases: Sequence[PhaseLabel]) -> Ite
         yield {"name": "fraction", "label": "Mole fraction", "strips": [strip]}
 
 
-def _patterns(stored: StoredResults, rows: NDArray[np.intp]) -> dict[str, Any]:
+def _patterns(stored: StoredResults, rows: NDArray[np.intp], mapped: NDArray[np.intp]) -> dict[str, Any]:
     """Fits, lines and map; the scans that are neither drawn nor held are not read."""
     if not rows.size:
         return {"fits": None, "lines": [], "map": None}
@@ -91,8 +115,7 @@ def _patterns(stored: StoredResults, rows: NDArray[np.intp]) -> dict[str, Any]:
     first = _within_range(whole)
     n_lines = sum(lines.two_theta.size for lines in lines_of_first)
     most = max(_FIT_BYTES // (4 * (len(_CURVES) * first.two_theta.size + n_lines) + 1), 1)
-    held = _spread(rows, stored.columns["outcome"] != str(Outcome.CONVERGED), most)
-    mapped = rows[:: -(-rows.size // _MAP_SCANS)]
+    held = spread(rows, stored.columns["outcome"] != str(Outcome.CONVERGED), most)
     curves, lines = [], []
     image = _Image(first.two_theta)
     read = np.union1d(held, mapped)
@@ -103,7 +126,7 @@ def _patterns(stored: StoredResults, rows: NDArray[np.intp]) -> dict[str, Any]:
             curves.append(_within_range(of_scan))
             lines.append(its_lines)
     return {
-        "fits": {"rows": held.tolist(), "fitted": int(rows.size), **_packed_curves(curves)},
+        "fits": {"rows": held.tolist(), **_packed_curves(curves)},
         "lines": _packed_lines(lines),
         "map": {"rows": mapped.tolist(), **image.packed()},
     }
@@ -114,15 +137,6 @@ def _within_range(curves: Curves) -> Curves:
     used = np.flatnonzero(curves.used)
     part = slice(used[0], used[-1] + 1) if used.size else slice(None)
     return Curves(**{name: getattr(curves, name)[part] for name in Curves.__slots__})
-
-
-def _spread(rows: NDArray[np.intp], doubtful: NDArray[np.bool_], most: int) -> NDArray[np.intp]:
-    """All rows, or as many as there is room for: evenly spaced, and of those that need a look what still goes in."""
-    if rows.size <= most:
-        return rows
-    even = rows[:: -(-rows.size // most)]
-    extra = np.setdiff1d(rows[doubtful[rows]], even)
-    return np.union1d(even, extra[: most - even.size])
 
 
 def _packed_curves(curves: Sequence[Curves]) -> dict[str, Any]:

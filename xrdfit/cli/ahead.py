@@ -1,6 +1,7 @@
 """``python -m xrdfit.cli.ahead``: compile the kernels of a series, for processes beside the one that refines it.
 
-That one compiles what it calls first; with the word ``last``, those are done first here that it calls last.
+That one compiles in the order of its calls. Here the longest of what the first scan needs comes first, everything else
+from the end, so that the two meet in the middle; with the word ``last``, what the first scan needs is left to others.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from xrdfit.fit import fit_scan, prepare_scan, start_values
 from xrdfit.kernels.compilation.ahead import calls_in, compile_calls
-from xrdfit.recipe import build_job, load_recipe
+from xrdfit.kernels.least_squares import minimise
+from xrdfit.model import PatternModel
+from xrdfit.recipe import Job, build_job, load_recipe
 from xrdfit.series import refine_series
 from xrdfit.simulate import WELL_BEHAVED, simulate_stack, write_simulated
 
@@ -19,16 +23,34 @@ from xrdfit.simulate import WELL_BEHAVED, simulate_stack, write_simulated
 _RANGE = (29.4, 31.4)
 
 
-def refine_little() -> None:
+def little_job(folder: Path) -> Job:
     """A series as small as can be: two scans of some forty points."""
     simulated = simulate_stack(replace(WELL_BEHAVED, first=_RANGE[0], step=0.05, n_points=41), seed=1, n_scans=2)
-    with TemporaryDirectory() as folder:
-        write_simulated(Path(folder) / "stack.h5", simulated)
-        recipe = Path(folder) / "recipe.toml"
-        recipe.write_text(simulated.recipe_text.replace("[20.0, 38.0]", str(list(_RANGE))), encoding="utf-8")
-        refine_series(build_job(load_recipe(recipe)))
+    write_simulated(folder / "stack.h5", simulated)
+    recipe = folder / "recipe.toml"
+    recipe.write_text(simulated.recipe_text.replace("[20.0, 38.0]", str(list(_RANGE))), encoding="utf-8")
+    return build_job(load_recipe(recipe))
+
+
+def fit_first(job: Job) -> None:
+    """One scan, as a series fits each of them."""
+    model = PatternModel.of(job.instrument, job.phases, job.background)
+    start, vary = start_values(model.table, job.settings.overrides), model.table.where("background", "cell")
+    present = [True] * len(job.phases)
+    scan = prepare_scan(job.stack.read(0), job.settings)
+    # Any start will do: what counts is which kernels are called.
+    fit_scan(model, scan, job.settings, start=start, present=present, vary=vary, tolerance=1e9)
+
+
+def compile_ahead(folder: Path, *, last: bool) -> None:
+    """The kernels of a series that are not on disk yet; nothing may have called one before."""
+    if not last:
+        calls = calls_in(lambda: fit_first(little_job(folder)))
+        compile_calls([call for call in calls if call[0] is minimise])
+        compile_calls(calls[::-1])
+    compile_calls(calls_in(lambda: refine_series(little_job(folder)))[::-1])
 
 
 if __name__ == "__main__":
-    first, *others = calls_in(refine_little)
-    compile_calls([*reversed(others), first] if "last" in sys.argv else [*others, first])
+    with TemporaryDirectory() as folder:
+        compile_ahead(Path(folder), last="last" in sys.argv)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -140,7 +141,8 @@ class _Interrupted(event.Listener):
 
     def on_end(self, event: Any) -> None:
         cache = event.data["dispatcher"]._cache
-        if event.is_failed and isinstance(cache, SharedCache):
+        # Not `event.is_failed`: in numba 0.68 that is true where nothing failed, and a lock is held until it is saved.
+        if sys.exc_info()[0] is not None and isinstance(cache, SharedCache):
             cache.lock.release()
 
 

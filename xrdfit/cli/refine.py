@@ -202,6 +202,8 @@ def _progress(quiet: bool) -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
+        # Drawing it costs a millisecond and a half, in a run of some seconds.
+        refresh_per_second=4,
         transient=True,
         disable=quiet or not console.is_terminal,
     )

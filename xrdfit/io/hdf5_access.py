@@ -212,7 +212,7 @@ class Access:
                 rest = "/".join((link.path, *parts[place + 1 :]))
                 self._refuse_external(here, rest, links_left - 1)
                 return
-            if link is None or not isinstance(here := here[part], h5py.Group):
+            if link is None or place + 1 == len(parts) or not isinstance(here := here[part], h5py.Group):
                 return
 
     def _outside(self, where: str, file: str) -> Exception:

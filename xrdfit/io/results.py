@@ -119,17 +119,17 @@ def read_results(directory: str | Path) -> StoredResults:
     with _open(directory) as file:
         _refuse_what_is_no_result(file)
         entry = file["entry"]
-        trajectories = entry["trajectories"]
+        trajectories = {column_name(name): item for name, item in entry["trajectories"].items()}
         process = entry["process"]
         return StoredResults(
             directory=directory,
-            columns={column_name(name): _column(item) for name, item in trajectories.items()},
-            units={column_name(n): i.attrs["units"] for n, i in trajectories.items() if "units" in i.attrs},
+            columns={name: _column(item) for name, item in trajectories.items()},
+            units={name: item.attrs["units"] for name, item in trajectories.items() if "units" in item.attrs},
             phases=tuple(_phase(name, group) for name, group in entry["phases"].items()),
             messages=tuple(entry["messages"].asstr()[()]),
             warnings=tuple(entry["warnings"].asstr()[()]),
             notes=tuple(entry["notes"].asstr()[()]),
-            comments={column_name(name): text for name, item in trajectories.items() if (text := _comment(name, item))},
+            comments={name: text for name, item in trajectories.items() if (text := _comment(name, item))},
             recipe_text=process["recipe/data"].asstr()[()],
             recipe_hash=process["recipe/sha256"].asstr()[()],
             versions={name: item.asstr()[()] for name, item in process["versions"].items()},
@@ -242,9 +242,9 @@ def _column(item: h5py.Dataset) -> NDArray:
     return item.asstr()[()].astype(object) if item.dtype.kind == "O" else item[()]
 
 
-def _comment(dataset: str, item: h5py.Dataset) -> str:
+def _comment(column: str, item: h5py.Dataset) -> str:
     """What is said of a column behind its name."""
-    return (text_attribute(item, "long_name") or "").removeprefix(column_name(dataset)).removeprefix(": ")
+    return (text_attribute(item, "long_name") or "").removeprefix(column).removeprefix(": ")
 
 
 def _phase(name: str, group: h5py.Group) -> PhaseLabel:

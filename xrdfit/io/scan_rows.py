@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import h5py
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 _AT_ONCE = 64
 # A chunk is what must be unpacked to read one row.
 _CHUNK_BYTES = 2**16
+_PACKING = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
 class GrowingRows:
@@ -20,7 +21,9 @@ class GrowingRows:
     It grows with the last of its rows and with the longest; what a row is too short for is filled.
     """
 
-    def __init__(self, group: h5py.Group, name: str, row_shape: tuple[int, ...], dtype: DTypeLike) -> None:
+    def __init__(
+        self, group: h5py.Group, name: str, row_shape: tuple[int, ...], dtype: DTypeLike, *, packed: bool = True
+    ) -> None:
         shape = tuple(max(length, 1) for length in row_shape)
         row_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         self.dataset = group.create_dataset(
@@ -30,9 +33,7 @@ class GrowingRows:
             chunks=(min(max(_CHUNK_BYTES // row_bytes, 1), _AT_ONCE), *shape),
             dtype=dtype,
             fillvalue=np.nan if np.issubdtype(np.dtype(dtype), np.floating) else 0,
-            compression="gzip",
-            compression_opts=1,
-            shuffle=True,
+            **(_PACKING if packed else {}),
         )
         self._waiting: dict[int, NDArray] = {}
 
@@ -65,11 +66,17 @@ class ScanRows:
 
     ``two_theta`` is (n_points,) as long as every scan has the same grid; the first scan that has another makes it
     (n_scans, n_points) and NaN pads the shorter scans.
+
+    Parameters
+    ----------
+    dtypes : of every dataset.
+    unpacked : datasets whose numbers are not worth packing.
     """
 
-    def __init__(self, group: h5py.Group, dtypes: Mapping[str, DTypeLike]) -> None:
+    def __init__(self, group: h5py.Group, dtypes: Mapping[str, DTypeLike], *, unpacked: Collection[str] = ()) -> None:
         self._group = group
         self._dtypes = dict(dtypes)
+        self._unpacked = frozenset(unpacked)
         self._common = np.empty(0)
         self._rows: dict[str, GrowingRows] = {}
         self._grids: GrowingRows | None = None
@@ -96,7 +103,8 @@ class ScanRows:
         self._common = two_theta.copy()
         self._group.create_dataset("two_theta", data=two_theta).attrs["units"] = "deg"
         for name, dtype in self._dtypes.items():
-            self._rows[name] = GrowingRows(self._group, name, two_theta.shape, dtype)
+            packed = name not in self._unpacked
+            self._rows[name] = GrowingRows(self._group, name, two_theta.shape, dtype, packed=packed)
 
     def _give_each_scan_its_grid(self) -> GrowingRows:
         del self._group["two_theta"]

@@ -71,13 +71,14 @@ def write_trajectories(entry: h5py.Group, series: SeriesResult) -> None:
     group = new_group(entry, "trajectories", "NXdata", title="refined trajectories")
     for name, values in series.columns.items():
         if values.dtype.kind in "OUS":
-            group.create_dataset(nexus_name(name), data=[str(value) for value in values], dtype=h5py.string_dtype())
+            texts = [str(value) for value in values]
+            column = group.create_dataset(nexus_name(name), data=texts, dtype=h5py.string_dtype())
         else:
-            group.create_dataset(nexus_name(name), data=values)
+            column = group.create_dataset(nexus_name(name), data=values)
         if name in series.units:
-            group[nexus_name(name)].attrs["units"] = series.units[name]
+            column.attrs["units"] = series.units[name]
         if name in series.comments:
-            group[nexus_name(name)].attrs["long_name"] = f"{name}: {series.comments[name]}"
+            column.attrs["long_name"] = f"{name}: {series.comments[name]}"
     shown = _shown_columns(series)
     group.attrs["signal"] = shown[0]
     group.attrs["auxiliary_signals"] = shown[1:]

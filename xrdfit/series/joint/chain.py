@@ -22,8 +22,6 @@ from xrdfit.series.scopes import JointScopes
 
 # Scans at which the lines of a series are listed; between them no line comes or goes that matters.
 _LISTED = 25
-# Change of a geometry factor that matters: intensities are not known as well.
-_OFF = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +54,6 @@ class Chain:
             scan.settle(
                 state, geometry=geometry[position], deviates=own[position], held=pinned[position], spread=spread
             )
-
-    def geometry_is_off(self, state: SeriesState) -> bool:
-        """Whether cells have moved so far from where the geometry factors of their lines were taken that it matters."""
-        now = np.array([scan.geometry for scan in self.scans])
-        return bool((np.abs(self._geometry(state) - now) > _OFF * now).any())
 
     def with_geometry_of(self, state: SeriesState) -> SeriesState:
         """Take the geometry factors of the lines at the cells of `state`; the state with scales that make up for it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from xrdfit.cli.import_files import refuse_existing
@@ -10,7 +9,14 @@ from xrdfit.cli.problems import input_error
 from xrdfit.cli.words import counted, one_of
 from xrdfit.export import ExportSource, scan_cifs, series_pdcif
 from xrdfit.export.source import require_converged
-from xrdfit.io import StoredResults, atomic_directory, atomic_path, origin_blocks, read_results, trajectories_blocks
+from xrdfit.io import (
+    StoredResults,
+    atomic_directory,
+    atomic_write_blocks,
+    origin_blocks,
+    read_results,
+    trajectories_blocks,
+)
 from xrdfit.recipe import LOCK, parse_lock
 
 EXPORTS = "export"
@@ -35,9 +41,11 @@ def run_export(results: Path, kind: str, output: Path | None, *, fresh: bool) ->
     refuse_existing(target, fresh=fresh)
     if source is not None:
         blocks = series_pdcif(source)
-        _write(target, (f"\n{block}" if number else block for number, block in enumerate(blocks)))
+        atomic_write_blocks(target, (f"\n{block}" if number else block for number, block in enumerate(blocks)))
     else:
-        _write(target, trajectories_blocks(stored.columns) if kind == "csv" else origin_blocks(stored.series()))
+        atomic_write_blocks(
+            target, trajectories_blocks(stored.columns) if kind == "csv" else origin_blocks(stored.series())
+        )
     print(target)
     return 0
 
@@ -46,11 +54,6 @@ def _source(stored: StoredResults) -> ExportSource:
     path = stored.directory / LOCK
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     return ExportSource.of(stored, parse_lock(text, path=path))
-
-
-def _write(target: Path, blocks: Iterable[str]) -> None:
-    with atomic_path(target) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(blocks)
 
 
 def _write_scans(target: Path, source: ExportSource) -> int:

@@ -1,6 +1,6 @@
 """Files in, files out: patterns, stacks, times, and the results of a series."""
 
-from xrdfit.io.atomic import atomic_directory, atomic_path, atomic_write
+from xrdfit.io.atomic import atomic_directory, atomic_path, atomic_write, atomic_write_blocks
 from xrdfit.io.content import CUT, ColumnName
 from xrdfit.io.hdf5_stack import Hdf5Stack
 from xrdfit.io.journal import Journal
@@ -40,6 +40,7 @@ __all__ = [
     "atomic_directory",
     "atomic_path",
     "atomic_write",
+    "atomic_write_blocks",
     "check_files",
     "expand_files",
     "files_there",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,8 +63,13 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 
 def atomic_write(path: Path, text: str) -> None:
     """Write a UTF-8 text file, whole or not at all."""
-    with atomic_path(path) as partial:
-        partial.write_text(text, encoding="utf-8", newline="")
+    atomic_write_blocks(path, (text,))
+
+
+def atomic_write_blocks(path: Path, blocks: Iterable[str]) -> None:
+    """The same of a text of which only one block at a time is in memory."""
+    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(blocks)
 
 
 def sync(path: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import PhaseLabel, SeriesResult
 from xrdfit.errors import in_one_line
-from xrdfit.io.atomic import atomic_path
+from xrdfit.io.atomic import atomic_write_blocks
 from xrdfit.io.write_stack import new_group
 
 _FORMULA = ("=", "+", "-", "@")
@@ -29,12 +29,12 @@ def write_trajectories_csv(path: Path, series: SeriesResult) -> None:
 
 def write_table(path: Path, columns: Mapping[str, NDArray]) -> None:
     """Columns as ``trajectories.csv`` has them, whole or not at all."""
-    _write(path, trajectories_blocks(columns))
+    atomic_write_blocks(path, trajectories_blocks(columns))
 
 
 def write_origin_csv(path: Path, series: SeriesResult) -> None:
     """The same columns under three rows that Origin takes as long names, units and comments."""
-    _write(path, origin_blocks(series))
+    atomic_write_blocks(path, origin_blocks(series))
 
 
 def trajectories_text(columns: Mapping[str, NDArray]) -> str:
@@ -113,11 +113,6 @@ def _shown_columns(series: SeriesResult) -> list[str]:
     cells = [f"{phase.name}_{phase.cell_names[0]}" for phase in series.phases if phase.cell_names]
     shown = [name for name in cells if name in series.columns]
     return shown or [name for name in series.columns if name == "r_wp"] or list(series.columns)[:1]
-
-
-def _write(path: Path, blocks: Iterable[str]) -> None:
-    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(blocks)
 
 
 def _blocks(columns: Mapping[str, NDArray]) -> Iterator[str]:

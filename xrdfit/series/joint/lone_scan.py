@@ -12,6 +12,9 @@ from xrdfit.series.joint.problem import JointProblem
 _MAX_STEPS = 12
 _FIRST_DAMPING = 1e-4
 _LARGEST_DAMPING = 1e6
+_LEAST_DAMPING = 1e-4
+# A step that keeps less of the fall that it promised was too long, one that keeps more might have been longer.
+_LITTLE, _MOST = 0.25, 0.75
 
 
 def settle_scan(problem: JointProblem, state: SeriesState, position: int, tolerance: float) -> None:
@@ -36,11 +39,19 @@ def settle_scan(problem: JointProblem, state: SeriesState, position: int, tolera
         state.local[position] = np.where(own, moved, here)
         tried = _merit(problem, state, position)
         if tried < merit:
-            damping *= 0.1
+            made = state.local[position] - here
+            slope, curvature = float(right @ made), float(made @ matrix @ made)
+            fall = merit - tried
+            if fall < _LITTLE * (2.0 * slope - curvature):
+                # What the curvature along the step was, normal equations know but a part of.
+                lacking = 2.0 * slope - fall - curvature
+                damping = max(damping, _LEAST_DAMPING, lacking / float(np.diag(matrix) @ made**2))
+            elif fall > _MOST * (2.0 * slope - curvature):
+                damping *= 0.1
             merit, matrix, right = _normal_equations(problem, state, position)
         else:
             state.local[position] = here
-            damping *= 10.0
+            damping = max(damping, _LEAST_DAMPING) * 10.0
             if damping > _LARGEST_DAMPING:
                 break
 

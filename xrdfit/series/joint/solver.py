@@ -53,7 +53,7 @@ def minimise_joint(
 
     tolerance : fall in the merit, of any one scan, below which the series stands still. left_over : share of the scans,
     if not 0 one at least, that may still move then, for a fit that is not the last: the more there are, the longer the
-    last one takes.
+    last one takes. Such a fit ends, too, where a step lowers the merit by no more than that for each of them.
     """
     still = partial(_stands_still, tolerance=tolerance, left_over=left_over)
     state = _moved(problem, start, np.zeros_like(start.local), np.zeros_like(start.shared))
@@ -63,7 +63,7 @@ def minimise_joint(
     iteration = 0
     n_blind = 0
     free, free_shared = _movable(problem, state, blocks)
-    while iteration < _MAX_ITERATIONS:
+    while not converged and iteration < _MAX_ITERATIONS:
         iteration += 1
         step, step_shared, n_blind = _bounded_step(problem, state, blocks, free, free_shared, damping)
         promised = _promised(blocks, step, step_shared)
@@ -82,6 +82,9 @@ def minimise_joint(
             # Steps that keep little of what they promise overshoot, forth and back across a valley.
             worse |= blocks.total - tried.total < _LEAST_KEPT * promised.sum() and promised.sum() > tolerance
             damping = np.where(worse, np.maximum(damping, 1e-5) * 10.0, np.where(damping > 1e-9, damping * 0.1, 0.0))
+            # A few scans in a valley that noise has made promise much again and again, and hardly ever keep it.
+            moving = max(np.count_nonzero(promised[:-1] >= tolerance), 1)
+            converged = bool(left_over) and blocks.total - tried.total < tolerance * moving
             state, blocks, refused = trial, tried, False
             free, free_shared = _movable(problem, state, blocks)
         else:

@@ -26,8 +26,8 @@ from xrdfit.series.workers import Here, MadeOnDemand, Workers
 
 Progress = Callable[[int, int, str], None]
 
-# Fall in chi^2 that is nothing where the pass is but a start for something else: a tenth of an esd.
-_NEAR = 1e-2
+# Fall in chi^2 that is nothing where the pass is but a start for something else: a third of an esd.
+_NEAR = 0.1
 
 
 @dataclass(slots=True)

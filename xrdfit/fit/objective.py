@@ -22,7 +22,7 @@ from xrdfit.kernels.evaluation import (
 )
 from xrdfit.kernels.least_squares import longest_steps
 from xrdfit.kernels.normal_equations import eliminated, normal_equations
-from xrdfit.model import LineChoice, NoiseModel, PatternModel, Points
+from xrdfit.model import LineChoice, NoiseModel, PatternModel, Placement, Points, placed
 
 
 class ScanObjective:
@@ -98,6 +98,10 @@ class ScanObjective:
         """The workspace was filled by someone else, at `values`."""
         self._at = values.copy()
         self.chi2 = chi2
+
+    def place(self, values: NDArray[np.float64]) -> Placement:
+        """The lines at other parameters (n_parameters,); the workspace stays as it is."""
+        return placed(self.problem, self.model.table.slots(values))
 
     def profiles(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """(m, n + n_ties) profiles of unit area of the lines at these parameters, the ties' entries at the end."""

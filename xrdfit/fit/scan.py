@@ -91,7 +91,8 @@ def prepare_scan(pattern: Pattern, settings: RefineSettings, background: Backgro
     noise = noise_model(points.intensity, points.sigma, weights=settings.weights)
     smooth = points.intensity
     if smooth.size:
-        smooth = np.convolve(np.pad(smooth, 2, mode="edge"), np.full(5, 0.2), mode="valid")
+        edges = smooth[[0, 0]], smooth, smooth[[-1, -1]]
+        smooth = np.convolve(np.concatenate(edges), np.full(5, 0.2), mode="valid")
     variance = noise.constant + noise.slope * np.maximum(smooth, noise.floor)
     if background is not None and background.measured is not None and noise.regime != "unit" and smooth.size:
         added = _amount_of_measured(background, points, variance) ** 2 * background.measured.variance_at(

@@ -123,13 +123,13 @@ class Minimum:
 
     def parameter_covariance(self) -> NDArray[np.float64]:
         """(n, n) of all parameters; zero for what is fixed or at a limit, NaN for what the data do not determine."""
-        covariance = self.covariance.copy()
+        covariance = self.covariance
+        blind = ~np.isfinite(covariance.diagonal())
+        if not blind.any():
+            return np.asarray(self.derivative @ covariance @ self.derivative.T)
         stopped = self.at_limit[self.varied]
-        covariance[stopped, :] = 0.0
-        covariance[:, stopped] = 0.0
-        blind = ~np.isfinite(np.diag(covariance))
         full = self.derivative @ np.nan_to_num(covariance) @ self.derivative.T
-        touched = np.abs(self.derivative[:, blind]).sum(axis=1) > 0.0
+        touched = np.abs(self.derivative[:, blind & ~stopped]).sum(axis=1) > 0.0
         full[touched, :] = np.nan
         full[:, touched] = np.nan
         return full

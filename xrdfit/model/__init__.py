@@ -8,7 +8,7 @@ from xrdfit.model.microstructure import CONVENTIONS, lorentz_strain_of, size_of,
 from xrdfit.model.noise import NoiseModel, estimate_noise, noise_model
 from xrdfit.model.parameter_rows import ParameterSpec
 from xrdfit.model.parameters import ParameterTable, default_scope, parameter_table
-from xrdfit.model.pattern_model import LineChoice, PatternModel, Placement, background_curves
+from xrdfit.model.pattern_model import LineChoice, PatternModel, Placement, background_curves, placed
 from xrdfit.model.points import Points, select_points
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "lorentz_strain_of",
     "noise_model",
     "parameter_table",
+    "placed",
     "select_points",
     "size_of",
     "stephens_strain_of",

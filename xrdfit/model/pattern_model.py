@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -55,12 +55,17 @@ class Placement:
 
 
 class _Source(NamedTuple):
-    """Arrays of the emission lines, as `Problem` has them: the tube's own lines, then contaminating ones."""
+    """Arrays of the emission lines, as `Problem` has them: the tube's own lines, then contaminating ones.
+
+    ``shortest``, ``longest``: of the tube's own wavelengths, angstrom.
+    """
 
     wavelength: NDArray[np.float64]
     weight: NDArray[np.float64]
     natural_width: NDArray[np.float64]
     weight_slot: NDArray[np.int64]
+    shortest: float
+    longest: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,9 @@ class PatternModel:
     phases: tuple[Phase, ...]
     background: Background
     table: ParameterTable
+    _listed: list[tuple[tuple[NDArray[np.int32] | None, ...], LineChoice, Problem]] = field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, instrument: Instrument, phases: Sequence[Phase], background: Background) -> PatternModel:
@@ -99,12 +107,12 @@ class PatternModel:
     def _choose(
         self, slots: NDArray[np.float64], two_theta: NDArray[np.float64], present: Sequence[bool]
     ) -> LineChoice:
-        wavelengths = _source(self.instrument).wavelength[: len(self.instrument.lines)]
+        source = _source(self.instrument)
         low = max(float(two_theta[0]) - _SHIFT_ALLOWANCE, 1e-3)
         high = min(float(two_theta[-1]) + _SHIFT_ALLOWANCE, 179.9)
-        d_max = float(wavelengths.max()) / (2.0 * math.sin(math.radians(low) / 2.0))
-        d_min = float(wavelengths.min()) / (2.0 * math.sin(math.radians(high) / 2.0))
-        hkl, owner = [np.empty((0, 3), dtype=np.int32)], [np.empty(0, dtype=np.int64)]
+        d_max = source.longest / (2.0 * math.sin(math.radians(low) / 2.0))
+        d_min = source.shortest / (2.0 * math.sin(math.radians(high) / 2.0))
+        listed: list[NDArray[np.int32] | None] = [None] * len(self.phases)
         for number, phase in enumerate(self.phases):
             if present[number]:
                 first = slot.N_GLOBAL + slot.N_PHASE * number
@@ -112,29 +120,32 @@ class PatternModel:
                 # A right-angled cell is one whatever its lengths; that of any other has to be proved.
                 if angles != _RIGHT or not 0.0 < min(a, b, c) <= max(a, b, c) < math.inf:
                     UnitCell(a, b, c, *angles)
-                listed = candidate_lines(phase.group, (a, b, c), d_min=d_min)
-                hkl.append(listed)
-                owner.append(np.full(len(listed), number, dtype=np.int64))
-        every = LineChoice(hkl=np.concatenate(hkl), phase=np.concatenate(owner))
-        problem = self._problem(every, two_theta=np.zeros(1), intensity=np.zeros(1), noise=None)
+                listed[number] = candidate_lines(phase.group, (a, b, c), d_min=d_min)
+        every, problem = self._candidates(tuple(listed))
         # A line that a contaminating wavelength alone brings into the pattern is not worth an area of its own.
         n_own = len(self.instrument.lines)
         rows, inverse = lines_in_pattern(problem, slots, two_theta, d_min, d_max, n_own, _TAIL_REACH)
         rows = rows[np.lexsort((inverse, every.phase[rows]))]
         return LineChoice(hkl=every.hkl[rows], phase=every.phase[rows])
 
+    def _candidates(self, listed: tuple[NDArray[np.int32] | None, ...]) -> tuple[LineChoice, Problem]:
+        """The lines (m, 3) that are listed for each phase, None for one that is not present, and where they stand."""
+        # From scan to scan the lists are the same.
+        for known, every, problem in self._listed:
+            if all(own is other for own, other in zip(listed, known, strict=True)):
+                return every, problem
+        there = [(number, own) for number, own in enumerate(listed) if own is not None]
+        every = LineChoice(
+            hkl=np.concatenate([np.empty((0, 3), dtype=np.int32), *(own for _, own in there)]),
+            phase=np.repeat(np.array([n for n, _ in there], dtype=np.int64), [len(own) for _, own in there]),
+        )
+        problem = self._lines_alone(every)
+        self._listed[:] = [(listed, every, problem)]
+        return every, problem
+
     def place(self, values: NDArray[np.float64], lines: LineChoice) -> Placement:
         """Position and widths (deg) of lines at every wavelength."""
-        return self._place(self.table.slots(values), lines)
-
-    def _place(self, slots: NDArray[np.float64], lines: LineChoice) -> Placement:
-        shape = (lines.phase.size, len(self.instrument.lines) + len(self.instrument.contaminants))
-        position, gauss, lorentz = np.empty(shape), np.empty(shape), np.empty(shape)
-        by_theta = np.zeros((*shape, 3))
-        problem = self._problem(lines, two_theta=np.zeros(1), intensity=np.zeros(1), noise=None)
-        by_slot = np.zeros((*shape, slot.n_line_slots(problem)))
-        place_lines(problem, slots, position, gauss, lorentz, by_theta, by_slot)
-        return Placement(position=position, gauss=gauss, lorentz=lorentz)
+        return placed(self._lines_alone(lines), self.table.slots(values))
 
     def may_spread(self, values: NDArray[np.float64], moving: NDArray[np.bool_] | None = None) -> bool:
         """Whether the beam spreads lines at these values (n_parameters,), or may where `moving` ones move."""
@@ -155,10 +166,10 @@ class PatternModel:
         rest = every[0][slot.N_GLOBAL + slot.N_PHASE * len(self.phases) :]
         slots = np.concatenate([every[0][: slot.N_GLOBAL], *blocks, rest])
         lines = replicas._choose(slots, points.two_theta, (True,) * len(values))
-        placed = replicas._place(slots, lines)
+        at = placed(replicas._lines_alone(lines), slots)
         profiles = np.empty((lines.phase.size, points.two_theta.size))
         problem = replicas.problem(points, noise, lines, may_spread=self.may_spread(values[0]))
-        line_profiles(problem, slots, placed.position, placed.gauss, placed.lorentz, profiles)
+        line_profiles(problem, slots, at.position, at.gauss, at.lorentz, profiles)
         return profiles, lines.phase
 
     def problem(
@@ -190,6 +201,10 @@ class PatternModel:
             chebyshev=np.pad(problem.chebyshev, ((0, 0), (0, n_ties))),
             ties=np.ascontiguousarray(_TIE_SCALE * ties),
         )
+
+    def _lines_alone(self, lines: LineChoice) -> Problem:
+        """Lines without a pattern, which is all that it takes to place them."""
+        return self._problem(lines, two_theta=np.zeros(1), intensity=np.zeros(1), noise=None)
 
     def _problem(
         self,
@@ -237,6 +252,15 @@ class PatternModel:
         return form
 
 
+def placed(problem: Problem, slots: NDArray[np.float64]) -> Placement:
+    """The lines of a problem at a parameter vector, at every wavelength."""
+    shape = problem.hkl.shape[0], problem.wavelength.size
+    position, gauss, lorentz = np.empty(shape), np.empty(shape), np.empty(shape)
+    by_theta, by_slot = np.zeros((*shape, 3)), np.zeros((*shape, slot.n_line_slots(problem)))
+    place_lines(problem, slots, position, gauss, lorentz, by_theta, by_slot)
+    return Placement(position=position, gauss=gauss, lorentz=lorentz)
+
+
 @lru_cache(maxsize=16)
 def _coarse(two_theta: bytes) -> CoarseGrid:
     """Scans on one grid have it in common."""
@@ -248,6 +272,8 @@ def _source(instrument: Instrument) -> _Source:
     wavelength, weight = np.array(instrument.lines, dtype=np.float64).T
     others = instrument.contaminants
     return _Source(
+        shortest=float(wavelength.min()),
+        longest=float(wavelength.max()),
         wavelength=np.append(wavelength, [other.wavelength for other in others]),
         weight=np.append(weight / weight.sum(), np.ones(len(others))),
         natural_width=np.append(instrument.natural_widths or np.zeros(weight.size), np.zeros(len(others))),

@@ -83,7 +83,7 @@ def minimise_joint(
             worse |= blocks.total - tried.total < _LEAST_KEPT * promised.sum() and promised.sum() > tolerance
             damping = np.where(worse, np.maximum(damping, 1e-5) * 10.0, np.where(damping > 1e-9, damping * 0.1, 0.0))
             # A few scans in a valley that noise has made promise much again and again, and hardly ever keep it.
-            moving = max(np.count_nonzero(promised[:-1] >= tolerance), 1)
+            moving = max(int(np.count_nonzero(promised[:-1] >= tolerance)), 1)
             converged = bool(left_over) and blocks.total - tried.total < tolerance * moving
             state, blocks, refused = trial, tried, False
             free, free_shared = _movable(problem, state, blocks)

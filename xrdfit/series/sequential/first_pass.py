@@ -146,13 +146,12 @@ class FirstPass:
         return other if other.fit.success and better else best
 
     def strayed(self, fitted: Fitted) -> list[int]:
-        """Phases with a line that is not where the survey saw the phase best."""
+        """Phases with a line that has left the place where the survey saw the phase best by more than its FWHM."""
+        moved = self.fitter.moved(fitted.fit, self.seen.start)
         return [
             phase
             for phase, state in enumerate(fitted.status)
-            if state == Status.REFINED
-            and self.seen.found[phase]
-            and self.fitter.strayed(fitted.fit, self.seen.start, phase)
+            if state == Status.REFINED and self.seen.found[phase] and moved[phase] > 1.0
         ]
 
 

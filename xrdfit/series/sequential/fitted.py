@@ -9,7 +9,7 @@ import numpy as np
 
 from xrdfit.data import Outcome
 from xrdfit.fit import ScanFit
-from xrdfit.series.sequential.selection import mean_width
+from xrdfit.series.sequential.selection import mean_widths
 from xrdfit.series.state import Hkl, ScanRecord, Status
 
 
@@ -38,7 +38,7 @@ def record_of(
         stands_out=(True,) * len(fitted.status) if stands_out is None else stands_out,
         lines=tuple(_as_tuples(lines.hkl[own].tobytes()) for own in chosen),
         line_area=fit.objective.work.area[np.concatenate(chosen)],
-        width=tuple(mean_width(fit, phase) for phase in range(len(fitted.status))),
+        width=tuple(mean_widths(fit).tolist()),
         chi2=fit.agreement.chi2,
         gof=fit.agreement.gof,
         r_wp=fit.agreement.r_wp,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import RefineSettings
 from xrdfit.fit import TOLERANCE, Expected, PreparedScan, ScanFit, fit_scan, with_seeded_background
+from xrdfit.kernels.phase_evidence import farthest_moves
 from xrdfit.model import PatternModel
 from xrdfit.series.scopes import Scopes
 from xrdfit.series.search import search_for
@@ -135,11 +136,10 @@ class ScanFitter:
                     changed = True
                     break
             if not changed:
-                for phase in range(len(state)):
-                    if state[phase] == Status.REFINED and not self.readable(found, phase):
-                        state[phase] = Status.HELD
-                        held_for_good.add(phase)
-                        changed = True
+                for phase in self.vague(found, state):
+                    state[phase] = Status.HELD
+                    held_for_good.add(phase)
+                    changed = True
             if not changed:
                 best = self._best_newcomer(predicted, found, state)
                 if best is not None:
@@ -152,9 +152,15 @@ class ScanFitter:
             found = self.fit(prepared, self._carry(found, predicted, state), state)
         return Fitted(fit=found, status=tuple(state), significance=tuple(float(g) for g in gains(found)))
 
-    def readable(self, found: ScanFit, phase: int) -> bool:
-        """Whether a refined phase's cell can be read off: it is determined and the lines are still lines."""
-        return cell_blur(found, self.model, phase) < DETERMINED and broadening(found, self.yardstick, phase) < RUNAWAY
+    def vague(self, found: ScanFit, status: Sequence[Status]) -> list[int]:
+        """Refined phases whose cell cannot be read off: it is not determined, or the lines are no lines any more."""
+        broader = broadening(found, self.yardstick)
+        return [
+            phase
+            for phase, state in enumerate(status)
+            if state == Status.REFINED
+            and not (cell_blur(found, self.model, phase) < DETERMINED and broader[phase] < RUNAWAY)
+        ]
 
     def stands_out(self, fitted: Fitted) -> tuple[bool, ...]:
         """Whether each phase's lines gain clearly more at its cell than with the cell stretched or squeezed.
@@ -243,19 +249,17 @@ class ScanFitter:
         """
         others = [Status.ABSENT if number == phase else state for number, state in enumerate(status)]
         free = self.fit(prepared, values, others)
-        if self._moved(free, values).max(initial=0.0) > _OUT_OF_PLACE:
+        if self.moved(free, values).max(initial=0.0) > _OUT_OF_PLACE:
             return self.fit(prepared, values, others, kinds=("background",))
         return free
 
-    def strayed(self, found: ScanFit, home: NDArray[np.float64], phase: int) -> bool:
-        """Whether a line of a phase has left the place that the values `home` give it by more than its FWHM."""
-        return bool(self._moved(found, home)[found.objective.lines.phase == phase].max(initial=0.0) > 1.0)
-
-    def _moved(self, found: ScanFit, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(m, n_lines) how far lines are from where `values` put them, in the FWHM that they have there."""
-        found.objective.calculate(found.values)
-        there = self.model.place(values, found.objective.lines)
-        return np.abs(found.objective.work.position - there.position) / (there.gauss + there.lorentz)
+    def moved(self, found: ScanFit, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n_phases,) how far a line of each phase is at most from where `values` put it, in the FWHM it has there."""
+        objective = found.objective
+        objective.calculate(found.values)
+        there = objective.place(values)
+        position, phase = objective.work.position, objective.lines.phase
+        return farthest_moves(position, there.position, there.gauss, there.lorentz, phase, len(self.model.phases))
 
     def _outscores_decoys(self, fitted: Fitted, phase: int) -> bool:
         null = self.without(fitted.fit.prepared, fitted.fit.values, fitted.status, phase)

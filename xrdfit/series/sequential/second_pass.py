@@ -20,7 +20,7 @@ from xrdfit.series.sequential.fitted import Fitted, record_of
 from xrdfit.series.sequential.neighbours import Neighbours
 from xrdfit.series.sequential.scanfit import ScanFitter
 from xrdfit.series.sequential.segments import Segment
-from xrdfit.series.sequential.selection import gains, mean_width
+from xrdfit.series.sequential.selection import gains, mean_widths
 from xrdfit.series.state import ScanRecord, Status
 
 Summary = TypeVar("Summary")
@@ -199,14 +199,13 @@ class SecondPass:
                 own = self.first.fitter.model.of_phase(phase)
                 values[own] = predicted[own]
         fit = self.finisher.fit(scan, values, state, expected=expected)
-        vague = [
+        width, vague = mean_widths(fit), self.first.fitter.vague(fit, state)
+        vague += [
             phase
             for phase, there in enumerate(state)
             if there == Status.REFINED
-            and not (
-                self.first.fitter.readable(fit, phase)
-                and mean_width(fit, phase) <= TOO_BROAD * self.evidence.usual_width[phase]
-            )
+            and phase not in vague
+            and not width[phase] <= TOO_BROAD * self.evidence.usual_width[phase]
         ]
         if vague:
             for phase in vague:

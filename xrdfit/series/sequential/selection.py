@@ -11,7 +11,7 @@ from xrdfit.crystal import Phase
 from xrdfit.fit import PreparedScan, ScanFit, ScanObjective
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.nonnegative import nonnegative_solve
-from xrdfit.kernels.profiles import pseudo_voigt_shape
+from xrdfit.kernels.phase_evidence import mean_fwhm, position_blur, rise_with_only
 from xrdfit.model import PatternModel
 from xrdfit.series.state import Status
 
@@ -45,37 +45,16 @@ def is_seen(phase: Phase, status: Status, significance: float, n_lines: int) -> 
     return status == Status.REFINED and (not phase.fixed_cell or significance > gain_threshold(n_lines))
 
 
-def chi2_without(objective: ScanObjective, phase: int) -> float:
-    """Chi^2 of the objective's present pattern if the lines of a phase were not there, the other areas re-solved."""
-    return _chi2_with(objective, objective.lines.phase != phase)
-
-
 def gain_of_the_rest(fit: ScanFit, phase: int) -> float:
     """Fall in chi^2 / GoF^2 that a phase's lines bring on top of the two that bring most."""
     objective = fit.objective
     objective.calculate(fit.values)
     own = np.flatnonzero(objective.lines.phase == phase)
-    others = objective.lines.phase != phase
-    alone = []
-    for line in own:
-        kept = others.copy()
-        kept[line] = True
-        alone.append(_chi2_with(objective, kept))
-    kept = others.copy()
-    kept[own[np.argsort(alone)[:2]]] = True
-    return (_chi2_with(objective, kept) - objective.chi2) / max(fit.agreement.chi2_reduced, 1.0)
-
-
-def _chi2_with(objective: ScanObjective, kept: NDArray[np.bool_]) -> float:
-    """Chi^2 with these lines (m,) only, their areas re-solved."""
-    work = objective.work
-    gram = np.ascontiguousarray(work.gram[np.ix_(kept, kept)])
-    right = np.ascontiguousarray(work.right[kept])
-    area = np.zeros(right.size)
-    nonnegative_solve(gram, right, area, work.active[kept].copy())
-    full = work.area @ work.gram @ work.area - 2.0 * work.right @ work.area
-    less = area @ gram @ area - 2.0 * right @ area
-    return float(objective.chi2 + less - full)
+    alone = np.tile(objective.lines.phase != phase, (own.size, 1))
+    alone[np.arange(own.size), own] = True
+    best = np.argsort(_rise_with_only(objective, alone))[:2]
+    rise = _rise_with_only(objective, alone[best].any(axis=0, keepdims=True))
+    return float(rise[0]) / max(fit.agreement.chi2_reduced, 1.0)
 
 
 def gains(fit: ScanFit) -> NDArray[np.float64]:
@@ -84,10 +63,16 @@ def gains(fit: ScanFit) -> NDArray[np.float64]:
     objective.calculate(fit.values)
     scale = max(fit.agreement.chi2_reduced, 1.0) if fit.prepared.noise.regime != "unit" else fit.agreement.chi2_reduced
     result = np.zeros(len(fit.present))
-    for phase, there in enumerate(fit.present):
-        if there:
-            result[phase] = (chi2_without(objective, phase) - objective.chi2) / scale
+    there = np.flatnonzero(fit.present)
+    others = np.array([objective.lines.phase != phase for phase in there]).reshape(there.size, -1)
+    result[there] = _rise_with_only(objective, others) / scale
     return result
+
+
+def _rise_with_only(objective: ScanObjective, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(k,) by how much chi^2 of the present pattern rises with these lines (k, m) alone, their areas solved for."""
+    work = objective.work
+    return rise_with_only(work.gram, work.right, work.area, work.active, kept)
 
 
 def scaled_cell(model: PatternModel, values: NDArray[np.float64], phase: int, factor: float) -> NDArray[np.float64]:
@@ -192,45 +177,33 @@ def cell_blur(fit: ScanFit, model: PatternModel, phase: int) -> float:
 
     Infinite where the cell, or part of it, is not determined.
     """
-    table = model.table
-    cell = np.flatnonzero(table.where("cell") & model.of_phase(phase))
-    covariance = fit.parameter_covariance[np.ix_(cell, cell)]
-    if not np.isfinite(covariance).all():
-        return np.inf
-    lines = fit.objective.lines.phase == phase
-    area = fit.objective.work.area[lines]
-    if not area.sum() > 0.0:
-        return np.inf
-    work = fit.objective.work
+    rows, mapping = model.table.cell_rows(phase)
+    objective = fit.objective
+    objective.calculate(fit.values)
+    work = objective.work
+    return position_blur(
+        work.by_slot,
+        work.by_theta,
+        work.gauss,
+        work.lorentz,
+        work.area,
+        objective.lines.phase == phase,
+        slot.N_GLOBAL + slot.CELL,
+        mapping,
+        fit.parameter_covariance[rows[:, None], rows],
+    )
+
+
+def mean_widths(fit: ScanFit) -> NDArray[np.float64]:
+    """(n_phases,) FWHM (deg) of each phase's lines, weighted by area; NaN where it has none."""
     fit.objective.calculate(fit.values)
-    first = slot.N_GLOBAL + slot.N_PHASE * phase
-    on_cell = slice(slot.N_GLOBAL, slot.N_GLOBAL + slot.LORENTZ_SIZE)
-    by_cell = work.by_slot[lines, 0, on_cell] * work.by_theta[lines, 0, :1]
-    motion = by_cell @ table.slot_mapping[first : first + slot.LORENTZ_SIZE][:, cell]
-    variance = np.einsum("ij,jk,ik->i", motion, covariance, motion)
-    fwhm = work.gauss[lines, 0] + work.lorentz[lines, 0]
-    return float(np.sqrt(np.sum(area * variance / fwhm**2) / area.sum()))
-
-
-def mean_width(fit: ScanFit, phase: int) -> float:
-    """FWHM (deg) of a phase's lines, weighted by area; NaN where it has none."""
-    fit.objective.calculate(fit.values)
-    own = fit.objective.lines.phase == phase
     work = fit.objective.work
-    return _weighted_width(work.gauss[own, 0], work.lorentz[own, 0], work.area[own])
+    return mean_fwhm(work.gauss, work.lorentz, work.area, fit.objective.lines.phase, len(fit.present))
 
 
-def broadening(fit: ScanFit, values: NDArray[np.float64], phase: int) -> float:
-    """By what factor a phase's lines are broader in the fit than they are at `values`; NaN where it has none."""
-    lines = fit.objective.lines
-    own = lines.phase == phase
-    placed = fit.objective.model.place(values, lines)
-    before = _weighted_width(placed.gauss[own, 0], placed.lorentz[own, 0], fit.objective.work.area[own])
-    return mean_width(fit, phase) / before
-
-
-def _weighted_width(gauss: NDArray[np.float64], lorentz: NDArray[np.float64], area: NDArray[np.float64]) -> float:
-    if not area.sum() > 0.0:
-        return float("nan")
-    fwhm = np.array([pseudo_voigt_shape(g, w)[0] for g, w in zip(gauss.tolist(), lorentz.tolist(), strict=True)])
-    return float(np.sum(area * fwhm) / area.sum())
+def broadening(fit: ScanFit, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n_phases,) by what factor lines are broader in the fit than they are at `values`; NaN for a phase without."""
+    now = mean_widths(fit)
+    before = fit.objective.place(values)
+    phase = fit.objective.lines.phase
+    return now / mean_fwhm(before.gauss, before.lorentz, fit.objective.work.area, phase, len(fit.present))

@@ -10,7 +10,7 @@ from xrdfit.crystal.anisotropy import (
     stephens_terms,
     width_axes,
 )
-from xrdfit.crystal.cell import CELL_NAMES, UnitCell, cell_volumes, d_spacings
+from xrdfit.crystal.cell import CELL_NAMES, UnitCell, cell_volumes, d_spacings, spacings_and_volumes
 from xrdfit.crystal.cif import read_cif
 from xrdfit.crystal.cif_text import cif_block
 from xrdfit.crystal.formula import atoms_in_formula
@@ -47,6 +47,7 @@ __all__ = [
     "other_settings",
     "quartic_terms",
     "read_cif",
+    "spacings_and_volumes",
     "stephens_terms",
     "structure_factors_squared",
     "width_axes",

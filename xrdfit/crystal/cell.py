@@ -108,9 +108,18 @@ def cell_volumes(cells: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
 
 def d_spacings(cells: NDArray[np.float64], hkl: ArrayLike) -> NDArray[np.float64]:
     """(n, m) d-spacings in Å of reflections ``hkl`` (m, 3) in cells (n, 6) in Å and deg."""
+    return spacings_and_volumes(cells, hkl)[0]
+
+
+def spacings_and_volumes(cells: NDArray[np.float64], hkl: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n, m) d-spacings in Å of reflections ``hkl`` (m, 3) in cells (n, 6) in Å and deg, and (n,) volumes in Å^3.
+
+    The volume is NaN for what is no cell.
+    """
     hkl = np.asarray(hkl, dtype=np.float64)
-    reciprocal = np.linalg.inv(_metrics(cells)[0])
-    return np.asarray(1.0 / np.sqrt(((hkl @ reciprocal) * hkl).sum(axis=2)))
+    metric, determinant = _metrics(cells)
+    inverse = ((hkl @ np.linalg.inv(metric)) * hkl).sum(axis=2)
+    return np.asarray(1.0 / np.sqrt(inverse)), np.sqrt(np.where(determinant > 0.0, determinant, np.nan))
 
 
 def _impossible(found: str, expected: str) -> Problem:

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from xrdfit.crystal import UnitCell
+from xrdfit.crystal import UnitCell, spacings_and_volumes
 from xrdfit.errors import CrystalError
 
 
@@ -67,3 +67,15 @@ def test_an_impossible_length_or_angle_is_named(values: tuple[float, ...], named
 def test_three_angles_that_close_no_cell_are_refused(angles: tuple[float, float, float]) -> None:
     with pytest.raises(CrystalError, match="close no cell"):
         UnitCell(5.0, 5.0, 5.0, *angles)
+
+
+def test_spacings_and_volumes_of_many_cells_are_those_of_each_and_none_of_angles_that_close_no_cell() -> None:
+    cells = np.array(
+        [[10.33, 6.01, 4.69, 90.0, 90.0, 90.0], [5.1, 6.2, 7.3, 80.0, 95.0, 110.0], [5.0] * 3 + [150.0] * 3]
+    )
+    hkl = [(1, 0, 0), (2, -1, 3)]
+    spacings, volumes = spacings_and_volumes(cells, hkl)
+    for values, spacing, volume in zip(cells[:2], spacings, volumes, strict=False):
+        np.testing.assert_allclose(spacing, UnitCell(*values).d_spacing(hkl), rtol=1e-14)
+        assert volume == pytest.approx(UnitCell(*values).volume, rel=1e-14)
+    assert np.isnan(volumes[2])

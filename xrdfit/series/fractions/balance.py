@@ -172,6 +172,6 @@ def against_given(
 
 
 def scan_weights(alpha: NDArray[np.float64], local: NDArray[np.float64]) -> NDArray[np.float64]:
-    variance = np.einsum("p,spq,q->s", alpha, local, alpha, optimize=True)
+    variance = (local @ alpha) @ alpha
     # No scan counts for more than a million typical ones; exact amounts count alike.
     return 1.0 / np.maximum(variance, max(1e-6 * float(np.median(variance)), 1e-24))

@@ -125,7 +125,8 @@ def _quantile(values: NDArray[np.float64], part: float) -> float:
     place = part * (values.size - 1)
     low = int(place)
     high = min(low + 1, values.size - 1)
-    parted = np.partition(values, (low, high))
+    parted = values.copy()
+    parted.partition((low, high))
     return float(parted[low] + (place - low) * (parted[high] - parted[low]))
 
 
@@ -158,15 +159,18 @@ def _least_step(matrix: NDArray[np.float64], right: NDArray[np.float64]) -> NDAr
 
 def _line(scans: _Scans, theta: NDArray[np.float64]) -> _Line:
     """At `theta` (K,): the logarithms of the conversion factors, and the drift."""
-    alpha = np.exp(theta[: scans.n.shape[1]])
+    n_phases = scans.n.shape[1]
+    alpha = np.exp(theta[:n_phases])
     amount = np.maximum(scans.n @ alpha, _NOTHING)
-    variance = (scans.local @ alpha) @ alpha
+    variance = scans.local.reshape(len(amount), n_phases**2) @ np.outer(alpha, alpha).ravel()
     sigma = np.maximum(np.sqrt(variance) / amount, _LEAST_ERROR)
-    share = scans.n * alpha / amount[:, None]
+    design = np.empty((len(amount), theta.size))
+    design[:, :n_phases] = scans.n * alpha / amount[:, None]
     if scans.tau is None:
-        return _Line(theta, np.log(amount), sigma, share)
+        return _Line(theta, np.log(amount), sigma, design)
     expected = np.maximum(1.0 + theta[-1] * scans.tau, _NOTHING)
-    return _Line(theta, np.log(amount / expected), sigma, np.column_stack([share, -scans.tau / expected]))
+    design[:, n_phases] = -scans.tau / expected
+    return _Line(theta, np.log(amount / expected), sigma, design)
 
 
 def _not_drifting(far: NDArray[np.bool_], line: _Line) -> NDArray[np.bool_]:

@@ -55,7 +55,7 @@ class ScaleCovariance:
     def with_sum(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, P, K) covariance of each scan's scales with ``sum_t weights_t S_t``, the weights being (n, K, P)."""
         transposed = weights.transpose(0, 2, 1)
-        in_common = np.einsum("skp,spb->kb", weights, self.response, optimize=True)
+        in_common = np.tensordot(weights, self.response, axes=((0, 2), (0, 1)))
         result = self.local @ transposed + self.response @ (self.shared @ in_common.T)
         if self.neighbour is not None:
             result[1:] += self.neighbour @ transposed[:-1]
@@ -64,7 +64,7 @@ class ScaleCovariance:
 
     def of_sum(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """(K, K) covariance of ``sum_s weights_s S_s``, the weights being (n, K, P)."""
-        result = np.einsum("skp,spl->kl", weights, self.with_sum(weights), optimize=True)
+        result = np.tensordot(weights, self.with_sum(weights), axes=((0, 2), (0, 1)))
         return 0.5 * (result + result.T)
 
     def of_each(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from xrdfit.crystal import (
     Phase,
     UnitCell,
-    cell_volumes,
-    d_spacings,
     equivalent_reflections,
     generate_reflections,
     line_intensities,
+    spacings_and_volumes,
     structure_factors_squared,
 )
 from xrdfit.kernels import problem as slot
@@ -206,13 +205,14 @@ def geometry_factors(model: PatternModel, lines: LineChoice, values: NDArray[np.
         own = lines.phase == number
         if own.any():
             first = slot.N_GLOBAL + slot.N_PHASE * number
-            cells, hkl = slots[:, first : first + 6], lines.hkl[own]
-            at_start = _lp_at_start(phase.cell, model.instrument, np.ascontiguousarray(hkl, dtype=np.int32).tobytes())
-            lp = _lp(model.instrument, d_spacings(cells, hkl)) / at_start
-            factor[:, own] = lp * (phase.cell.volume / cell_volumes(cells)[0][:, None]) ** 2
+            cells, hkl = slots[:, first : first + 6], np.ascontiguousarray(lines.hkl[own], dtype=np.int32)
+            lp_there, volume_there = _at_start(phase.cell, model.instrument, hkl.tobytes())
+            d_spacing, volume = spacings_and_volumes(cells, hkl)
+            factor[:, own] = _lp(model.instrument, d_spacing) / lp_there * (volume_there / volume[:, None]) ** 2
     return factor
 
 
 @lru_cache(maxsize=64)
-def _lp_at_start(cell: UnitCell, instrument: Instrument, hkl: bytes) -> NDArray[np.float64]:
-    return _lp(instrument, cell.d_spacing(np.frombuffer(hkl, dtype=np.int32).reshape(-1, 3)))
+def _at_start(cell: UnitCell, instrument: Instrument, hkl: bytes) -> tuple[NDArray[np.float64], float]:
+    """(m,) Lorentz-polarisation factors of lines (m, 3) of int32 at the cell they start from, and its volume."""
+    return _lp(instrument, cell.d_spacing(np.frombuffer(hkl, dtype=np.int32).reshape(-1, 3))), cell.volume

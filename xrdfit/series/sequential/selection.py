@@ -53,7 +53,7 @@ def gain_of_the_rest(fit: ScanFit, phase: int) -> float:
     alone = np.tile(objective.lines.phase != phase, (own.size, 1))
     alone[np.arange(own.size), own] = True
     best = np.argsort(_rise_with_only(objective, alone))[:2]
-    rise = _rise_with_only(objective, alone[best].any(axis=0, keepdims=True))
+    rise = _rise_with_only(objective, alone[best[:1]] | alone[best[-1:]])
     return float(rise[0]) / max(fit.agreement.chi2_reduced, 1.0)
 
 

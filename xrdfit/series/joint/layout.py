@@ -109,6 +109,15 @@ class Layout:
             touched[self.tied.rows] = self.tied.sources.any(axis=1)
         return touched
 
+    @property
+    def touched_locally(self) -> NDArray[np.bool_]:
+        """(n_parameters,) what the local variables change."""
+        touched = np.zeros(len(self.model.table), dtype=np.bool_)
+        touched[self.local] = True
+        if self.tied is not None:
+            touched[self.tied.rows] = self.tied.sources[:, self.local].any(axis=1)
+        return touched
+
     def derivative(self, values: NDArray[np.float64], scan: int) -> NDArray[np.float64]:
         """(n_parameters, n_rows) of a scan's parameters, which are `values`, by the variables of `rows`."""
         columns = np.eye(values.size) if self.tied is None else self.tied.derivative(values)

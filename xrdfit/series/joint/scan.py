@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,14 @@ def sweep_share(clock: ScanClock, used: NDArray[np.bool_]) -> NDArray[np.float64
     return share
 
 
+class OwnRows(NamedTuple):
+    """What fills the rows of a scan's own variables alone: buffers, slots that these touch, and the row of each slot."""
+
+    work: BlockWork
+    used_slots: NDArray[np.int64]
+    row_of_slot: NDArray[np.int64]
+
+
 class JointScan:
     """One scan of a joint fit.
 
@@ -91,9 +100,7 @@ class JointScan:
             problem = problem._replace(two_theta=like.problem.two_theta, chebyshev=like.problem.chebyshev)
             work, self.row_of_slot, self.used_slots = like.work, like.row_of_slot, like.used_slots
         else:
-            in_use = np.abs(layout.model.table.slot_mapping[:, layout.touched]).sum(axis=1) > 0.0
-            self.row_of_slot = np.where(in_use, np.cumsum(in_use) - 1, -1).astype(np.int64)
-            self.used_slots = np.flatnonzero(in_use)
+            self.used_slots, self.row_of_slot = _slots_in_use(layout, layout.touched)
             n_rows = layout.n_local + layout.n_shared + (0 if clock is None else 2 * layout.n_phases)
             work = make_block_work(problem, self.used_slots.size, n_rows)
         self.work: BlockWork = work
@@ -171,15 +178,37 @@ class JointScan:
             )
         )
 
-    def block(self, state: SeriesState) -> float:
-        """Fill ``work.gram`` and ``work.right``, rows as in `xrdfit.kernels.series_block.series_block`."""
+    def own_rows(self) -> OwnRows:
+        """Buffers, within those of the scan, for `block` to fill the rows of the scan's own variables alone."""
+        layout, work = self.layout, self.work
+        used_slots, row_of_slot = _slots_in_use(layout, layout.touched_locally)
+        n_rows = layout.n_local + (2 * layout.n_phases if self.share.shape[0] == 3 else 0)
+        own = work._replace(
+            by_used_slot=work.by_used_slot[: used_slots.size],
+            of_one_phase=work.of_one_phase[: used_slots.size],
+            rows=work.rows[:n_rows],
+            gram=np.empty((n_rows, n_rows)),
+            right=work.right[:n_rows],
+        )
+        return OwnRows(own, used_slots, row_of_slot)
+
+    def block(self, state: SeriesState, own_rows: OwnRows | None = None) -> float:
+        """Fill ``work.gram`` and ``work.right``, rows as in `xrdfit.kernels.series_block.series_block`.
+
+        own_rows : buffers to be filled instead, without the rows of what the scans share.
+        """
         layout = self.layout
         table = layout.model.table
+        work, used_slots, row_of_slot = own_rows or OwnRows(self.work, self.used_slots, self.row_of_slot)
         values = state.values(layout, self.position)
         if not np.isfinite(values).all():
-            self.work.gram[:], self.work.right[:] = 0.0, 0.0
+            work.gram[:], work.right[:] = 0.0, 0.0
             return np.inf
-        mapping = table.slot_mapping[self.used_slots] @ layout.derivative(values, self.position)
+        derivative = layout.derivative(values, self.position)
+        by_intensity = layout.intensities.derivative(state.shared[layout.intensity])
+        if own_rows is not None:
+            derivative, by_intensity = derivative[:, : layout.local.size], np.empty((layout.n_lines, 0))
+        mapping = table.slot_mapping[used_slots] @ derivative
         own = self.deviates[layout.lines.phase]
         relative = self.relative(state)
         merit = np.empty(1)
@@ -191,20 +220,20 @@ class JointScan:
             np.array([self.problem.variance_floor]),
             table.slots(values)[None],
             self.pinned[None],
-            self.row_of_slot,
+            row_of_slot,
             mapping[None],
             relative[None],
             self.geometry[None],
-            layout.intensities.derivative(state.shared[layout.intensity]),
+            by_intensity,
             self._scales(state)[None],
             self.share[None],
             self.deviates[None],
             self.course[None],
             np.where(own, 1.0, relative)[None] if layout.deviations else np.empty((1, 0)),
             layout.local.size,
-            self.work,
-            self.work.gram[None],
-            self.work.right[None],
+            work,
+            work.gram[None],
+            work.right[None],
             merit,
         )
         return float(merit[0])
@@ -259,3 +288,9 @@ class JointScan:
             if 0 <= neighbour < len(state.local):
                 scales[row] = state.local[neighbour, self.layout.scale]
         return scales
+
+
+def _slots_in_use(layout: Layout, touched: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The slots that parameters `touched` (n_parameters,) have a say in, and for every slot its row, -1 without one."""
+    in_use = np.abs(layout.model.table.slot_mapping[:, touched]).sum(axis=1) > 0.0
+    return np.flatnonzero(in_use), np.where(in_use, np.cumsum(in_use) - 1, -1).astype(np.int64)

@@ -155,6 +155,21 @@ def test_pattern_answers_to_every_variable_as_its_block_says(case: str, detector
     np.testing.assert_allclose(scan.work.rows / top, expected / top, rtol=0.0, atol=1e-6)
 
 
+@pytest.mark.parametrize("detector", ["area", "point"])
+@pytest.mark.parametrize("case", CASES)
+def test_rows_of_a_scans_own_variables_are_those_of_its_whole_block(case: str, detector: str) -> None:
+    known = known_case(case, detector)
+    chain = known.chain(known.counts(1))
+    scan, size = chain.scans[2], chain.layout.n_local
+    merit = scan.block(known.truth)
+    gram, right = scan.work.gram[:size, :size].copy(), scan.work.right[:size].copy()
+    own = scan.own_rows()
+    scan.work.rows[:] = np.nan
+    assert scan.block(known.truth, own) == pytest.approx(merit, rel=1e-14)
+    np.testing.assert_allclose(own.work.gram[:size, :size], gram, rtol=1e-11, atol=1e-13 * np.abs(gram).max())
+    np.testing.assert_allclose(own.work.right[:size], right, rtol=1e-11, atol=1e-12 * np.abs(right).max())
+
+
 def test_scans_of_one_grid_share_their_buffers_and_others_have_their_own() -> None:
     known = stacks.known_stack(3)
     chain = known.chain()

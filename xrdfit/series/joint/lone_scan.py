@@ -18,10 +18,10 @@ _LEAST_DAMPING = 1e-4
 _LITTLE, _MOST = 0.25, 0.75
 
 
-def settle_scan(problem: JointProblem, state: SeriesState, position: int, tolerance: float) -> None:
+def settle_scan(problem: JointProblem, state: SeriesState, position: int, tolerance: float) -> int:
     """Lower the merit of one scan by its own variables; `state` is changed in place, and only for the better.
 
-    The scale of a sweeping scan stays: its neighbours lean on it.
+    The scale of a sweeping scan stays: its neighbours lean on it. Returns how many steps were tried.
     """
     layout, scan = problem.layout, problem.scans[position]
     lower, upper, _, _ = problem.limits
@@ -31,12 +31,12 @@ def settle_scan(problem: JointProblem, state: SeriesState, position: int, tolera
     damping = _FIRST_DAMPING
     rows = scan.own_rows()
     merit, matrix, right = _normal_equations(problem, state, position, rows)
-    for _ in range(_MAX_STEPS):
+    for tried_before in range(_MAX_STEPS):
         here = state.local[position].copy()
         free = own & ~((here <= lower) & (right < 0.0)) & ~((here >= upper) & (right > 0.0))
         step = damped_step(matrix, right, free, damping)
         if float(step @ right) < tolerance:
-            break
+            return tried_before
         moved = np.clip(here + np.clip(step, -problem.longest, problem.longest), lower, upper)
         state.local[position] = np.where(own, moved, here)
         tried = _merit(problem, state, position)
@@ -55,7 +55,8 @@ def settle_scan(problem: JointProblem, state: SeriesState, position: int, tolera
             state.local[position] = here
             damping = max(damping, _LEAST_DAMPING) * 10.0
             if damping > _LARGEST_DAMPING:
-                break
+                return tried_before + 1
+    return _MAX_STEPS
 
 
 def _merit(problem: JointProblem, state: SeriesState, position: int) -> float:

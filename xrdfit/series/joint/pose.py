@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from xrdfit.data import RefineSettings
@@ -24,35 +26,42 @@ def hold_cells(chain: Chain, state: SeriesState, status: Statuses) -> None:
 
 
 def pose(
-    chain: Chain, settings: RefineSettings, regime: Regime, start: SeriesState, status: Statuses, *, shared: bool
+    chain: Chain,
+    settings: RefineSettings,
+    regime: Regime,
+    start: SeriesState,
+    status: Statuses,
+    *,
+    shared: JointProblem | None = None,
 ) -> JointProblem:
-    """The problem of fitting a chain from `start`, by which its scans are settled; shared : whether that moves, too."""
+    """The problem of fitting a chain from `start`, by which its scans are settled.
+
+    shared : the fit of other scans of the series, from which what all share is taken as it is, and which knows how far
+    variables may go; None where that moves, too.
+    """
     layout, spread = chain.layout, regime.spread
     refined = np.array([[state == Status.REFINED for state in status[i]] for i in chain.indices])
     deviates = refined & (np.zeros(layout.n_phases) if spread is None else spread > 0.0).astype(np.bool_)
-    free = np.ones((len(chain.scans), layout.n_local), dtype=np.bool_)
-    for phase in range(layout.n_phases):
-        scale = layout.local.size + phase
-        own = layout.of_phase(phase)
-        own[scale] = False
-        free[np.ix_(~refined[:, phase], own)] = False
-        lines = layout.lines.phase == phase
-        if layout.deviations:
-            free[np.ix_(~deviates[:, phase], layout.deviation.start + np.flatnonzero(lines))] = False
-        if regime.free:
-            free[deviates[:, phase], scale] = False
-        if not lines.any():
-            free[:, scale] = False
-    for phase in range(layout.n_phases):
+    own = np.array([layout.of_phase(phase) for phase in range(layout.n_phases)])
+    has_cell = own[:, : layout.local.size].any(axis=1)
+    own[:, layout.scale] = False
+    free = ~(~refined[:, :, None] & own).any(axis=1)
+    free[:, layout.deviation] &= deviates[:, layout.lines.phase[: layout.deviation.stop - layout.deviation.start]]
+    free[:, layout.scale] &= np.bincount(layout.lines.phase, minlength=layout.n_phases) > 0
+    if regime.free:
+        free[:, layout.scale] &= ~deviates
+    for phase in range(layout.n_phases if layout.tied is not None else 0):
         # What expressions read of another phase moves for the sake of this one.
         free[np.ix_(refined[:, phase], layout.feeding(phase))] = True
-    free_shared = np.full(layout.n_shared, shared)
-    if regime.free:
-        free_shared[layout.intensity] = False
-    has_cell = np.array([layout.of_phase(phase)[: layout.local.size].any() for phase in range(layout.n_phases)])
     chain.settle(start, deviates=deviates, spread=spread, held=has_cell & ~refined)
     if layout.deviations:
         _take_areas(chain, start)
+    if shared is not None:
+        nothing = np.zeros(layout.n_shared, dtype=np.bool_)
+        return replace(shared, layout=layout, scans=chain.scans, free=free, free_shared=nothing)
+    free_shared = np.ones(layout.n_shared, dtype=np.bool_)
+    if regime.free:
+        free_shared[layout.intensity] = False
     return make_problem(chain, settings, free=free, free_shared=free_shared, start=start)
 
 

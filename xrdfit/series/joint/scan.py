@@ -63,7 +63,7 @@ def sweep_share(clock: ScanClock, used: NDArray[np.bool_]) -> NDArray[np.float64
 
 
 class OwnRows(NamedTuple):
-    """What fills the rows of a scan's own variables alone: buffers, slots that these touch, and the row of each slot."""
+    """What fills the rows of a scan's own variables alone: buffers, slots that these touch, the row of each slot."""
 
     work: BlockWork
     used_slots: NDArray[np.int64]

@@ -11,6 +11,7 @@ from xrdfit.data import RefineSettings
 from xrdfit.fit import PreparedScan
 from xrdfit.model import PatternModel
 from xrdfit.series.criticism.scope_test import positions_hold
+from xrdfit.series.joint.alone import FitsAlone, misplaced_scans
 from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, mid_times
 from xrdfit.series.joint.decisions import Decisions, Regime, Statuses, changed_cells, with_status
 from xrdfit.series.joint.errors import JointErrors, joint_errors
@@ -38,8 +39,6 @@ _ALL_BUT = 1e-4
 _LEFT_OVER = 0.02
 # Share of the scans whose cells may come or go without all scans being fitted for it.
 _FEW = 0.1
-# Part of half the FWHM by which the lines of a held phase may stand off where their neighbours now put them.
-_MISPLACED = 0.2
 _MAX_SPREAD_ROUNDS = 12
 # The spread has settled when it changes by less than this part.
 _SETTLED = 0.02
@@ -201,32 +200,19 @@ class JointSeries:
         """
         if len(changed) > _FEW * len(status):
             return False
+        alone, (chain, problem, _, _) = self._alone, self._fitted
+
+        def go_on(index: int, start: SeriesState) -> None:
+            self.fits[index] = alone.fit(index, start, status[index], tolerance=_NEAR)
+            status[index] = self.fits[index].status
+
         for index in changed:
             start = self._state_of([index])
             self._take_back(start, [index], {index: status[index]})
-            status[index] = self._alone_from(index, start, status[index], tolerance=_NEAR).status
-        for index, start in self._misplaced(status).items():
-            status[index] = self._alone_from(index, start, status[index], tolerance=_NEAR).status
+            go_on(index, start)
+        for index, start in misplaced_scans(chain, problem, self._state_of(chain.indices), status).items():
+            go_on(index, start)
         return True
-
-    def _misplaced(self, status: Statuses) -> dict[int, SeriesState]:
-        """States to go on from, of scans whose held phase is there but stood where a neighbour that has changed put it.
-
-        Where a cell that was imagined in a weak scan put it, the phase of the next one is too weak to be refined.
-        """
-        chain, problem, _, _ = self._fitted
-        state = self._state_of(chain.indices)
-        before = state.local.copy()
-        hold_cells(chain, state, status)
-        moved = np.abs(state.local - before) > _MISPLACED * problem.longest
-        found: dict[int, SeriesState] = {}
-        for phase in range(len(self.model.phases)):
-            own = chain.layout.of_phase(phase)
-            for position in np.flatnonzero(moved[:, own].any(axis=1)):
-                index = chain.indices[position]
-                if status[index][phase] == Status.HELD:
-                    found[index] = SeriesState(state.local[[position]], state.shared.copy(), state.fixed[[position]])
-        return found
 
     def _state_of(self, indices: Sequence[int]) -> SeriesState:
         """The state of these scans as they were last fitted."""
@@ -306,7 +292,7 @@ class JointSeries:
 
     def _fit_together(self, chain: Chain, start: SeriesState, status: Statuses, tolerance: float) -> None:
         hold_cells(chain, start, status)
-        problem = pose(chain, self.settings, self.regime, start, status, shared=True)
+        problem = pose(chain, self.settings, self.regime, start, status)
         left_over = _LEFT_OVER if tolerance == _ROUGH else 0.0
         solution = minimise_joint(problem, start, tolerance=max(tolerance, _ALL_BUT), left_over=left_over)
         if not left_over:
@@ -315,7 +301,7 @@ class JointSeries:
             solution = replace(again, iterations=solution.iterations + again.iterations)
         errors = joint_errors(chain, solution, self.settings)
         self._main = (chain, problem, solution, errors)
-        self._keep(chain, solution, errors, status, alone=False)
+        self._keep(chain, solution, errors, status)
         self._say()
 
     def _say(self) -> None:
@@ -330,36 +316,33 @@ class JointSeries:
         """A scan that must not bend what the others share: fitted with that, from two starts; the better one stays."""
         main = self.chain
         near = main.indices[int(np.argmin(np.abs(main.times - self._middle(index))))]
-        found = [self._alone_from(index, self._state_of([near]), self.fits[near].status)]
+        found = [self._alone.fit(index, self._state_of([near]), self.fits[near].status)]
         record = self.sequential.records[index]
         if record.usable:
             own = self._state_of([near])
             layout = main.layout
             own.local[0, : layout.local.size] = scan_values(self.sequential, index)[layout.local]
             own.local[0, layout.scale] = [sum(areas.values()) for areas in record.areas]
-            found.append(self._alone_from(index, own, record.status))
+            found.append(self._alone.fit(index, own, record.status))
         best = min(found, key=lambda fit: float(fit.solution.blocks.total))
         if not positions_hold(best.chain, best.solution, best.errors).all():
             held = tuple(min(state, Status.HELD) for state in best.status)
             best = replace(best, status=held, displaced=True)
         self.fits[index] = best
 
-    def _alone_from(
-        self, index: int, state: SeriesState, status: tuple[Status, ...], *, tolerance: float = TOLERANCE
-    ) -> JointScanFit:
+    @property
+    def _alone(self) -> FitsAlone:
+        """How scans are fitted by themselves, beside those that were last fitted together."""
         assert self._model is not None
-        chain = self._model.chain([index], deviations=self.regime.deviations, linked=False)
-        for _ in range(2):
-            problem = pose(chain, self.settings, self.regime, state, {index: status}, shared=False)
-            solution = minimise_joint(problem, state, tolerance=tolerance)
-            errors = joint_errors(chain, solution, self.settings, self.errors)
-            self._keep(chain, solution, errors, {index: status}, alone=True)
-            decided = self._decided(index)
-            if not changed_cells({index: decided}, {index: status}):
-                break
-            status, state = decided, solution.state
-        self._name({index: decided})
-        return self.fits[index]
+        _, problem, _, errors = self._fitted
+        return FitsAlone(
+            model=self._model,
+            settings=self.settings,
+            regime=self.regime,
+            decisions=self._decisions,
+            problem=problem,
+            errors=errors,
+        )
 
     def _decided(self, index: int) -> tuple[Status, ...]:
         return self._decisions.of(index, self.fits[index], self.regime)
@@ -368,9 +351,7 @@ class JointSeries:
         for index, status in decided.items():
             self.fits[index] = with_status(self.fits[index], status)
 
-    def _keep(
-        self, chain: Chain, solution: JointSolution, errors: JointErrors, status: Statuses, *, alone: bool
-    ) -> None:
+    def _keep(self, chain: Chain, solution: JointSolution, errors: JointErrors, status: Statuses) -> None:
         values = solution.state.run_values(chain.layout, slice(0, len(chain.scans)))
         for position, index in enumerate(chain.indices):
             self.fits[index] = JointScanFit(
@@ -380,7 +361,7 @@ class JointSeries:
                 errors=errors,
                 values=values[position],
                 status=status[index],
-                alone=alone,
+                alone=False,
             )
 
     def in_time(self, indices: Iterable[int]) -> list[int]:

@@ -27,16 +27,25 @@ class Timing:
 
 def timed(call: Callable[[], object], *, seconds: float, repeats: int = 3) -> Timing:
     """Time a call that has run before, for about `seconds`, but `repeats` times at least."""
+
+    def again(times: int) -> None:
+        for _ in range(times):
+            call()
+
+    return timed_again(again, seconds=seconds, repeats=repeats)
+
+
+def timed_again(again: Callable[[int], object], *, seconds: float, repeats: int = 3) -> Timing:
+    """The same of what is called with the number of times that it is to be done."""
     began = perf_counter()
-    call()
+    again(1)
     once = perf_counter() - began
     batch = max(1, round(_LEAST_S / max(once, 1e-7)))
     took: list[float] = []
     end = perf_counter() + seconds
     while len(took) < repeats or (perf_counter() < end and len(took) < _MOST_REPEATS):
         began = perf_counter()
-        for _ in range(batch):
-            call()
+        again(batch)
         took.append((perf_counter() - began) / batch)
     return summary(took)
 

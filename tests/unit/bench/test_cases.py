@@ -22,6 +22,12 @@ def test_the_kernels_calculate_the_pattern_that_was_measured() -> None:
     # The cell is simulated with lines beyond the range, whose tails the list of lines leaves out.
     assert np.abs(kernels.work.model / case.expected - 1.0).max() < 0.02
     assert kernels.work.jacobian.shape == (case.vary.sum(), case.two_theta.size)
+    model, jacobian = kernels.work.model.copy(), kernels.work.jacobian.copy()
+    for again in (kernels.patterns, kernels.patterns_and_jacobians):
+        kernels.work.model[:] = kernels.work.jacobian[:] = 0.0
+        again(2)
+        np.testing.assert_array_equal(kernels.work.model, model)
+    np.testing.assert_array_equal(kernels.work.jacobian, jacobian)
 
 
 @pytest.mark.parametrize("solver", ["compiled", "leastsq"])

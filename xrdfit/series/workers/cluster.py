@@ -92,10 +92,11 @@ class Cluster:
                     ahead = _AHEAD * self.count
                     for index in islice(todo, max(ahead - len(waiting), 0)):
                         shared = self._shared(context)
-                        waiting.append(self._client.submit(_done, function, shared, tasks[index], pure=False))
+                        asked = pickle.dumps((function, tasks[index]))
+                        waiting.append(self._client.submit(_done, shared, asked, pure=False))
                 if not waiting:
                     return
-                yield self._fetched(waiting[0])
+                yield pickle.loads(self._fetched(waiting[0]))
                 waiting.popleft().release()
         finally:
             with suppress(OSError):
@@ -120,7 +121,7 @@ class Cluster:
         """Leave the cluster."""
         self._client.close()
 
-    def _fetched(self, future: Any) -> Any:
+    def _fetched(self, future: Any) -> bytes:
         from dask.distributed import KilledWorker
 
         while True:
@@ -211,9 +212,11 @@ def _connected(address: str) -> Any:
     return client
 
 
-def _done(function: Callable[[Any, Any], Any], context: Any, task: Any) -> Any:
+def _done(context: Any, asked: bytes) -> bytes:
+    """What the function says of its task, in one piece: Dask sends every array of an object by itself."""
+    function, task = pickle.loads(asked)
     with one_thread():
-        return function(context, task)
+        return pickle.dumps(function(context, task))
 
 
 def _complaint(stack: ScanStack) -> str | None:

@@ -104,12 +104,11 @@ def widths_of(
     """Widths of the refined phases among values (n_parameters,) and covariance (n_parameters, n_parameters)."""
     found: list[WidthFit | None] = []
     for number, state in enumerate(status):
-        rows = sample_rows(model, number)
         if state != Status.REFINED:
             found.append(None)
             continue
-        cell = model.table.cells(values, number)
-        found.append(WidthFit(cell=cell, values=values[rows], covariance=covariance[np.ix_(rows, rows)]))
+        rows, cell = sample_rows(model, number), model.table.cells(values, number)
+        found.append(WidthFit(cell=cell, values=values[rows], covariance=covariance[rows[:, None], rows]))
     return tuple(found)
 
 
@@ -145,9 +144,7 @@ def _size(width: float, esd: float, wavelength: float) -> Reading:
 def _strain(lorentz: int, gauss: int, widths: WidthFit) -> Reading:
     """Of both parts; rows of `widths`."""
     value, slope = strain_of(float(widths.values[lorentz]), float(widths.values[gauss]))
-    gradient = np.zeros(widths.values.size)
-    gradient[[lorentz, gauss]] = slope
-    esd = _propagated(gradient, widths.covariance)
+    esd = _propagated((lorentz, gauss), slope, widths)
     if not value >= LEAST_Z * esd:
         return Reading(moves=esd > 0.0)
     return Reading(value=value, esd=esd, moves=True)
@@ -162,18 +159,18 @@ def _strain_along(axis: str, term: int, gauss: int, widths: WidthFit) -> Reading
     inverse = float(d_spacings(widths.cell[None], [axis_hkl(axis)])[0, 0]) ** -2
     lorentz = stephens_strain_of(variance, inverse=inverse)
     value, slope = strain_of(lorentz, float(widths.values[gauss]))
-    gradient = np.zeros(widths.values.size)
-    gradient[[term, gauss]] = slope[0] * lorentz / (2.0 * variance), slope[1]
-    return Reading(value=value, esd=_propagated(gradient, widths.covariance), moves=True)
+    slope[0] *= lorentz / (2.0 * variance)
+    return Reading(value=value, esd=_propagated((term, gauss), slope, widths), moves=True)
 
 
 def _esd(widths: WidthFit, row: int) -> float:
     return _root(float(widths.covariance[row, row]))
 
 
-def _propagated(gradient: NDArray[np.float64], covariance: NDArray[np.float64]) -> float:
-    used = gradient != 0.0
-    return _root(float(gradient[used] @ covariance[np.ix_(used, used)] @ gradient[used]))
+def _propagated(rows: Sequence[int], slope: NDArray[np.float64], widths: WidthFit) -> float:
+    """Esd of what answers to these rows by `slope`; an error of what it does not answer to need not be known."""
+    by = [(row, by) for row, by in zip(rows, slope.tolist(), strict=True) if by != 0.0]
+    return _root(math.fsum(p * q * float(widths.covariance[i, j]) for i, p in by for j, q in by))
 
 
 def _root(variance: float) -> float:

@@ -111,9 +111,9 @@ def cells_of(
 ) -> tuple[CellFit | None, ...]:
     """The refined cells among values (n_parameters,) and covariance (n_parameters, n_parameters)."""
     cells: list[CellFit | None] = []
-    for phase, state in zip(model.phases, status, strict=True):
-        index = [model.table.index(f"{phase.name}_{name}") for name in phase.group.free_parameters]
-        fit = CellFit(values=values[index], covariance=covariance[np.ix_(index, index)])
+    for number, state in enumerate(status):
+        rows, _ = model.table.cell_rows(number)
+        fit = CellFit(values=values[rows], covariance=covariance[rows[:, None], rows])
         cells.append(fit if state == Status.REFINED else None)
     return tuple(cells)
 

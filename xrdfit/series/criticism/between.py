@@ -101,10 +101,11 @@ def _bands(
 ) -> NDArray[np.float64]:
     """(n_bins,) intensity that the areas would have if they were spread evenly between their lines."""
     result = np.zeros(two_theta.size)
-    for low, high, size in zip(np.minimum(one, two), np.maximum(one, two), area, strict=True):
-        if high > low and size > 0.0:
-            result[clear & (two_theta > low) & (two_theta < high)] += size / (high - low)
-    return result
+    low, high = np.minimum(one, two), np.maximum(one, two)
+    first, last = np.searchsorted(two_theta, low, side="right"), np.searchsorted(two_theta, high)
+    for pair in np.flatnonzero((high > low) & (area > 0.0)):
+        result[first[pair] : last[pair]] += area[pair] / (high[pair] - low[pair])
+    return np.where(clear, result, 0.0)
 
 
 def _amount(

@@ -109,12 +109,11 @@ def _tied(positions: NDArray[np.float64], n_emission: int) -> NDArray[np.float64
     """(m, n_emission) lines that change together; a line at another wavelength changes by itself."""
     table = np.asarray(positions, dtype=np.float64)
     table = table.reshape(len(table), -1)
-    alone = table[:, n_emission:].reshape(-1, 1)
-    parts = [
-        np.pad(part, ((0, 0), (0, n_emission - part.shape[1])), constant_values=np.nan)
-        for part in (table[:, :n_emission], alone)
-    ]
-    return np.vstack(parts)
+    together, alone = table[:, :n_emission], table[:, n_emission:].ravel()
+    tied = np.full((len(table) + alone.size, n_emission), np.nan)
+    tied[: len(table), : together.shape[1]] = together
+    tied[len(table) :, 0] = alone
+    return tied
 
 
 def false_alarm_level(*, n_scans: int, n_bins: int, n_fwhm: float) -> float:

@@ -124,9 +124,11 @@ def _disagreement(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """chi2 (n,) of the measured axes about their best common x, and its degrees of freedom."""
     chi2, dof = np.full(x.shape[0], np.nan), np.zeros(x.shape[0], dtype=np.int64)
-    kinds, kind = np.unique(np.isfinite(x), axis=0, return_inverse=True)
-    for number, own in enumerate(kinds):
-        scans = np.flatnonzero(kind.ravel() == number)
+    known = np.isfinite(x)
+    kind = known @ (1 << np.arange(x.shape[1]))
+    for number in np.unique(kind):
+        scans = np.flatnonzero(kind == number)
+        own = known[scans[0]]
         part = covariance[np.ix_(scans, own, own)]
         root = np.sqrt(np.diagonal(part, axis1=1, axis2=2))
         strength, direction = np.linalg.eigh(part / (root[:, :, None] * root[:, None, :]))

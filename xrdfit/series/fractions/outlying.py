@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dsyev
 
 # Standard deviations, of the counts or of the scatter about them, beyond which a scan's amount is no accident.
 _FAR = 4.5
@@ -143,15 +144,15 @@ def _fitted(
         weight = part / sigma**2 / np.maximum(misfit, max(0.1 * _quantile(misfit, 0.5), 1e-6))
         weighted = weight[:, None] * line.design
         step = _least_step(weighted.T @ line.design, line.log @ weighted)
-        line = _line(scans, line.theta - np.clip(step, -2.0, 2.0))
-        if np.abs(step).max() < settled * usual:
+        line = _line(scans, line.theta - np.minimum(np.maximum(step, -2.0), 2.0))
+        if max(step.max(), -step.min()) < settled * usual:
             break
     return line
 
 
 def _least_step(matrix: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
     """The shortest solution of normal equations: nothing moves along what they do not determine."""
-    strength, direction = np.linalg.eigh(matrix)
+    strength, direction, _ = dsyev(matrix)
     told = strength > 1e-9 * strength[-1]
     seen = direction[:, told]
     return np.asarray(seen @ ((right @ seen) / strength[told]))

@@ -111,8 +111,12 @@ def list_lines(
     """Every line that is in the pattern of some scan; values (n_parameters,) of each scan."""
     chosen = np.unique(np.linspace(0, len(prepared) - 1, _LISTED).round().astype(int))
     seen: dict[tuple[int, ...], float] = {}
+    known: list[LineChoice] = []
     for i in chosen:
         lines = model.choose_lines(values[i], prepared[i].points.two_theta, present)
+        if any(lines.same_as(other) for other in known[::-1]):
+            continue
+        known.append(lines)
         place = model.place(values[i], lines).position[:, 0]
         for phase, hkl, where in zip(lines.phase.tolist(), lines.hkl.tolist(), place, strict=True):
             seen.setdefault((phase, *hkl), float(where))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from xrdfit.model import ParameterSpec
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.series import JointSeries
@@ -56,21 +58,32 @@ def with_known_places(series: JointSeries, fit: JointScanFit, not_found: Stopped
 def stopped(series: JointSeries, fit: JointScanFit) -> Iterator[tuple[ParameterSpec, str]]:
     """Cells and positions, shared ones too, that ran to a limit or that the data do not determine."""
     layout, table = fit.chain.layout, fit.chain.layout.model.table
-    free, blind = series.solution.free_shared, series.errors.blind_shared
-    states = list(zip(layout.local, fit.solution.free[fit.position], fit.errors.blind[fit.position], strict=False))
-    states += list(zip(layout.series, free, blind, strict=False))
+    place = table.where("cell", "position")
+    shared = series.solution.free_shared, series.errors.blind_shared
+    own = fit.solution.free[fit.position], fit.errors.blind[fit.position]
+    for rows, (free, blind) in ((layout.local, own), (layout.series, shared)):
+        for i in np.flatnonzero(place[rows] & (~free | blind)[: rows.size]):
+            yield from _not_found(fit, int(rows[i]), moves=bool(free[i]), unseen=bool(blind[i]))
     for (row, _), where in zip(layout.drifts, layout.drift_slices, strict=True):
-        states.append((row, free[where].all(), blind[where].any()))
-    drifting = [row for row, _ in layout.drifts]
-    for row, moves, unseen in states:
-        spec, value = table.specs[row], fit.values[row]
-        owner = [phase for phase in range(layout.n_phases) if layout.model.of_phase(phase)[row]]
-        if owner and fit.status[owner[0]] != Status.REFINED:
-            continue
         lower, upper = layout.room(row, series.settings.overrides)
-        if row in drifting and not lower <= value <= upper:
-            yield spec, f"drifts beyond its limits ({value:.5g})"
-        elif spec.kind in ("cell", "position") and not moves and not is_nothing(spec, value):
-            yield spec, f"at its limit ({value:.5g})"
-        elif spec.kind in ("cell", "position") and unseen:
-            yield spec, f"not determined ({value:.5g})"
+        value = fit.values[row]
+        if not lower <= value <= upper and _concerned(fit, row):
+            yield table.specs[row], f"drifts beyond its limits ({value:.5g})"
+        elif place[row]:
+            yield from _not_found(fit, row, moves=bool(shared[0][where].all()), unseen=bool(shared[1][where].any()))
+
+
+def _not_found(fit: JointScanFit, row: int, *, moves: bool, unseen: bool) -> Iterator[tuple[ParameterSpec, str]]:
+    spec, value = fit.chain.layout.model.table.specs[row], fit.values[row]
+    if not _concerned(fit, row):
+        return
+    if not moves and not is_nothing(spec, value):
+        yield spec, f"at its limit ({value:.5g})"
+    elif unseen:
+        yield spec, f"not determined ({value:.5g})"
+
+
+def _concerned(fit: JointScanFit, row: int) -> bool:
+    """Whether a parameter is of no phase, or of one that is refined."""
+    model = fit.chain.layout.model
+    return all(state == Status.REFINED for p, state in enumerate(fit.status) if model.of_phase(p)[row])

@@ -71,14 +71,16 @@ def _scan_result(
         esd = np.sqrt(np.diag(covariance))
     measured = np.flatnonzero(np.isfinite(esd) & (esd > 0.0))
     names = model.table.names
-    own = measured[np.isin(measured, layout.local)]
+    is_local = np.zeros(len(names), dtype=np.bool_)
+    is_local[layout.local] = True
+    own = measured[is_local[measured]]
     return ScanResult(
         outcome=outcome,
         message=message,
         values=dict(zip(names, fit.values.tolist(), strict=True)),
-        esd={names[row]: float(esd[row]) for row in measured},
+        esd=dict(zip([names[row] for row in measured], esd[measured].tolist(), strict=True)),
         names=tuple(names[row] for row in own),
-        covariance=covariance[np.ix_(own, own)],
+        covariance=covariance[own[:, None], own],
         lines=_lines(model, fit),
         curves=Curves(
             two_theta=pattern.two_theta,

@@ -64,7 +64,7 @@ def gains(fit: ScanFit) -> NDArray[np.float64]:
     scale = max(fit.agreement.chi2_reduced, 1.0) if fit.prepared.noise.regime != "unit" else fit.agreement.chi2_reduced
     result = np.zeros(len(fit.present))
     there = np.flatnonzero(fit.present)
-    others = np.array([objective.lines.phase != phase for phase in there]).reshape(there.size, -1)
+    others = objective.lines.phase != there[:, None]
     result[there] = _rise_with_only(objective, others) / scale
     return result
 

@@ -111,7 +111,7 @@ def assemble(problem: JointProblem, state: SeriesState) -> Blocks:
                 else:
                     below[own, scale, :] += gram[part, there, :size]
     quasi_deviance = float(merit.sum())
-    for s, scan in enumerate(scans):
+    for s, scan in enumerate(scans if layout.deviations else ()):
         merit[s] += scan.bind(state, (diagonal[s], border[s], corner, right[s], right_corner))
     priors = problem.priors
     index = np.arange(size)
@@ -142,12 +142,10 @@ def _add_gauge(
 
     The scale of the phase takes up whatever the sum is, so that nothing resists and the merit does not change.
     """
-    where = problem.layout.intensity
-    variables = state.shared[where]
-    information = np.diag(corner)[where]
-    for row in problem.layout.intensities.gauge:
-        own = row > 0.0
-        if own.any():
-            weight = _GAUGE * max(float(information[own].max()), 1e-300)
-            corner[where, where] += weight * np.outer(row, row)
-            right[where] += weight * (1.0 - float(row @ variables)) * row
+    where, gauge = problem.layout.intensity, problem.layout.intensities.gauge
+    if not gauge.size:
+        return
+    known = np.where(gauge > 0.0, np.diag(corner)[where], 0.0).max(axis=1)
+    weighted = _GAUGE * np.maximum(known, 1e-300)[:, None] * gauge
+    corner[where, where] += weighted.T @ gauge
+    right[where] += (1.0 - gauge @ state.shared[where]) @ weighted

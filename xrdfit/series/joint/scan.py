@@ -205,8 +205,9 @@ class JointScan:
             work.gram[:], work.right[:] = 0.0, 0.0
             return np.inf
         derivative = layout.derivative(values, self.position)
-        by_intensity = layout.intensities.derivative(state.shared[layout.intensity])
-        if own_rows is not None:
+        if own_rows is None:
+            by_intensity = layout.intensities.derivative(state.shared[layout.intensity])
+        else:
             derivative, by_intensity = derivative[:, : layout.local.size], np.empty((layout.n_lines, 0))
         mapping = table.slot_mapping[used_slots] @ derivative
         own = self.deviates[layout.lines.phase]

@@ -62,12 +62,16 @@ class JointScanFit:
 
     def scale_with_esd(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(P,) scales and esds."""
-        variance = np.diag(self.covariance)[self.chain.layout.scale]
+        errors, scale = self.errors, self.chain.layout.scale
+        response = errors.response[self.position, scale]
+        variance = np.diag(errors.local[self.position])[scale] + ((response @ errors.shared) * response).sum(axis=1)
         return self.scales, np.sqrt(np.maximum(variance, 0.0))
 
     def totals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(P,) intensity of all lines of each phase together, and its esd; the scale where no line deviates."""
         layout = self.chain.layout
+        if not layout.deviations:
+            return self.scale_with_esd()
         by_local = np.zeros((layout.n_phases, layout.n_local))
         for phase, deviates in enumerate(self.chain.scans[self.position].deviates):
             if deviates:

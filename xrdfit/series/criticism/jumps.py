@@ -70,12 +70,7 @@ def jumps(values: ArrayLike, esd: ArrayLike, *, order: int = 0) -> Jumps:
     chi2 = float(left @ left)
     p_smooth = float(chdtrc(n_free, chi2))
     change = np.arange(_LEAST_SIDE, where.size - _LEAST_SIDE + 1)
-    position = where.astype(np.float64)
-    ones = np.ones(where.size)
-    tried = [
-        _regressed(left, basis, root, course, start, change)
-        for course, start in ((ones, np.zeros(change.size)), (position, position[change - 1]))
-    ]
+    tried = _regressed(left, basis, root, where.astype(np.float64), change)
     size, strength = np.hstack(tried)
     n_tried = int(np.count_nonzero(strength))
     if n_tried == 0 or n_free < 2:
@@ -101,23 +96,33 @@ def _regressed(
     left: NDArray[np.float64],
     basis: NDArray[np.float64],
     root: NDArray[np.float64],
-    course: NDArray[np.float64],
-    start: NDArray[np.float64],
+    position: NDArray[np.float64],
     change: NDArray[np.intp],
-) -> NDArray[np.float64]:
-    """(2, m) size and 1 / esd^2 of a change at each of m places; both 0 where the smooth course can do the same.
+) -> list[NDArray[np.float64]]:
+    """Of a jump, and of a bend, (2, m) size and 1 / esd^2 at each of m places: see `_size_and_strength`.
 
-    The change adds ``course - start`` from its place on. Sums from there to the end tell all that is needed, in time
-    linear in the number of scans.
+    A jump adds 1 from its place on, a bend the distance from the scan before. Sums from there to the end tell all that
+    is needed, in time linear in the number of scans.
     """
+    moved, order = root * position, basis.shape[1]
+    single = [root * root, moved * root, moved * moved, root * left, moved * left]
+    columns = np.column_stack([*single, basis * root[:, None], basis * moved[:, None]])
+    to_end = np.cumsum(columns[::-1], axis=0)[::-1][change]
+    one, cross, square, by_one, by_position = to_end[:, :5].T
+    level, slope = to_end[:, 5 : 5 + order], to_end[:, 5 + order :]
+    start = position[change - 1]
+    return [
+        _size_and_strength(one, level, by_one),
+        _size_and_strength(
+            square - 2.0 * start * cross + start**2 * one, slope - start[:, None] * level, by_position - start * by_one
+        ),
+    ]
 
-    def to_end(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.cumsum(values[::-1], axis=0)[::-1][change]
 
-    moved = root * course
-    raw = to_end(moved**2) - 2.0 * start * to_end(moved * root) + start**2 * to_end(root**2)
-    shared = to_end(basis * moved[:, None]) - start[:, None] * to_end(basis * root[:, None])
+def _size_and_strength(
+    raw: NDArray[np.float64], shared: NDArray[np.float64], amount: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(2, m) both 0 where the smooth course can do the same: `raw` squares (m,), of which it has `shared` (m, k)."""
     strength = raw - np.sum(shared**2, axis=1)
     told = strength > 1e-9 * raw
-    amount = to_end(moved * left) - start * to_end(root * left)
     return np.array([np.where(told, amount / np.where(told, strength, 1.0), 0.0), np.where(told, strength, 0.0)])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.series.fractions.balance import Balance, fitted_covariance, scan_weights, scatter
+from xrdfit.series.fractions.balance import Balance, Scatter, fitted_covariance, scan_weights
 from xrdfit.series.fractions.scale_covariance import ScaleCovariance
 from xrdfit.series.words import count_of_scans
 
@@ -125,13 +125,11 @@ def hardly_vary(fraction: NDArray[np.float64]) -> str | None:
 
 
 def too_uncertain(
-    balance: Balance | None, errors: ScaleCovariance, by_fitted: NDArray[np.float64] | None
+    balance: Balance, errors: ScaleCovariance, spread: Scatter, by_fitted: NDArray[np.float64]
 ) -> str | None:
     """Whether the conversion factors leave the fractions open, which depend on them by `by_fitted` (m, P, K)."""
-    if balance is None or by_fitted is None:
-        return "the fractions do not vary enough, or not apart from a drift of the amount"
-    covariance = fitted_covariance(errors, balance, scatter(balance, errors))
-    worst = float(np.sqrt(np.nanmax(np.einsum("spk,kl,spl->sp", by_fitted, covariance, by_fitted, optimize=True))))
+    covariance = fitted_covariance(errors, balance, spread)
+    worst = float(np.sqrt(np.nanmax(((by_fitted @ covariance) * by_fitted).sum(axis=2))))
     if worst < _LARGEST_ESD:
         return None
     return (

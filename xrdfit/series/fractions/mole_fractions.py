@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xrdfit.data import Amount, FractionMethod
 from xrdfit.errors import InputError, Problem
 from xrdfit.series.fractions.anchored import from_anchors
-from xrdfit.series.fractions.balance import scaled_time, scatter
+from xrdfit.series.fractions.balance import NO_EXCESS, scaled_time, scatter
 from xrdfit.series.fractions.conservation import conserved, hardly_vary, one_way, seen_phases, too_few, too_uncertain
 from xrdfit.series.fractions.given_factors import from_structure, single_phase
 from xrdfit.series.fractions.result import Amounts, PhaseFractions, fractions_from, shares_of, undetermined
@@ -94,30 +94,32 @@ def _from_conservation(
     series: Amounts, seen: NDArray[np.bool_], notes: list[str], fall_back: str
 ) -> PhaseFractions | None:
     n, errors, names = series.n, series.errors, series.names
-    balance = None
+    balance, shares, spread = None, None, NO_EXCESS
     reason = too_few(series.usable, seen, names, drifting=series.drifting)
     if reason is None and series.drifting:
         reason = one_way(n, series.usable, seen, names)
     if reason is None:
         balance = conserved(n, errors, series.drift_time, series.usable, seen)
-        reason = too_uncertain(balance, errors, None if balance is None else shares_of(n, balance)[2][series.usable])
-    if balance is not None and reason is None and series.drifting:
-        reason = hardly_vary(shares_of(n, balance)[0][series.usable])
-    if balance is None or reason is not None:
+        reason = "the fractions do not vary enough, or not apart from a drift of the amount"
+    if balance is not None:
+        shares, spread = shares_of(n, balance), scatter(balance, errors)
+        reason = too_uncertain(balance, errors, spread, shares[2][series.usable])
+        if reason is None and series.drifting:
+            reason = hardly_vary(shares[0][series.usable])
+    if balance is None or shares is None or reason is not None:
         notes.append(f"not determined by conservation: {reason}; {fall_back}")
         return None
     for p in np.flatnonzero(~seen):
         notes.append(
             f"{names[int(p)]} is nowhere seen: it is left out of the sum, and there is no limit of its fraction"
         )
-    spread = scatter(balance, errors)
     if spread.excess > 1.0:
         notes.append(
             f"the sum of the phases scatters {np.sqrt(spread.excess):.2g} times as much as the errors of the scales "
             f"allow: errors of the fractions are widened, by {spread.of_scans:.2g} for what each scan brings and by "
             f"{spread.of_fitted:.2g} for the conversion factors"
         )
-    found = fractions_from(series, balance, shares_of(n, balance), "conservation", notes, spread=spread)
+    found = fractions_from(series, balance, shares, "conservation", notes, spread=spread)
     # Without conversion factor, nothing limits the fraction of a phase.
     return replace(found, esd=np.where(seen, found.esd, np.nan), upper95=np.where(seen, found.upper95, np.nan))
 

@@ -112,7 +112,7 @@ def fractions_from(
     series: Amounts, balance: Balance, shares: Shares, method: str, notes: list[str], spread: Scatter = NO_EXCESS
 ) -> PhaseFractions:
     n, n_phases = series.n, series.n.shape[1]
-    found = scatter(balance, series.errors)
+    found = scatter(balance, series.errors) if spread is NO_EXCESS else spread
     fraction, own, by_fitted = (np.where(_there(series, x), x, np.nan) for x in shares)
     esd = roots(propagated(series.errors, balance, own, by_fitted, spread))
     by_alpha = np.zeros((n.shape[0], 1, balance.reach.shape[1]))

@@ -74,16 +74,26 @@ class ParameterTable:
             self._masks[phase] = _mask(first <= spec.slots[0][0] < first + slot.N_PHASE for spec in self.specs)
         return self._masks[phase]
 
+    def rows_of_phase(self, phase: int, *kinds: str) -> NDArray[np.int64]:
+        """(k,) rows of these kinds that belong to a phase."""
+        if (phase, kinds) not in self._rows:
+            self._rows[phase, kinds] = np.flatnonzero(self.where(*kinds) & self.of_phase(phase))
+        return self._rows[phase, kinds]
+
     def cell_rows(self, phase: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """(k,) rows of a phase's cell, and (6, k) derivative of a, b, c, alpha, beta, gamma with respect to them."""
         if phase not in self._cell_rows:
             first = slot.N_GLOBAL + slot.N_PHASE * phase + slot.CELL
-            rows = np.flatnonzero(self.where("cell") & self.of_phase(phase))
+            rows = self.rows_of_phase(phase, "cell")
             self._cell_rows[phase] = rows, np.ascontiguousarray(self.slot_mapping[first : first + 6, rows])
         return self._cell_rows[phase]
 
     @cached_property
     def _cell_rows(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        return {}
+
+    @cached_property
+    def _rows(self) -> dict[tuple[int, tuple[str, ...]], NDArray[np.int64]]:
         return {}
 
     @cached_property

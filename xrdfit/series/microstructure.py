@@ -83,7 +83,7 @@ def _unknown(spec: ParameterSpec, settings: RefineSettings) -> bool:
 
 def sample_rows(model: PatternModel, phase: int) -> NDArray[np.int64]:
     """Rows of the parameter table that are widths of a phase."""
-    return np.flatnonzero(model.table.where("width", "strain") & model.of_phase(phase))
+    return model.table.rows_of_phase(phase, "width", "strain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

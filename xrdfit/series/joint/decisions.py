@@ -76,7 +76,7 @@ def with_status(fit: JointScanFit, decided: tuple[Status, ...]) -> JointScanFit:
         Status.HELD if said == Status.REFINED and was != Status.REFINED else said
         for said, was in zip(decided, fit.status, strict=True)
     )
-    return replace(fit, status=known)
+    return fit if known == fit.status else replace(fit, status=known)
 
 
 def changed_cells(one: Statuses, other: Statuses) -> list[int]:

@@ -17,8 +17,10 @@ from xrdfit.fit import TiedParameters, prepare_scan
 from xrdfit.model import Background, Instrument, LineChoice, PatternModel
 from xrdfit.series.joint.chain import Chain, SeriesModel, make_problem, mid_times
 from xrdfit.series.joint.intensities import ExtractedIntensities, IntensityModel
+from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.problem import Blocks, JointProblem
+from xrdfit.series.joint.scan import JointScan
 from xrdfit.series.joint.solver import JointSolution, minimise_joint
 from xrdfit.series.scopes import settle_joint_scopes
 
@@ -50,6 +52,15 @@ def olivine(name: str, file: str, axis: tuple[int, int, int] | None = None) -> P
 def model_of(*phases: Phase, detector: str = "point", terms: int = 2) -> PatternModel:
     instrument = Instrument.k_alpha("Cu", profile=scans.PROFILE, detector=detector)
     return PatternModel.of(instrument, phases or (scans.LFP, scans.FP), Background(terms=terms))
+
+
+def kept(counts: Array, two_theta: Array, settings: RefineSettings = SETTINGS) -> KeptScan:
+    return KeptScan(prepare_scan(scans.pattern(counts, two_theta), settings))
+
+
+def measure_again(scan: JointScan, counts: Array) -> None:
+    """Let a scan have measured something else at its points."""
+    scan.kept = kept(counts, scan.kept.grid.chosen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +97,13 @@ class KnownStack:
         return SeriesState(self.truth.local[chosen], self.truth.shared.copy(), self.truth.fixed[chosen])
 
     def unsettled(self, data: Array, *, order: Sequence[int] | None = None) -> Chain:
-        prepared = {i: prepare_scan(scans.pattern(row, self.two_theta), self.settings) for i, row in enumerate(data)}
+        chosen = range(len(data)) if order is None else order
+        return self.series(data).chain(chosen, deviations=self.deviations)
+
+    def series(self, data: Array) -> SeriesModel:
+        prepared = {i: kept(row, self.two_theta, self.settings) for i, row in enumerate(data)}
         times = mid_times(self.times, len(data))
         absent = np.zeros(len(self.model.table), dtype=bool)
-        chosen = range(len(data)) if order is None else order
         scopes = settle_joint_scopes(self.model, self.settings, absent=absent)
         table = self.model.table
         return SeriesModel(
@@ -102,7 +116,7 @@ class KnownStack:
             middle=times,
             span=(float(times[0]), float(times[-1])),
             tied=TiedParameters.of(table, self.settings.overrides, scopes.moving(len(table))),
-        ).chain(chosen, deviations=self.deviations)
+        )
 
     def problem(self, chain: Chain, **changes: Any) -> JointProblem:
         """Everything free, whatever `changes` say otherwise."""
@@ -205,7 +219,7 @@ def envelope(chain: Chain, state: SeriesState, position: int) -> Array:
     """(P, n) scale of each phase at each point, interpolated between the mid-times of the chain."""
     layout, scan = chain.layout, chain.scans[position]
     scales = state.local[:, layout.scale].T
-    used = scan.prepared.points.used
+    used = scan.kept.grid.used
     if scan.share.shape[0] == 1:
         return np.repeat(scales[:, [position]], np.count_nonzero(used), axis=1)
     # Without times a scan is as long as it is far from the next; the scans of `scan_times` take two hours.
@@ -249,7 +263,7 @@ def pattern(chain: Chain, state: SeriesState, position: int, settled: Settled | 
     else:
         area = layout.intensities.relative(state.shared[layout.intensity]) * settled.geometry
         course = envelope(chain, state, position)
-    x = scan.prepared.points.two_theta
+    x = scan.kept.grid.chosen
     named = scans.by_name(model, state.values(layout, position))
     profiles = twins.profiles(model, named, lines, x)
     return twins.background(model, named, x) + (area[:, None] * profiles * course[lines.phase]).sum(axis=0)

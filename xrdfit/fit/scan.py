@@ -89,17 +89,22 @@ def prepare_scan(pattern: Pattern, settings: RefineSettings, background: Backgro
     """
     points = select_points(pattern, two_theta_range=settings.two_theta_range, exclude=settings.exclude)
     noise = noise_model(points.intensity, points.sigma, weights=settings.weights)
-    smooth = points.intensity
-    if smooth.size:
-        edges = smooth[[0, 0]], smooth, smooth[[-1, -1]]
-        smooth = np.convolve(np.concatenate(edges), np.full(5, 0.2), mode="valid")
-    variance = noise.constant + noise.slope * np.maximum(smooth, noise.floor)
-    if background is not None and background.measured is not None and noise.regime != "unit" and smooth.size:
+    variance = first_variance(points.intensity, noise)
+    if background is not None and background.measured is not None and noise.regime != "unit" and variance.size:
         added = _amount_of_measured(background, points, variance) ** 2 * background.measured.variance_at(
             points.two_theta
         )
         noise, variance = replace(noise, constant=noise.constant + added), variance + added
     return PreparedScan(pattern=pattern, points=points, noise=noise, variance=variance)
+
+
+def first_variance(intensity: NDArray[np.float64], noise: NoiseModel) -> NDArray[np.float64]:
+    """(n,) variance of used points as they themselves, smoothed, have it: there is no model yet."""
+    smooth = intensity
+    if smooth.size:
+        edges = smooth[[0, 0]], smooth, smooth[[-1, -1]]
+        smooth = np.convolve(np.concatenate(edges), np.full(5, 0.2), mode="valid")
+    return noise.constant + noise.slope * np.maximum(smooth, noise.floor)
 
 
 def _amount_of_measured(background: Background, points: Points, variance: NDArray[np.float64]) -> float:

@@ -27,6 +27,8 @@ _LEAST_STRENGTH = 1e-11
 _LEAST_SHARE = 1e-4
 # A scan's variable with a larger variance than this, in units of 1 / its diagonal element, is not determined.
 _LARGEST_VARIANCE = 1e9
+# Scans that are inverted together where none is linked to the next: their fronts are as large as what is wanted.
+_AT_ONCE = 256
 
 
 @vector_kernel
@@ -357,9 +359,17 @@ def invert_block_arrow(
     tail = free.shape[1] * (2 if below.shape[0] else 1)
     still, still_corner = np.zeros(free.shape), np.zeros(free_corner.shape)
     reduced, scale_corner = _scaled_corner(corner, still_corner, free_corner, 0.0)
-    front, scale = _fronts(diagonal, below, border, still, free, np.zeros(free.shape[0]), scale_corner)
-    _eliminate_scans(front, reduced, tail)
-    local, neighbour, response, part = _invert_chain(front, scale, tail)
+    n_scans, undamped = free.shape[0], np.zeros(free.shape[0])
+    local, response, neighbour = np.empty(diagonal.shape), np.empty(border.shape), np.empty(below.shape)
+    scale, part = np.empty(free.shape), np.empty(free.shape)
+    at_once = max(n_scans, 1) if below.shape[0] else _AT_ONCE
+    for first in range(0, n_scans, at_once):
+        run = slice(first, first + at_once)
+        front, scale[run] = _fronts(
+            diagonal[run], below, border[run], still[run], free[run], undamped[run], scale_corner
+        )
+        _eliminate_scans(front, reduced, tail)
+        local[run], neighbour[:], response[run], part[run] = _invert_chain(front, scale[run], tail)
     variance = np.diagonal(local, axis1=1, axis2=2)
     blind = free & ((variance == 0.0) | (variance > _LARGEST_VARIANCE) | (part > _LEAST_SHARE))
 

@@ -145,7 +145,7 @@ def _critic(series: JointSeries) -> ResidualCritic:
         scan.pattern(fit.solution.state)
         critic.add(
             index,
-            two_theta=scan.problem.two_theta,
+            two_theta=scan.kept.grid.chosen,
             residual=scan.work.residual.copy(),
             sigma=fit.errors.factor[fit.position] / np.sqrt(scan.work.weight),
             calculated=scan.work.model.copy(),
@@ -185,7 +185,7 @@ def _unexplained_lines(series: JointSeries, critic: ResidualCritic, placed: _Pla
         fwhm=fwhm, emission=series.model.instrument.lines, known_positions=_known(series, placed)
     )
     # Beside a stretch that was cut out, what is seen may be the tail of a line that was cut out with it.
-    two_theta = series.chain.scans[0].problem.two_theta
+    two_theta = series.chain.scans[0].kept.grid.chosen
     step = np.diff(two_theta)
     gaps = np.flatnonzero(step > _GAP * np.median(step))
     edges = np.concatenate([two_theta[gaps], two_theta[gaps + 1]])
@@ -211,7 +211,7 @@ def _unproven_owner(line: UnexplainedLine, series: JointSeries) -> str | None:
     unproven = [number in series.sequential.unproven for number in range(len(model.phases))]
     if not any(unproven):
         return None
-    lines = model.choose_lines(start, series.chain.scans[0].prepared.points.two_theta, unproven)
+    lines = model.choose_lines(start, series.chain.scans[0].kept.grid.chosen, unproven)
     apart = np.abs(model.place(start, lines).position[:, 0] - line.two_theta)
     if not apart.size or apart.min() > _typical_fwhm(series):
         return None

@@ -54,7 +54,7 @@ class FitsAlone:
         return JointScanFit(
             chain=chain,
             position=0,
-            solution=solution,
+            solution=solution.without_equations(),
             errors=joint_errors(chain, solution, self.settings, self.errors),
             values=solution.state.values(chain.layout, 0),
             status=status,

@@ -14,6 +14,7 @@ from xrdfit.kernels.block_arrow import invert_block_arrow
 from xrdfit.model import LineChoice, NoiseModel, PatternModel, select_points
 from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, list_lines, make_problem, mid_times
 from xrdfit.series.joint.intensities import ExtractedIntensities, geometry_factors
+from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.problem import assemble
 from xrdfit.series.scopes import settle_joint_scopes
@@ -57,7 +58,7 @@ def joint_bound(
         NaN where a phase is absent and for what the counts do not determine.
     """
     settings = RefineSettings() if settings is None else settings
-    prepared = [_noiseless(two_theta, counts, settings) for counts in expected]
+    prepared = [KeptScan(_noiseless(two_theta, counts, settings)) for counts in expected]
     n_phases = len(model.phases)
     lines = list_lines(model, list(values), prepared, [True] * n_phases)
     area = np.array([areas(s, lines) for s in range(len(values))]) / geometry_factors(model, lines, np.array(values))

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.data import RefineSettings, ScanTimes
-from xrdfit.fit import PreparedScan, ScanObjective, TiedParameters, start_values
+from xrdfit.fit import ScanObjective, TiedParameters, start_values
 from xrdfit.kernels.profiles import pseudo_voigt_shape
 from xrdfit.kernels.spread_lines import beam_spreads
 from xrdfit.model import LineChoice, PatternModel
 from xrdfit.series.joint.drift import drift_basis, is_polynomial
 from xrdfit.series.joint.intensities import IntensityModel, geometry_factors
+from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.layout import Layout, SeriesState
 from xrdfit.series.joint.problem import JointProblem, Priors
 from xrdfit.series.joint.scan import JointScan, ScanClock
@@ -50,7 +51,7 @@ class Chain:
         none = np.zeros((len(self.scans), self.layout.n_phases), dtype=np.bool_)
         own, pinned = none if deviates is None else deviates, none if held is None else held
         for position, scan in enumerate(self.scans):
-            scan.problem = scan.problem._replace(copies_fwhm=copies_fwhm)
+            scan.copies_fwhm = copies_fwhm
             scan.settle(
                 state, geometry=geometry[position], deviates=own[position], held=pinned[position], spread=spread
             )
@@ -105,7 +106,7 @@ def mid_times(times: ScanTimes | None, n_scans: int) -> NDArray[np.float64]:
 def list_lines(
     model: PatternModel,
     values: Sequence[NDArray[np.float64]],
-    prepared: Sequence[PreparedScan],
+    prepared: Sequence[KeptScan],
     present: Sequence[bool],
 ) -> LineChoice:
     """Every line that is in the pattern of some scan; values (n_parameters,) of each scan."""
@@ -113,7 +114,7 @@ def list_lines(
     seen: dict[tuple[int, ...], float] = {}
     known: list[LineChoice] = []
     for i in chosen:
-        lines = model.choose_lines(values[i], prepared[i].points.two_theta, present)
+        lines = model.choose_lines(values[i], prepared[i].grid.chosen, present)
         if any(lines.same_as(other) for other in known[::-1]):
             continue
         known.append(lines)
@@ -144,13 +145,14 @@ class SeriesModel:
     scopes: JointScopes
     lines: LineChoice
     intensities: IntensityModel
-    prepared: Mapping[int, PreparedScan]
+    prepared: Mapping[int, KeptScan]
     times: ScanTimes | None
     middle: NDArray[np.float64]
     span: tuple[float, float]
     tied: TiedParameters | None = None
     amount: Mapping[int, float] = field(default_factory=dict)
     may_spread: bool = True
+    _first: dict[tuple[bool, bool], JointScan] = field(default_factory=dict, init=False)
 
     def chain(self, indices: Sequence[int], *, deviations: bool = False, linked: bool = True) -> Chain:
         """These scans in a row.
@@ -175,9 +177,14 @@ class SeriesModel:
         )
         swept = linked and self.model.instrument.detector == "point"
         scans: list[JointScan] = []
+        # What is filled anew for every scan need not be there for every chain.
+        like = self._first.get((deviations, swept))
         for position, index in enumerate(indices):
             clock = self._clock(indices, middle, position) if swept else None
-            scans.append(JointScan(layout, position, self.prepared[index], clock, like=scans[-1] if scans else None))
+            like = JointScan(layout, position, self.prepared[index], clock, like)
+            scans.append(like)
+        if scans:
+            self._first[deviations, swept] = scans[0]
         return Chain(indices=tuple(indices), times=middle, layout=layout, scans=scans)
 
     def _clock(self, indices: Sequence[int], middle: NDArray[np.float64], position: int) -> ScanClock:
@@ -233,7 +240,7 @@ def _longest(
     shared = np.full(layout.n_shared, np.inf)
     if not wanted.any() or not chain.scans:
         return longest, shared
-    prepared = chain.scans[0].prepared
+    prepared = chain.scans[0].kept.prepared
     values = model.table.defaults()
     derivative = np.eye(values.size)
     if layout.tied is not None:

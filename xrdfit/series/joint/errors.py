@@ -64,7 +64,7 @@ def joint_errors(
         scan.pattern(solution.state)
         found.append(
             agreement(
-                observed=scan.problem.intensity,
+                observed=scan.kept.intensity,
                 calculated=scan.work.model,
                 background=scan.work.background,
                 weight=scan.work.weight,
@@ -75,7 +75,7 @@ def joint_errors(
         response, shared, blind_shared = local @ blocks.border, given.shared, given.blind_shared
     factor = np.array(
         [
-            esd_factor(fit, scaling=settings.esd_scaling, regime=scan.prepared.noise.regime)
+            esd_factor(fit, scaling=settings.esd_scaling, regime=scan.kept.regime)
             for fit, scan in zip(found, chain.scans, strict=True)
         ]
     )

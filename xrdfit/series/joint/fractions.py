@@ -117,8 +117,8 @@ def _from_structures(series: JointSeries, active: Sequence[int]) -> NDArray[np.f
         hkl = layout.lines.hkl[(layout.lines.phase == number) & layout.intensities.unit]
         if not len(hkl):
             only = [other == number for other in range(layout.n_phases)]
-            points = series.chain.scans[0].prepared.points
-            hkl = layout.model.choose_lines(series.sequential.start, points.two_theta, only).hkl
+            two_theta = series.chain.scans[0].kept.grid.chosen
+            hkl = layout.model.choose_lines(series.sequential.start, two_theta, only).hkl
         if units is None or not len(hkl):
             return None
         factors.append(units / calculated_intensities(phase, hkl, layout.model.instrument).sum())

@@ -25,7 +25,7 @@ def imagined_phases(
     for phase in doubtful:
         amount, covariance = _scales(chain, solution, errors, phase)
         values = solution.state.values(layout, 0)
-        two_theta = chain.scans[0].prepared.points.two_theta
+        two_theta = chain.scans[0].kept.grid.chosen
         search = search_for(
             layout.model,
             values,

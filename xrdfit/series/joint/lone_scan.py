@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from xrdfit.kernels.least_squares import damped_step
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.problem import JointProblem
-from xrdfit.series.joint.scan import OwnRows
 
 _MAX_STEPS = 12
 _FIRST_DAMPING = 1e-4
@@ -29,8 +28,7 @@ def settle_scan(problem: JointProblem, state: SeriesState, position: int, tolera
     if scan.share.shape[0] == 3:
         own[layout.scale] = False
     damping = _FIRST_DAMPING
-    rows = scan.own_rows()
-    merit, matrix, right = _normal_equations(problem, state, position, rows)
+    merit, matrix, right = _normal_equations(problem, state, position)
     for tried_before in range(_MAX_STEPS):
         here = state.local[position].copy()
         free = own & ~((here <= lower) & (right < 0.0)) & ~((here >= upper) & (right > 0.0))
@@ -50,7 +48,7 @@ def settle_scan(problem: JointProblem, state: SeriesState, position: int, tolera
                 damping = max(damping, _LEAST_DAMPING, lacking / float(np.diag(matrix) @ made**2))
             elif fall > _MOST * (2.0 * slope - curvature):
                 damping *= 0.1
-            merit, matrix, right = _normal_equations(problem, state, position, rows)
+            merit, matrix, right = _normal_equations(problem, state, position)
         else:
             state.local[position] = here
             damping = max(damping, _LEAST_DAMPING) * 10.0
@@ -67,13 +65,14 @@ def _merit(problem: JointProblem, state: SeriesState, position: int) -> float:
 
 
 def _normal_equations(
-    problem: JointProblem, state: SeriesState, position: int, rows: OwnRows
+    problem: JointProblem, state: SeriesState, position: int
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
     """Merit, normal matrix (n_local, n_local) and right side of one scan."""
     layout, scan, priors = problem.layout, problem.scans[position], problem.priors
     size, shared = layout.n_local, layout.n_shared
-    merit = scan.block(state, rows)
-    matrix, right = rows.work.gram[:size, :size].copy(), rows.work.right[:size].copy()
+    work = scan.on_grid.own_rows.work
+    merit = scan.block(state, own=True)
+    matrix, right = work.gram[:size, :size].copy(), work.right[:size].copy()
     merit += scan.bind(state, (matrix, np.zeros((size, shared)), np.zeros((shared, shared)), right, np.zeros(shared)))
     apart = state.local[position] - priors.local
     matrix[np.diag_indices(size)] += priors.local_weight

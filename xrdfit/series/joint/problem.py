@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,19 @@ class Blocks:
     @property
     def total(self) -> float:
         return float(self.merit.sum()) + self.merit_shared
+
+    def without_equations(self) -> Blocks:
+        """The merits alone: equations are large, and it is between a fit and its errors that they are wanted."""
+        of_scans, of_pairs, of_one = np.empty((0, 0, 0)), np.empty((0, 0)), np.empty(0)
+        return replace(
+            self,
+            diagonal=of_scans,
+            below=of_scans,
+            border=of_scans,
+            corner=of_pairs,
+            right=of_pairs,
+            right_corner=of_one,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +86,16 @@ class JointProblem:
     priors: Priors
 
 
-def assemble(problem: JointProblem, state: SeriesState) -> Blocks:
-    """The normal equations at `state`, scan after scan."""
+def assemble(problem: JointProblem, state: SeriesState, part: slice | None = None) -> Blocks:
+    """The normal equations at `state`, scan after scan.
+
+    part : of these successive scans alone, with all that their neighbours say of them; of all by default.
+    """
     layout, scans = problem.layout, problem.scans
-    n, size, shared = len(scans), layout.n_local, layout.n_shared
+    part = slice(0, len(scans)) if part is None else part
+    n, size, shared = part.stop - part.start, layout.n_local, layout.n_shared
     n_phases, scale = layout.n_phases, layout.scale
-    swept = bool(n) and scans[0].share.shape[0] == 3
+    swept = n > 0 and scans[part.start].share.shape[0] == 3
     diagonal = np.zeros((n, size, size))
     below = np.zeros((n - 1 if swept else 0, size, size))
     border = np.zeros((n, size, shared))
@@ -87,37 +104,41 @@ def assemble(problem: JointProblem, state: SeriesState) -> Blocks:
     right_corner = np.zeros(shared)
     merit = np.zeros(n)
     edge = size + (2 * n_phases if swept else 0)
-    for run in runs(scans):
-        gram, gradient, merit[run] = fill_run(layout, scans, state, run)
-        diagonal[run] += gram[:, :size, :size]
-        border[run] += gram[:, :size, edge:]
-        corner += gram[:, edge:, edge:].sum(axis=0)
-        right[run] += gradient[:, :size]
-        right_corner += gradient[:, edge:].sum(axis=0)
+    beyond = 1 if swept else 0
+    for run in runs(scans, slice(max(part.start - beyond, 0), min(part.stop + beyond, len(scans)))):
+        gram, gradient, deviance = fill_run(layout, scans, state, run)
+        here, own = _within(run, part), _within(part, run)
+        diagonal[here] += gram[own, :size, :size]
+        border[here] += gram[own, :size, edge:]
+        corner += gram[own, edge:, edge:].sum(axis=0)
+        right[here] += gradient[own, :size]
+        right_corner += gradient[own, edge:].sum(axis=0)
+        merit[here] = deviance[own]
         if swept:
             # What a scan says of the scales of the scan before it, and of the scan after it.
             for step, first in ((-1, size), (1, size + n_phases)):
-                own = slice(max(run.start, -step), min(run.stop, n - step))
-                near, part = (
-                    slice(own.start + step, own.stop + step),
-                    slice(own.start - run.start, own.stop - run.start),
-                )
+                told = slice(run.start + step, run.stop + step)
+                near, own = _within(told, part), _within(part, told)
                 there = slice(first, first + n_phases)
-                diagonal[near, scale, scale] += gram[part, there, there]
-                border[near, scale] += gram[part, there, edge:]
-                right[near, scale] += gradient[part, there]
+                diagonal[near, scale, scale] += gram[own, there, there]
+                border[near, scale] += gram[own, there, edge:]
+                right[near, scale] += gradient[own, there]
+                # Between a scan of the part and the next.
+                pairs = slice(part.start, part.stop - 1)
+                first_told = told if step < 0 else run
+                pair, own = _within(first_told, pairs), _within(pairs, first_told)
                 if step < 0:
-                    below[near, :, scale] += gram[part, :size, there]
+                    below[pair, :, scale] += gram[own, :size, there]
                 else:
-                    below[own, scale, :] += gram[part, there, :size]
+                    below[pair, scale, :] += gram[own, there, :size]
     quasi_deviance = float(merit.sum())
-    for s, scan in enumerate(scans if layout.deviations else ()):
+    for s, scan in enumerate(scans[part] if layout.deviations else ()):
         merit[s] += scan.bind(state, (diagonal[s], border[s], corner, right[s], right_corner))
     priors = problem.priors
     index = np.arange(size)
     diagonal[:, index, index] += priors.local_weight
-    right += priors.local_weight * (priors.local - state.local)
-    merit += ((state.local - priors.local) ** 2) @ priors.local_weight
+    right += priors.local_weight * (priors.local - state.local[part])
+    merit += ((state.local[part] - priors.local) ** 2) @ priors.local_weight
     _add_gauge(problem, state, corner, right_corner)
     corner += np.diag(priors.shared_weight) + priors.coupling
     apart = priors.shared - state.shared
@@ -133,6 +154,12 @@ def assemble(problem: JointProblem, state: SeriesState) -> Blocks:
         quasi_deviance=quasi_deviance,
         merit_shared=float(apart**2 @ priors.shared_weight + apart @ priors.coupling @ apart),
     )
+
+
+def _within(run: slice, part: slice) -> slice:
+    """Where scans of a run that are in a part stand in it."""
+    first = min(max(run.start, part.start), part.stop)
+    return slice(first - part.start, max(min(run.stop, part.stop), first) - part.start)
 
 
 def _add_gauge(

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.kernels.series_block import BEFORE
 from xrdfit.kernels.series_blocks import series_blocks
 from xrdfit.series.joint.layout import Layout, SeriesState
 from xrdfit.series.joint.scan import JointScan
@@ -16,11 +15,12 @@ from xrdfit.series.joint.scan import JointScan
 _LONGEST = 32
 
 
-def runs(scans: Sequence[JointScan]) -> Iterator[slice]:
-    """The chain cut into runs of scans that share a grid."""
-    first = 0
-    for position in range(1, len(scans) + 1):
-        ends = position == len(scans) or scans[position].work is not scans[first].work
+def runs(scans: Sequence[JointScan], part: slice | None = None) -> Iterator[slice]:
+    """The chain, or a part of it, cut into runs of scans that share a grid."""
+    part = slice(0, len(scans)) if part is None else part
+    first = part.start
+    for position in range(first + 1, part.stop + 1):
+        ends = position == part.stop or scans[position].on_grid is not scans[first].on_grid
         if ends or position - first == _LONGEST:
             yield slice(first, position)
             first = position
@@ -49,16 +49,17 @@ def fill_run(
         course = np.array([scan.course for scan in chosen])
     n_rows = one.work.right.size
     gram, right, merit = np.empty((size, n_rows, n_rows)), np.empty((size, n_rows)), np.empty(size)
+    slope, floor = np.array([scan.kept.noise_line for scan in chosen]).T.copy()
     series_blocks(
-        one.problem,
-        np.array([scan.problem.intensity for scan in chosen]),
-        np.array([scan.problem.variance_constant for scan in chosen]),
-        np.array([scan.problem.variance_slope for scan in chosen]),
-        np.array([scan.problem.variance_floor for scan in chosen]),
+        one.on_grid.problem._replace(copies_fwhm=one.copies_fwhm),
+        np.array([scan.kept.intensity for scan in chosen]),
+        np.array([scan.kept.noise_constant for scan in chosen]),
+        slope,
+        floor,
         slots,
         np.array([scan.pinned for scan in chosen]),
-        one.row_of_slot,
-        table.slot_mapping[one.used_slots] @ layout.run_derivative(values, run),
+        one.on_grid.rows.row_of_slot,
+        table.slot_mapping[one.on_grid.rows.used_slots] @ layout.run_derivative(values, run),
         relative,
         geometry,
         layout.intensities.derivative(state.shared[layout.intensity]),
@@ -78,6 +79,9 @@ def fill_run(
 
 def _scales(layout: Layout, state: SeriesState, run: slice) -> NDArray[np.float64]:
     """(R, 3, P) of the scan before, the scan itself and the scan after; a missing neighbour has no share."""
-    padded = np.zeros((len(state.local) + 2, layout.n_phases))
-    padded[1:-1] = state.local[:, layout.scale]
-    return np.stack([padded[run.start + row : run.stop + row] for row in range(BEFORE, BEFORE + 3)], axis=1)
+    size = run.stop - run.start
+    around = slice(max(run.start - 1, 0), min(run.stop + 1, len(state.local)))
+    padded = np.zeros((size + 2, layout.n_phases))
+    first = around.start - run.start + 1
+    padded[first : first + around.stop - around.start] = state.local[around, layout.scale]
+    return np.stack([padded[row : row + size] for row in range(3)], axis=1)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.fit import PreparedScan
 from xrdfit.kernels.problem import Problem
-from xrdfit.kernels.series_block import AFTER, BEFORE, OWN, BlockWork, make_block_work, series_pattern
+from xrdfit.kernels.series_block import AFTER, BEFORE, OWN, BlockWork, series_pattern
 from xrdfit.kernels.series_blocks import series_blocks
+from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.layout import Layout, SeriesState
+from xrdfit.series.joint.on_grid import OnGrid
 
 # Diagonal block, border, corner and right sides to add to; None if only the merit is asked for.
 Binding = tuple[NDArray[np.float64], ...] | None
@@ -62,61 +62,77 @@ def sweep_share(clock: ScanClock, used: NDArray[np.bool_]) -> NDArray[np.float64
     return share
 
 
-class OwnRows(NamedTuple):
-    """What fills the rows of a scan's own variables alone: buffers, slots that these touch, the row of each slot."""
-
-    work: BlockWork
-    used_slots: NDArray[np.int64]
-    row_of_slot: NDArray[np.int64]
-
-
 class JointScan:
     """One scan of a joint fit.
 
     Parameters
     ----------
-    position : of the scan in the chain. prepared : its pattern. clock : None if all points were read at once.
-    like : another scan of the chain, with which it shares what they have in common.
+    position : of the scan in the chain. kept : its pattern. clock : None if all points were read at once.
+    like : another scan, with a clock if this one has, under this layout or one of the same variables. They share what
+        scans on one grid have in common, buffers included.
     """
 
-    row_of_slot: NDArray[np.int64]
-    used_slots: NDArray[np.int64]
+    on_grid: OnGrid
+
+    __slots__ = (
+        "clock",
+        "copies_fwhm",
+        "course",
+        "deviates",
+        "geometry",
+        "kept",
+        "layout",
+        "on_grid",
+        "pinned",
+        "position",
+        "share",
+        "weight",
+    )
 
     def __init__(
         self,
         layout: Layout,
         position: int,
-        prepared: PreparedScan,
+        kept: KeptScan,
         clock: ScanClock | None,
         like: JointScan | None = None,
     ) -> None:
         self.layout = layout
         self.position = position
-        self.prepared = prepared
+        self.kept = kept
         self.clock = clock
-        problem = layout.model.problem(prepared.points, prepared.noise, layout.lines, may_spread=layout.may_spread)
-        if like is not None and np.array_equal(like.problem.two_theta, problem.two_theta):
-            # Scans on one grid share what depends on the grid alone, buffers included.
-            problem = problem._replace(two_theta=like.problem.two_theta, chebyshev=like.problem.chebyshev)
-            work, self.row_of_slot, self.used_slots = like.work, like.row_of_slot, like.used_slots
+        if like is not None and np.array_equal(like.kept.grid.chosen, kept.grid.chosen):
+            self.on_grid = like.on_grid
         else:
-            self.used_slots, self.row_of_slot = _slots_in_use(layout, layout.touched)
-            n_rows = layout.n_local + layout.n_shared + (0 if clock is None else 2 * layout.n_phases)
-            work = make_block_work(problem, self.used_slots.size, n_rows)
-        self.work: BlockWork = work
-        self.problem: Problem = problem
+            self.on_grid = OnGrid.of(layout, kept, swept=clock is not None)
+        self.copies_fwhm = self.on_grid.problem.copies_fwhm
         self.geometry = np.ones(layout.n_lines)
-        self.pinned = np.full((layout.n_lines, problem.wavelength.size), np.nan)
+        self.pinned = self.on_grid.unpinned
         self.deviates = np.zeros(layout.n_phases, dtype=np.bool_)
         self.course = np.empty((0, 0))
-        self.weight = np.zeros(layout.n_lines)
-        self.share = np.ones((1, problem.two_theta.size)) if clock is None else sweep_share(clock, prepared.points.used)
+        self.weight = self.on_grid.untied
+        self.share = self.on_grid.at_once if clock is None else sweep_share(clock, kept.grid.used)
         if clock is not None and like is not None and np.array_equal(like.share, self.share):
             self.share = like.share
 
+    @property
+    def work(self) -> BlockWork:
+        return self.on_grid.rows.work
+
+    @property
+    def problem(self) -> Problem:
+        slope, floor = self.kept.noise_line
+        return self.on_grid.problem._replace(
+            intensity=self.kept.intensity,
+            variance_constant=self.kept.noise_constant,
+            variance_slope=slope,
+            variance_floor=floor,
+            copies_fwhm=self.copies_fwhm,
+        )
+
     def with_layout(self, layout: Layout, like: JointScan | None) -> JointScan:
         """The same scan under another layout of the same lines; `like`: another scan under that layout."""
-        scan = JointScan(layout, self.position, self.prepared, self.clock, like)
+        scan = JointScan(layout, self.position, self.kept, self.clock, like)
         scan.geometry, scan.pinned = self.geometry, self.pinned
         scan.deviates, scan.course = self.deviates, self.course
         return scan
@@ -146,10 +162,11 @@ class JointScan:
         """
         layout = self.layout
         self.geometry = geometry
-        self.pinned[:] = np.nan
+        self.pinned = self.on_grid.unpinned
         if held.any():
             lines = held[layout.lines.phase]
             values = state.values(layout, self.position)
+            self.pinned = self.pinned.copy()
             self.pinned[lines] = layout.model.place(values, layout.lines).position[lines]
         self.deviates = deviates
         scales = self._scales(state)
@@ -157,12 +174,13 @@ class JointScan:
             weights = scales if self.share.shape[0] == 3 else scales[[OWN]]
             own = np.where(scales[OWN] > 0.0, scales[OWN], 1.0)
             self.course = np.where(scales[OWN][:, None] > 0.0, (weights / own).T @ self.share, 1.0)
-        self.weight = np.zeros(layout.n_lines)
+        self.weight = self.on_grid.untied
         if spread is not None and deviates.any():
             share = layout.intensities.relative(state.shared[layout.intensity])
             expected = scales[OWN][layout.lines.phase] * np.maximum(share, _LEAST_SHARE) * self.geometry
             sigma = spread[layout.lines.phase] * expected
             held = deviates[layout.lines.phase] & np.isfinite(sigma) & (sigma > 0.0)
+            self.weight = np.zeros(layout.n_lines)
             self.weight[held] = 1.0 / sigma[held] ** 2
 
     def pattern(self, state: SeriesState) -> float:
@@ -178,47 +196,33 @@ class JointScan:
             )
         )
 
-    def own_rows(self) -> OwnRows:
-        """Buffers, within those of the scan, for `block` to fill the rows of the scan's own variables alone."""
-        layout, work = self.layout, self.work
-        used_slots, row_of_slot = _slots_in_use(layout, layout.touched_locally)
-        n_rows = layout.n_local + (2 * layout.n_phases if self.share.shape[0] == 3 else 0)
-        own = work._replace(
-            by_used_slot=work.by_used_slot[: used_slots.size],
-            of_one_phase=work.of_one_phase[: used_slots.size],
-            rows=work.rows[:n_rows],
-            gram=np.empty((n_rows, n_rows)),
-            right=work.right[:n_rows],
-        )
-        return OwnRows(own, used_slots, row_of_slot)
-
-    def block(self, state: SeriesState, own_rows: OwnRows | None = None) -> float:
+    def block(self, state: SeriesState, *, own: bool = False) -> float:
         """Fill ``work.gram`` and ``work.right``, rows as in `xrdfit.kernels.series_block.series_block`.
 
-        own_rows : buffers to be filled instead, without the rows of what the scans share.
+        own : the rows of the scan's own variables alone, in ``on_grid.own_rows.work``.
         """
-        layout = self.layout
+        layout, problem = self.layout, self.problem
         table = layout.model.table
-        work, used_slots, row_of_slot = own_rows or OwnRows(self.work, self.used_slots, self.row_of_slot)
+        work, used_slots, row_of_slot = self.on_grid.own_rows if own else self.on_grid.rows
         values = state.values(layout, self.position)
         if not np.isfinite(values).all():
             work.gram[:], work.right[:] = 0.0, 0.0
             return np.inf
         derivative = layout.derivative(values, self.position)
-        if own_rows is None:
+        if not own:
             by_intensity = layout.intensities.derivative(state.shared[layout.intensity])
         else:
             derivative, by_intensity = derivative[:, : layout.local.size], np.empty((layout.n_lines, 0))
         mapping = table.slot_mapping[used_slots] @ derivative
-        own = self.deviates[layout.lines.phase]
+        deviates = self.deviates[layout.lines.phase]
         relative = self.relative(state)
         merit = np.empty(1)
         series_blocks(
-            self.problem,
-            self.problem.intensity[None],
-            self.problem.variance_constant[None],
-            np.array([self.problem.variance_slope]),
-            np.array([self.problem.variance_floor]),
+            problem,
+            problem.intensity[None],
+            problem.variance_constant[None],
+            np.array([problem.variance_slope]),
+            np.array([problem.variance_floor]),
             table.slots(values)[None],
             self.pinned[None],
             row_of_slot,
@@ -230,7 +234,7 @@ class JointScan:
             self.share[None],
             self.deviates[None],
             self.course[None],
-            np.where(own, 1.0, relative)[None] if layout.deviations else np.empty((1, 0)),
+            np.where(deviates, 1.0, relative)[None] if layout.deviations else np.empty((1, 0)),
             layout.local.size,
             work,
             work.gram[None],
@@ -289,9 +293,3 @@ class JointScan:
             if 0 <= neighbour < len(state.local):
                 scales[row] = state.local[neighbour, self.layout.scale]
         return scales
-
-
-def _slots_in_use(layout: Layout, touched: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The slots that parameters `touched` (n_parameters,) have a say in, and for every slot its row, -1 without one."""
-    in_use = np.abs(layout.model.table.slot_mapping[:, touched]).sum(axis=1) > 0.0
-    return np.flatnonzero(in_use), np.where(in_use, np.cumsum(in_use) - 1, -1).astype(np.int64)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.fit import Agreement, PreparedScan
+from xrdfit.fit import Agreement
 from xrdfit.series.joint.chain import Chain
 from xrdfit.series.joint.errors import JointErrors, parameter_covariance
+from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.solver import JointSolution
 from xrdfit.series.state import Status
 
@@ -33,8 +34,8 @@ class JointScanFit:
     displaced: bool = False
 
     @property
-    def prepared(self) -> PreparedScan:
-        return self.chain.scans[self.position].prepared
+    def kept(self) -> KeptScan:
+        return self.chain.scans[self.position].kept
 
     @property
     def local(self) -> NDArray[np.float64]:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xrdfit.data import RefineSettings
-from xrdfit.fit import PreparedScan
 from xrdfit.model import PatternModel
 from xrdfit.series.criticism.scope_test import positions_hold
 from xrdfit.series.joint.alone import FitsAlone, misplaced_scans
@@ -16,6 +16,7 @@ from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, mid_times
 from xrdfit.series.joint.decisions import Decisions, Regime, Statuses, changed_cells, with_status
 from xrdfit.series.joint.errors import JointErrors, joint_errors
 from xrdfit.series.joint.imagined import imagined_phases
+from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.pose import hold_cells, pose
 from xrdfit.series.joint.problem import JointProblem
@@ -143,7 +144,7 @@ class JointSeries:
             self._set_up = known = self._model.chain(indices, deviations=deviations)
         return known
 
-    def _begin(self, usable: list[int], prepared: Mapping[int, PreparedScan]) -> Statuses:
+    def _begin(self, usable: list[int], prepared: Mapping[int, KeptScan]) -> Statuses:
         """The first fit of the series, from what the sequential pass found; returns what that says of the phases."""
         records = self.sequential.records
         values = {i: scan_values(self.sequential, i) for i in prepared}
@@ -291,15 +292,19 @@ class JointSeries:
         return replace(self._model, model=model).chain(self.chain.indices)
 
     def _fit_together(self, chain: Chain, start: SeriesState, status: Statuses, tolerance: float) -> None:
+        # What is known of the last fit, its errors above all, takes as much memory as the next one.
+        self._main, self.fits = None, {i: fit for i, fit in self.fits.items() if i not in status}
         hold_cells(chain, start, status)
         problem = pose(chain, self.settings, self.regime, start, status)
         left_over = _LEFT_OVER if tolerance == _ROUGH else 0.0
         solution = minimise_joint(problem, start, tolerance=max(tolerance, _ALL_BUT), left_over=left_over)
         if not left_over:
             # The cells have moved from where the geometry factors of their lines were taken.
+            solution = solution.without_equations()
             again = minimise_joint(problem, chain.with_geometry_of(solution.state))
             solution = replace(again, iterations=solution.iterations + again.iterations)
         errors = joint_errors(chain, solution, self.settings)
+        solution = solution.without_equations()
         self._main = (chain, problem, solution, errors)
         self._keep(chain, solution, errors, status)
         self._say()
@@ -315,7 +320,7 @@ class JointSeries:
     def _fit_alone(self, index: int) -> None:
         """A scan that must not bend what the others share: fitted with that, from two starts; the better one stays."""
         main = self.chain
-        near = main.indices[int(np.argmin(np.abs(main.times - self._middle(index))))]
+        near = main.indices[int(np.argmin(np.abs(main.times - self._middle[index])))]
         found = [self._alone.fit(index, self._state_of([near]), self.fits[near].status)]
         record = self.sequential.records[index]
         if record.usable:
@@ -366,11 +371,14 @@ class JointSeries:
 
     def in_time(self, indices: Iterable[int]) -> list[int]:
         """Scans in the order in which they were measured, whatever their order in the stack."""
-        return sorted(indices, key=lambda i: (self._middle(i), i))
+        middle = self._middle
+        return sorted(indices, key=lambda i: (middle[i], i))
 
-    def _middle(self, index: int) -> float:
+    @property
+    def _middle(self) -> NDArray[np.float64]:
+        """(n_stack,) of all scans."""
         stack = self.sequential.stack
-        return float(mid_times(stack.times, len(stack))[index])
+        return mid_times(stack.times, len(stack))
 
     def _poor(self, indices: Sequence[int]) -> list[int]:
         """Of these scans, those that the model meets much worse than the series."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -41,6 +41,10 @@ class JointSolution:
     converged: bool
     iterations: int
     n_blind: int
+
+    def without_equations(self) -> JointSolution:
+        """Without what takes most of its memory, and is not wanted any more once its errors are known."""
+        return replace(self, blocks=self.blocks.without_equations())
 
 
 def minimise_joint(
@@ -95,6 +99,8 @@ def minimise_joint(
             if damping.min() > _LARGEST_DAMPING:
                 converged = bool(np.abs(promised).max() < _STALLED)
                 break
+        # Not three of them while the next step is looked for: in a long series they take most of the memory.
+        del tried
     return JointSolution(
         state=state,
         blocks=blocks,

@@ -91,7 +91,7 @@ def spread_test(
         local=np.append(problem.priors.local, np.zeros(layout.n_lines)),
         local_weight=np.append(problem.priors.local_weight, np.zeros(layout.n_lines)),
     )
-    blocks = assemble(replace(problem, layout=layout, scans=wide.scans, priors=priors), state)
+    problem = replace(problem, layout=layout, scans=wide.scans, priors=priors)
     shared = errors.shared / errors.factor_shared**2
     m = layout.n_lines
     excess, information = np.zeros(m), np.zeros(m)
@@ -101,8 +101,9 @@ def spread_test(
     noise = np.full((len(wide.scans), m), np.nan)
     refined = np.array([[state == Status.REFINED for state in own] for own in status], dtype=np.bool_)
     for first in range(0, len(wide.scans), _AT_ONCE):
-        part = slice(first, first + _AT_ONCE)
-        diagonal, border, right = blocks.diagonal[part], blocks.border[part], blocks.right[part]
+        part = slice(first, min(first + _AT_ONCE, len(wide.scans)))
+        blocks = assemble(problem, state, part)
+        diagonal, border, right = blocks.diagonal, blocks.border, blocks.right
         across = diagonal[:, :size, size:]
         through = regression_on_own(diagonal[:, :size, :size], across, solution.free[part])
         score = right[:, size:] - (through @ right[:, :size, None])[:, :, 0]

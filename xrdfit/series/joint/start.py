@@ -16,6 +16,7 @@ from xrdfit.series.fractions.outlying import outlying_amounts
 from xrdfit.series.joint.chain import SeriesModel, list_lines, mid_times
 from xrdfit.series.joint.drift import fitting_drift
 from xrdfit.series.joint.intensities import ExtractedIntensities, IntensityModel, StructureIntensities
+from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.scopes import settle_joint_scopes
 from xrdfit.series.sequential.series import SequentialSeries
 from xrdfit.series.state import Status
@@ -26,15 +27,16 @@ _OF_AREA = 0.01
 _WHOLE = 2.0
 
 
-def readable_scans(series: SequentialSeries) -> dict[int, PreparedScan]:
+def readable_scans(series: SequentialSeries) -> dict[int, KeptScan]:
     """Every scan that has points to fit."""
-    found = {}
-    for index, record in series.records.items():
+    found: dict[int, KeptScan] = {}
+    kept = None
+    for index, record in sorted(series.records.items()):
         if record.outcome != Outcome.NO_DATA:
             scan = series.prepare(index)
             if isinstance(scan, PreparedScan):
-                found[index] = scan
-    return dict(sorted(found.items()))
+                found[index] = kept = KeptScan(scan, kept)
+    return found
 
 
 def scan_values(series: SequentialSeries, index: int) -> NDArray[np.float64]:
@@ -70,7 +72,7 @@ def series_values(
 def series_model(
     series: SequentialSeries,
     settings: RefineSettings,
-    prepared: Mapping[int, PreparedScan],
+    prepared: Mapping[int, KeptScan],
     values: Mapping[int, NDArray[np.float64]],
 ) -> SeriesModel:
     """The model of a joint fit: lines of the phases that are somewhere, scopes, and first intensities."""
@@ -124,7 +126,7 @@ def _first_intensities(
     series: SequentialSeries,
     settings: RefineSettings,
     lines: LineChoice,
-    scan: PreparedScan,
+    scan: KeptScan,
 ) -> IntensityModel:
     phases = series.fitter.model.phases
     if settings.intensities == "structure":
@@ -138,7 +140,7 @@ def _first_intensities(
     # Which lines make up the unit of a scale must not depend on what was fitted first.
     placed = series.fitter.model.place(series.start, lines)
     margin = _WHOLE * (placed.gauss + placed.lorentz)
-    two_theta = scan.points.two_theta
+    two_theta = scan.grid.chosen
     whole = (placed.position - margin > two_theta[0]) & (placed.position + margin < two_theta[-1])
     return ExtractedIntensities.of(lines, phases, first, whole.all(axis=1))
 

@@ -66,7 +66,7 @@ def _scan_result(
     layout = fit.chain.layout
     scan = fit.chain.scans[fit.position]
     scan.pattern(fit.solution.state)
-    pattern, used = fit.prepared.pattern, fit.prepared.points.used
+    pattern, used = fit.kept.pattern, fit.kept.grid.used
     with np.errstate(invalid="ignore"):
         esd = np.sqrt(np.diag(covariance))
     measured = np.flatnonzero(np.isfinite(esd) & (esd > 0.0))

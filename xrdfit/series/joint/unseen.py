@@ -29,7 +29,7 @@ def _test(series: JointSeries, fit: JointScanFit, phase: int) -> PresenceTest:
     model = layout.model
     values = _with_cell_and_widths(series, fit, phase)
     only = [number == phase for number in range(len(model.phases))]
-    lines = model.choose_lines(values, fit.prepared.points.two_theta, only)
+    lines = model.choose_lines(values, fit.kept.grid.chosen, only)
     if not lines.phase.size:
         return PresenceTest(amplitude=0.0, esd=np.inf)
     calculated = calculated_intensities(model.phases[phase], lines.hkl, model.instrument)
@@ -37,7 +37,7 @@ def _test(series: JointSeries, fit: JointScanFit, phase: int) -> PresenceTest:
         (int(h), int(k), int(m)): float(part)
         for (h, k, m), part in zip(lines.hkl, calculated / calculated.sum(), strict=True)
     }
-    template = phase_template(model, fit.prepared, values=values, phase=phase, reference=reference)
+    template = phase_template(model, fit.kept.prepared, values=values, phase=phase, reference=reference)
     scan = fit.chain.scans[fit.position]
     scan.block(fit.solution.state)
     weight, residual = scan.work.weight, scan.work.residual

@@ -7,7 +7,6 @@ import pytest
 
 from tests import scans, stacks
 from xrdfit.data import Drift, JointPrior, ParameterOverride, RefineSettings
-from xrdfit.fit import prepare_scan
 from xrdfit.series.joint.chain import first_state, list_lines, mid_times
 
 HOUR = 3600.0
@@ -24,7 +23,7 @@ def test_without_times_scans_are_counted() -> None:
 
 def lines_at(model: object, cells: list[float]) -> object:
     known = stacks.known_stack(len(cells))
-    prepared = [prepare_scan(scans.pattern(row, known.two_theta), known.settings) for row in known.expected]
+    prepared = [stacks.kept(row, known.two_theta, known.settings) for row in known.expected]
     values = [scans.parameters(known.model, **scans.TRUE, LFP_a=a) for a in cells]
     return list_lines(known.model, values, prepared, (True, True))
 
@@ -54,7 +53,7 @@ def test_lines_are_listed_once_phase_by_phase_as_they_stand_in_the_pattern() -> 
 
 def test_absent_phase_has_no_lines() -> None:
     known = stacks.known_stack(2)
-    prepared = [prepare_scan(scans.pattern(row, known.two_theta), known.settings) for row in known.expected]
+    prepared = [stacks.kept(row, known.two_theta, known.settings) for row in known.expected]
     lines = list_lines(known.model, list(known.truth.fixed), prepared, (True, False))
     assert set(lines.phase.tolist()) == {0}
 

@@ -547,3 +547,15 @@ def test_lines_deviate_as_far_as_their_spread_lets_them_and_the_true_spread_serv
     # The lines truly deviate by 0.1.
     assert sizes[0] < 0.05 < 0.07 < sizes[1] < sizes[2] < 0.12
     assert off[1] < min(off[0], off[2])
+
+
+@pytest.mark.parametrize("detector", ["area", "point"])
+def test_equations_of_a_part_of_the_scans_are_those_that_all_have(detector: str) -> None:
+    known = stacks.known_stack(7, detector=detector)
+    problem = known.problem(known.chain(known.counts(3)))
+    whole = assemble(problem, known.truth)
+    for part in (slice(0, 3), slice(2, 6), slice(6, 7)):
+        own = assemble(problem, known.truth, part)
+        for name in ("diagonal", "border", "right", "merit"):
+            np.testing.assert_allclose(getattr(own, name), getattr(whole, name)[part], rtol=1e-12)
+        np.testing.assert_allclose(own.below, whole.below[part.start : part.stop - 1], rtol=1e-12)

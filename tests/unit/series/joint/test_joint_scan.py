@@ -163,9 +163,9 @@ def test_rows_of_a_scans_own_variables_are_those_of_its_whole_block(case: str, d
     scan, size = chain.scans[2], chain.layout.n_local
     merit = scan.block(known.truth)
     gram, right = scan.work.gram[:size, :size].copy(), scan.work.right[:size].copy()
-    own = scan.own_rows()
+    own = scan.on_grid.own_rows
     scan.work.rows[:] = np.nan
-    assert scan.block(known.truth, own) == pytest.approx(merit, rel=1e-14)
+    assert scan.block(known.truth, own=True) == pytest.approx(merit, rel=1e-14)
     np.testing.assert_allclose(own.work.gram[:size, :size], gram, rtol=1e-11, atol=1e-13 * np.abs(gram).max())
     np.testing.assert_allclose(own.work.right[:size], right, rtol=1e-11, atol=1e-12 * np.abs(right).max())
 
@@ -179,6 +179,21 @@ def test_scans_of_one_grid_share_their_buffers_and_others_have_their_own() -> No
     chain = known.chain(data)
     assert chain.scans[1].work is not chain.scans[0].work
     assert chain.scans[1].problem.two_theta.size == known.two_theta.size - 1
+
+
+def test_scans_in_a_row_of_their_own_use_the_buffers_of_the_series_and_leave_its_numbers_alone() -> None:
+    known = stacks.known_stack(4, detector="area")
+    series = known.series(known.counts(1))
+    together = series.chain(range(4))
+    together.settle(known.truth)
+    merits = [scan.pattern(known.truth) for scan in together.scans]
+    for index in range(4):
+        alone, state = series.chain([index]), known.in_order([index])
+        alone.settle(state)
+        assert alone.scans[0].work is together.scans[0].work
+        assert alone.scans[0].pattern(state) == pytest.approx(merits[index], rel=1e-12)
+    assert [scan.pattern(known.truth) for scan in together.scans] == merits
+    assert series.chain(range(4), deviations=True).scans[0].work is not together.scans[0].work
 
 
 def test_masked_point_leaves_the_rest_of_the_pattern_alone() -> None:

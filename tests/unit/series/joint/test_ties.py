@@ -38,7 +38,7 @@ def with_ties(expressions: dict[str, str], detector: str = "area", n_scans: int 
     chain = replace(untied, layout=layout, scans=rows)
     expected = np.array([stacks.pattern(chain, known.truth, s) for s in range(n_scans)])
     for row, counts in zip(rows, expected, strict=True):
-        row.problem.intensity[:] = counts
+        stacks.measure_again(row, counts)
     chain.settle(known.truth)
     return known, chain
 
@@ -48,7 +48,7 @@ def test_slope_of_the_merit_is_that_of_difference_quotients(detector: str) -> No
     known, chain = with_ties(MIXED, detector)
     rng = np.random.default_rng(1)
     for scan in chain.scans:
-        scan.problem.intensity[:] = rng.poisson(scan.problem.intensity)
+        stacks.measure_again(scan, rng.poisson(scan.kept.intensity).astype(np.float64))
     problem = known.problem(chain)
     truth = known.truth
     step = stacks.steps(chain)
@@ -94,7 +94,7 @@ def test_errors_are_those_of_a_fit_with_fewer_variables(detector: str) -> None:
     rest = layout.n_shared - layout.series.size
     through[3 * n_wide + wide.series.size :, 3 * n + layout.series.size :] = np.eye(rest)
     for scan, like in zip(whole.scans, chain.scans, strict=True):
-        scan.problem.intensity[:] = like.problem.intensity
+        stacks.measure_again(scan, like.kept.intensity)
     whole.settle(state)
     everything, _ = stacks.dense(assemble(free.problem(whole), state))
     matrix, _ = stacks.dense(assemble(known.problem(chain), known.truth))

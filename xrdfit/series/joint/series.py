@@ -34,8 +34,6 @@ _MAX_ROUNDS = 8
 _ROUGH = 0.1
 # The same of a scan by itself that will be fitted with all others again.
 _NEAR = 1e-2
-# The same where the cells stand as well as the geometry factors of their lines ask for: within a hundredth of an esd.
-_ALL_BUT = 1e-4
 # Share of the scans that may still move in a fit that is rough.
 _LEFT_OVER = 0.02
 # Share of the scans whose cells may come or go without all scans being fitted for it.
@@ -297,12 +295,9 @@ class JointSeries:
         hold_cells(chain, start, status)
         problem = pose(chain, self.settings, self.regime, start, status)
         left_over = _LEFT_OVER if tolerance == _ROUGH else 0.0
-        solution = minimise_joint(problem, start, tolerance=max(tolerance, _ALL_BUT), left_over=left_over)
-        if not left_over:
-            # The cells have moved from where the geometry factors of their lines were taken.
-            solution = solution.without_equations()
-            again = minimise_joint(problem, chain.with_geometry_of(solution.state))
-            solution = replace(again, iterations=solution.iterations + again.iterations)
+        # As the cells move, the geometry factors of their lines follow.
+        renewed = None if left_over else chain.with_geometry_of
+        solution = minimise_joint(problem, start, tolerance=tolerance, left_over=left_over, renewed=renewed)
         errors = joint_errors(chain, solution, self.settings)
         solution = solution.without_equations()
         self._main = (chain, problem, solution, errors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -21,6 +22,8 @@ _STALLED = 1e-2
 _MAX_ITERATIONS = 100
 _FIRST_DAMPING = 1e-7
 _LARGEST_DAMPING = 1e6
+# Fall in the merit of a scan whose variables are within a hundredth of their esds.
+_ALL_BUT = 1e-4
 # A scan that could still gain this much is restless where most of them still gain a little; so many are few.
 _RESTLESS = 1e-4
 _FEW = 0.2
@@ -48,7 +51,12 @@ class JointSolution:
 
 
 def minimise_joint(
-    problem: JointProblem, start: SeriesState, *, tolerance: float = TOLERANCE, left_over: float = 0.0
+    problem: JointProblem,
+    start: SeriesState,
+    *,
+    tolerance: float = TOLERANCE,
+    left_over: float = 0.0,
+    renewed: Callable[[SeriesState], SeriesState] | None = None,
 ) -> JointSolution:
     """Levenberg and Marquardt on all scans together; every accepted step lowers the merit of the series.
 
@@ -58,6 +66,8 @@ def minimise_joint(
     tolerance : fall in the merit, of any one scan, below which the series stands still. left_over : share of the scans,
     if not 0 one at least, that may still move then, for a fit that is not the last: the more there are, the longer the
     last one takes. Such a fit ends, too, where a step lowers the merit by no more than that for each of them.
+    renewed : takes what the fit does not differentiate again at a state, and returns that with scales that make up for
+    it. Asked after each step that promises some scan more than a hundredth of an esd.
     """
     still = partial(_stands_still, tolerance=tolerance, left_over=left_over)
     state = _moved(problem, start, np.zeros_like(start.local), np.zeros_like(start.shared))
@@ -80,6 +90,9 @@ def minimise_joint(
         trial = _moved(problem, state, step, step_shared)
         for position in _restless(promised[:-1], tolerance):
             settle_scan(problem, trial, int(position), tolerance)
+        taken_again = renewed is not None and float(np.abs(promised).max()) >= _ALL_BUT
+        if renewed is not None and taken_again:
+            trial = renewed(trial)
         tried = assemble(problem, trial)
         if np.isfinite(tried.total) and tried.total < blocks.total + 1e-13 * abs(blocks.total):
             worse = tried.merit > blocks.merit + np.maximum(1.0, 0.1 * np.abs(blocks.merit - tried.merit))
@@ -96,6 +109,9 @@ def minimise_joint(
             lost = ~(tried.merit <= blocks.merit)
             damping = np.where(lost | refused | (not lost.any()), np.maximum(damping, 1e-5) * 10.0, damping)
             refused = True
+            if renewed is not None and taken_again:
+                state = renewed(state)
+                blocks = assemble(problem, state)
             if damping.min() > _LARGEST_DAMPING:
                 converged = bool(np.abs(promised).max() < _STALLED)
                 break

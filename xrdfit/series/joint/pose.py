@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xrdfit.data import RefineSettings
 from xrdfit.series.joint.chain import Chain, make_problem
@@ -13,6 +15,9 @@ from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.neighbours import between_neighbours
 from xrdfit.series.joint.problem import JointProblem
 from xrdfit.series.state import Status
+
+# Part of half the FWHM that a held line may stand off from where its neighbours have gone.
+_FOLLOWED = 1e-4
 
 
 def hold_cells(chain: Chain, state: SeriesState, status: Statuses) -> None:
@@ -23,6 +28,41 @@ def hold_cells(chain: Chain, state: SeriesState, status: Statuses) -> None:
         own = np.flatnonzero(layout.model.of_phase(phase)[layout.local])
         if own.size:
             state.local[:, own] = between_neighbours(chain.times, state.local[:, own], known)
+
+
+class HeldCells:
+    """Cells that scans take from their neighbours, and follow when these move.
+
+    Parameters
+    ----------
+    problem : of the chain, posed at `start` with these statuses: there the lines of held phases have been pinned.
+    """
+
+    def __init__(self, chain: Chain, problem: JointProblem, start: SeriesState, status: Statuses) -> None:
+        layout = chain.layout
+        held = np.array([_held(chain, status[i]) for i in chain.indices])
+        own = np.array([layout.of_phase(phase) for phase in range(layout.n_phases)])
+        own[:, layout.local.size :] = False
+        self.chain, self.status, self.held = chain, status, held
+        self.where = (held[:, :, None] & own).any(axis=1)
+        self.least = _FOLLOWED * problem.longest
+        self.pinned_at = start.local.copy()
+
+    def follow(self, state: SeriesState) -> None:
+        """Move cells where their neighbours have moved far enough, and pin their lines there; `state` is changed."""
+        hold_cells(self.chain, state, self.status)
+        moved = (self.where & (np.abs(state.local - self.pinned_at) > self.least)).any(axis=1)
+        for position in np.flatnonzero(moved):
+            self.chain.scans[position].pin(state, self.held[position])
+            self.pinned_at[position] = state.local[position]
+        state.local[self.where] = self.pinned_at[self.where]
+
+
+def _held(chain: Chain, status: Sequence[Status]) -> NDArray[np.bool_]:
+    """(P,) phases whose lines stay where they are: their cell is not refined in a scan."""
+    layout = chain.layout
+    has_cell = [layout.of_phase(phase)[: layout.local.size].any() for phase in range(layout.n_phases)]
+    return np.array(has_cell) & (np.array(status) != Status.REFINED)
 
 
 def pose(
@@ -43,7 +83,6 @@ def pose(
     refined = np.array([[state == Status.REFINED for state in status[i]] for i in chain.indices])
     deviates = refined & (np.zeros(layout.n_phases) if spread is None else spread > 0.0).astype(np.bool_)
     own = np.array([layout.of_phase(phase) for phase in range(layout.n_phases)])
-    has_cell = own[:, : layout.local.size].any(axis=1)
     own[:, layout.scale] = False
     free = ~(~refined[:, :, None] & own).any(axis=1)
     free[:, layout.deviation] &= deviates[:, layout.lines.phase[: layout.deviation.stop - layout.deviation.start]]
@@ -53,7 +92,9 @@ def pose(
     for phase in range(layout.n_phases if layout.tied is not None else 0):
         # What expressions read of another phase moves for the sake of this one.
         free[np.ix_(refined[:, phase], layout.feeding(phase))] = True
-    chain.settle(start, deviates=deviates, spread=spread, held=has_cell & ~refined)
+    chain.settle(
+        start, deviates=deviates, spread=spread, held=np.array([_held(chain, status[i]) for i in chain.indices])
+    )
     if layout.deviations:
         _take_areas(chain, start)
     if shared is not None:

@@ -162,12 +162,7 @@ class JointScan:
         """
         layout = self.layout
         self.geometry = geometry
-        self.pinned = self.on_grid.unpinned
-        if held.any():
-            lines = held[layout.lines.phase]
-            values = state.values(layout, self.position)
-            self.pinned = self.pinned.copy()
-            self.pinned[lines] = layout.model.place(values, layout.lines).position[lines]
+        self.pin(state, held)
         self.deviates = deviates
         scales = self._scales(state)
         if layout.deviations:
@@ -182,6 +177,16 @@ class JointScan:
             held = deviates[layout.lines.phase] & np.isfinite(sigma) & (sigma > 0.0)
             self.weight = np.zeros(layout.n_lines)
             self.weight[held] = 1.0 / sigma[held] ** 2
+
+    def pin(self, state: SeriesState, held: NDArray[np.bool_]) -> None:
+        """Lines of the held phases (P,) stay where they are at a state."""
+        layout = self.layout
+        self.pinned = self.on_grid.unpinned
+        if held.any():
+            lines = held[layout.lines.phase]
+            values = state.values(layout, self.position)
+            self.pinned = self.pinned.copy()
+            self.pinned[lines] = layout.model.place(values, layout.lines).position[lines]
 
     def pattern(self, state: SeriesState) -> float:
         """Fill the workspace with the scan's pattern; returns its quasi-deviance, infinite without a finite pattern."""

@@ -18,7 +18,7 @@ from xrdfit.series.joint.errors import JointErrors, joint_errors
 from xrdfit.series.joint.imagined import imagined_phases
 from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.layout import SeriesState
-from xrdfit.series.joint.pose import hold_cells, pose
+from xrdfit.series.joint.pose import HeldCells, hold_cells, pose
 from xrdfit.series.joint.problem import JointProblem
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.solver import TOLERANCE, JointSolution, minimise_joint
@@ -295,9 +295,16 @@ class JointSeries:
         hold_cells(chain, start, status)
         problem = pose(chain, self.settings, self.regime, start, status)
         left_over = _LEFT_OVER if tolerance == _ROUGH else 0.0
-        # As the cells move, the geometry factors of their lines follow.
-        renewed = None if left_over else chain.with_geometry_of
-        solution = minimise_joint(problem, start, tolerance=tolerance, left_over=left_over, renewed=renewed)
+        held = HeldCells(chain, problem, start, status)
+
+        def renewed(state: SeriesState) -> SeriesState:
+            """As cells move, held ones follow, and so do the geometry factors of the lines."""
+            held.follow(state)
+            return chain.with_geometry_of(state)
+
+        solution = minimise_joint(
+            problem, start, tolerance=tolerance, left_over=left_over, renewed=None if left_over else renewed
+        )
         errors = joint_errors(chain, solution, self.settings)
         solution = solution.without_equations()
         self._main = (chain, problem, solution, errors)

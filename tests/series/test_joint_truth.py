@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from xrdfit.cli.bound import joint_bound_of
 from xrdfit.data import MemoryStack, ScanStack, ScanTimes, SeriesResult
+from xrdfit.series.joint import solver
+from xrdfit.series.joint.layout import SeriesState
+from xrdfit.series.joint.problem import Blocks, JointProblem, assemble
 from xrdfit.simulate import (
     BILAYER,
     CHARGE_ONLY,
@@ -337,3 +340,20 @@ def test_a_spread_beam_hinders_no_fit(refine_jointly: Refine) -> None:
     assert result.columns["nfev"].max() <= 25
     scores = np.concatenate([error_and_score((simulated, result), name)[1] for name in CELLS])
     assert 0.75 < rms(scores) < 1.25
+
+
+@pytest.mark.parametrize("seed", [3946, 3948])
+def test_scans_with_hardly_any_of_a_phase_cost_the_series_no_passes(
+    refine_jointly: Refine, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    # In these series the valleys that noise makes for a phase of a few per cent once took 22 passes over all scans.
+    passes = 0
+
+    def counted(problem: JointProblem, state: SeriesState) -> Blocks:
+        nonlocal passes
+        passes += len(problem.scans) == 42
+        return assemble(problem, state)
+
+    monkeypatch.setattr(solver, "assemble", counted)
+    refine_jointly(simulate_stack(WELL_BEHAVED, seed=seed))
+    assert 4 <= passes <= 13

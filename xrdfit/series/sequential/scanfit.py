@@ -333,6 +333,18 @@ class ScanFitter:
         moving = (self.scopes.scan | self.scopes.series) & self.model.of_phase(phase)
         return bool((moving & self.model.table.where("cell", "position")).any())
 
+    def at_once(self, prepared: PreparedScan, start: NDArray[np.float64]) -> Fitted | None:
+        """All phases from their start values; None where that does not prove itself.
+
+        It does where noise alone is left and every phase explains much of the pattern.
+        """
+        everything = [Status.REFINED] * len(self.model.phases)
+        fitted = self.settle(prepared, with_seeded_background(self.model, prepared, start), everything)
+        least = _MAJOR * sum(fitted.significance)
+        proven = fitted.fit.success and fitted.fit.agreement.chi2_reduced <= MISFIT
+        proven = proven and list(fitted.status) == everything and min(fitted.significance) > least
+        return fitted if proven else None
+
     def cold(self, prepared: PreparedScan, start: NDArray[np.float64], *, reach: Sequence[float]) -> Fitted:
         """From nothing: phases taken in one by one, the strongest first, each looked for around its start cell.
 

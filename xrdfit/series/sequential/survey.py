@@ -110,7 +110,7 @@ def _fit_all(
 def _fit_in_turn(
     fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDArray[np.float64], reach: Sequence[float]
 ) -> dict[int, Fitted]:
-    """A scan begins from the nearest that is done once every phase has been seen.
+    """A scan begins from the nearest that is done once every phase has been seen; the first one from `start`.
 
     Where misfit rules, a neighbour's answer proves little: then it begins from nothing like the first ones.
     """
@@ -131,6 +131,8 @@ def _fit_in_turn(
             warm = fitter.settle(scan, values, nearest.status)
             if not warm.fit.success or warm.fit.agreement.chi2_reduced > MISFIT:
                 warm = None
+        if not fits:
+            warm = fitter.at_once(scan, start)
         fits[index] = fitter.cold(scan, start, reach=reach) if warm is None else warm
     return fits
 

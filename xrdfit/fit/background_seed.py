@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from xrdfit.model import Points
 
 _ROUNDS = 40
+_BLIND = 1e-12
 
 
 def seed_background(points: Points, rows: NDArray[np.float64], sigma: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -25,7 +26,10 @@ def seed_background(points: Points, rows: NDArray[np.float64], sigma: NDArray[np
     if rows.shape[0] == 0:
         return coefficients
     weighted = rows / sigma
-    inverse = np.linalg.pinv(weighted.T)
+    # Directions that the points do not tell, as two equal functions have them, stay at zero.
+    strength, direction = np.linalg.eigh(weighted @ weighted.T)
+    told = strength > _BLIND * strength[-1]
+    inverse = (direction[:, told] / strength[told]) @ direction[:, told].T @ weighted
     for _ in range(_ROUNDS):
         new = inverse @ (y / sigma)
         nothing = 1e-4 * np.abs(coefficients) + 1e-6 * (np.abs(new).max() + 1e-300)

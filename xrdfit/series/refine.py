@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -106,7 +106,6 @@ def refine_series(
         scans=chosen,
         writer=writer,
         withheld=withheld(model, job.settings, held=held),
-        at_once=len(chosen) if jointly else _ROWS_AT_ONCE,
     )
     those = workers or Here()
     if records is not None:
@@ -147,7 +146,7 @@ class _Finished:
 
     Attributes
     ----------
-    rows, cells : of scans that are not in the columns yet; as soon as there are `at_once` of them, they go there.
+    rows, cells : of scans that are not in the columns yet.
     columns : of the table, (n_scans,) in the order of `scans`.
     crystallites : of scans in which the widths of some phase are known.
     """
@@ -156,7 +155,6 @@ class _Finished:
     scans: Sequence[int]
     writer: ScanWriter | None
     withheld: Mapping[str, str]
-    at_once: int
     crystallites: dict[int, tuple[Microstructure, ...]] = field(default_factory=dict)
     cells: dict[int, tuple[CellFit | None, ...]] = field(default_factory=dict)
     rows: dict[int, dict[str, float | str]] = field(default_factory=dict)
@@ -164,7 +162,7 @@ class _Finished:
     messages: dict[int, str] = field(default_factory=dict)
 
     def add(self, index: int, summary: ScanSummary) -> None:
-        if len(self.rows) == self.at_once:
+        if len(self.rows) == _ROWS_AT_ONCE:
             self.settle()
         known = [
             None if phase.name in self.withheld else widths
@@ -180,15 +178,15 @@ class _Finished:
         if self.writer is not None and summary.result is not None:
             self.writer.write_scan(index, summary.result)
 
-    def fill_cells(self) -> None:
-        """What follows from the cells of the rows."""
-        fill_cells(self.model, self.rows, self.cells)
-        self.cells.clear()
+    def places(self, scans: Iterable[int]) -> list[int]:
+        """Where scans stand in the columns."""
+        return np.searchsorted(self.scans, list(scans)).tolist()
 
     def settle(self) -> None:
-        """Put the rows into the columns."""
-        self.fill_cells()
-        places = np.searchsorted(self.scans, list(self.rows))
+        """Put the rows into the columns, and what follows from their cells."""
+        fill_cells(self.model, self.rows, self.cells)
+        self.cells.clear()
+        places = self.places(self.rows)
         for name in next(iter(self.rows.values()), ()):
             if name not in self.columns:
                 text = name == "outcome"
@@ -233,7 +231,7 @@ def _refine_jointly(
 ) -> _Remarks:
     series = JointSeries(sequential=_sequential(job, model, scans, finished, progress, workers), settings=job.settings)
     if not series.run():
-        for index in (i for i in scans if i not in finished.rows):
+        for index in (i for i in scans if i not in finished.messages):
             finished.add(index, joint_summary(model, series, index, {}))
         raise finished.nothing_fitted()
     unseen = tests_of_unseen(series)
@@ -242,11 +240,13 @@ def _refine_jointly(
     off = amounts_off(fractions, in_time)
     for index in scans:
         finished.add(index, joint_summary(model, series, index, unseen, off.get(index)))
-    finished.fill_cells()
+    finished.settle()
     if fractions is not None:
-        fill_fractions(finished.rows, series, in_time, fractions)
+        fill_fractions(finished.columns, series, in_time, finished.places(in_time), fractions)
     notes = [*joint_notes(series), *intensity_notes(series), *fraction_notes(fractions, series, off)]
-    notes += [*composition_notes(series, finished.rows.values()), *correlation_notes(series)]
+    notes += [*composition_notes(series, finished.columns), *correlation_notes(series)]
+    # What is left over of all scans together is as large as what is known of them.
+    series.errors.forget_covariances()
     return notes, warnings_of(series) + fraction_warnings(fractions, series, off)
 
 

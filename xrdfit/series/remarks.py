@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +36,11 @@ def intensity_notes(series: JointSeries) -> list[str]:
     return notes
 
 
-def composition_notes(series: JointSeries, rows: Iterable[Mapping[str, float | str]]) -> list[str]:
-    """Phases whose axes give different compositions by Vegard's law; `rows` of the table of trajectories."""
-    notes, table = [], list(rows)
+def composition_notes(series: JointSeries, columns: Mapping[str, NDArray[Any]]) -> list[str]:
+    """Phases whose axes give different compositions by Vegard's law; `columns` of the table of trajectories."""
+    notes = []
     for phase in series.model.phases:
-        apart = np.array([float(row[f"{phase.name}_x_disagreement"]) for row in table])
+        apart = columns[f"{phase.name}_x_disagreement"]
         known = apart[np.isfinite(apart)]
         if known.size and float(np.median(known)) > _DISAGREE:
             notes.append(

@@ -139,7 +139,7 @@ def _sweep_warnings(series: JointSeries) -> Iterator[str]:
 
 
 def _critic(series: JointSeries) -> ResidualCritic:
-    critic = ResidualCritic()
+    critic = ResidualCritic(len(series.fits))
     for index, fit in sorted(series.fits.items()):
         scan = fit.chain.scans[fit.position]
         scan.pattern(fit.solution.state)
@@ -166,7 +166,7 @@ def _known(series: JointSeries, placed: _Places) -> _Places:
     known = {}
     for index, position in placed.items():
         absent = np.array([state == Status.ABSENT for state in series.fits[index].status])
-        known[index] = np.where(absent[phase, None], np.nan, position)
+        known[index] = np.where(absent[phase, None], np.nan, position) if absent.any() else position
     return known
 
 

@@ -20,15 +20,18 @@ class ResidualCritic:
 
     All scans are brought to the grid of the first one that is added. Points are binned, not interpolated: what is
     independent stays independent. Three numbers in float32 are kept for each scan and bin.
+
+    n_scans : how many are to come, if that is known; it saves memory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, n_scans: int = 0) -> None:
         self._grid: NDArray[np.float64] | None = None
         self._reach = np.empty(0)
-        self._rows: dict[int, NDArray[np.float32]] = {}
+        self._row_of: dict[int, int] = {}
+        self._rows = np.empty((3, n_scans, 0), dtype=np.float32)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._row_of)
 
     def add(
         self,
@@ -53,31 +56,42 @@ class ResidualCritic:
             self._grid = np.array(two_theta, dtype=np.float64)
             gap = np.diff(self._grid, prepend=-np.inf, append=np.inf)
             self._reach = _REACH * np.minimum(gap[:-1], gap[1:])
+            self._rows = np.empty((3, self._rows.shape[1], self._grid.size), dtype=np.float32)
         n_bins = self._grid.size
         bins = _nearest(self._grid, two_theta)
         good = np.isfinite(residual) & np.isfinite(sigma) & (sigma > 0.0)
         good &= np.abs(two_theta - self._grid[bins]) <= self._reach[bins]
         bins, weight = bins[good], sigma[good] ** -2.0
         total = np.bincount(bins, weight, n_bins)
-        row = np.full((3, n_bins), np.nan, dtype=np.float32)
+        row = self._row(int(scan))
+        row[:] = np.nan
         filled = total > 0.0
         root = np.sqrt(total[filled])
         row[0, filled] = np.bincount(bins, weight * residual[good], n_bins)[filled] / root
         row[1, filled] = 1.0 / root
         row[2, filled] = np.bincount(bins, weight * (calculated - background)[good], n_bins)[filled] / total[filled]
-        self._rows[int(scan)] = row
+
+    def _row(self, scan: int) -> NDArray[np.float32]:
+        """(3, n_bins) where the numbers of a scan are kept."""
+        row = self._row_of.setdefault(scan, len(self._row_of))
+        if row == self._rows.shape[1]:
+            more = np.empty((3, row + 1, self._rows.shape[2]), dtype=np.float32)
+            self._rows = np.concatenate([self._rows, more], axis=1)
+        return self._rows[:, row]
 
     def map(self) -> ResidualMap:
         """All residuals so far, rows by scan number."""
         grid = np.empty(0) if self._grid is None else self._grid
-        scans = sorted(self._rows)
-        stacked = np.array([self._rows[scan] for scan in scans], dtype=np.float32).reshape(len(scans), 3, grid.size)
+        scans = sorted(self._row_of)
+        rows = [self._row_of[scan] for scan in scans]
+        # Those that came in their order are in it already.
+        stacked = self._rows[:, : len(rows)] if rows == list(range(len(rows))) else self._rows[:, rows]
         return ResidualMap(
             two_theta=grid,
             scans=np.array(scans, dtype=np.int64),
-            scaled_residual=stacked[:, 0],
-            sigma=stacked[:, 1],
-            net=stacked[:, 2],
+            scaled_residual=stacked[0],
+            sigma=stacked[1],
+            net=stacked[2],
         )
 
     def unexplained_lines(

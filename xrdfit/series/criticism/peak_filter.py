@@ -44,12 +44,22 @@ _SCANS_AT_ONCE = 64
 class PeakFits:
     """Fits of one line at every bin of every scan, (n, n_bins) each: height = signal / information = signal * esd^2.
 
-    ``floor`` is the height that a new line must exceed.
+    net : (n, n_bins) intensity of the known lines; NaN is none. width : number of bins that are beside a line.
     """
 
     signal: NDArray[np.float32]
     information: NDArray[np.float32]
-    floor: NDArray[np.float32]
+    net: NDArray[np.float32]
+    width: int
+
+    def floor(self, bins: slice) -> NDArray[np.float32]:
+        """(n, k) the height that a new line must exceed at some bins."""
+        first, last, _ = bins.indices(self.net.shape[1])
+        reach = self.width // 2 + 1
+        begin = max(first - reach, 0)
+        known = np.maximum(np.nan_to_num(self.net[:, begin : last + reach]), 0.0)
+        beside = maximum_filter1d(known, self.width, axis=1)
+        return np.asarray(_LEAST_HEIGHT * beside[:, first - begin : last - begin])
 
 
 def filter_residuals(
@@ -67,7 +77,7 @@ def filter_residuals(
     fwhm : of the line, deg.
     emission : (e,) heights of the emission lines against the first.
     known : for each row, the positions (m, e) of the known lines, deg; NaN where there is none.
-    net : (n, n_bins) intensity of the known lines.
+    net : (n, n_bins) intensity of the known lines; NaN is none.
     """
     two_theta = residuals.two_theta
     n_scans, n_bins = residuals.scaled_residual.shape
@@ -79,9 +89,8 @@ def filter_residuals(
     gap = np.diff(two_theta, prepend=-np.inf, append=np.inf)
     # Sum of squares where the line is wholly measured.
     whole = _SQUARE * fwhm / np.minimum(gap[:-1], gap[1:])
-    result = PeakFits(*(np.zeros((n_scans, n_bins), dtype=np.float32) for _ in range(3)))
     width = 2 * round(_BESIDE * fwhm / residuals.step) + 1
-    result.floor[:] = _LEAST_HEIGHT * maximum_filter1d(np.maximum(net, 0.0), width, axis=1)
+    signals, informations = np.zeros((2, n_scans, n_bins), dtype=np.float32)
     smooth = _smooth(two_theta, fwhm)
     allowed = 1.0 + _SPREAD_ERROR * np.sqrt(fwhm / np.ptp(two_theta))
     for begin in range(0, n_scans, _SCANS_AT_ONCE):
@@ -94,7 +103,7 @@ def filter_residuals(
             weight=of_rows,
             emission=emission,
             known=known,
-            net=net,
+            net=np.nan_to_num(net[rows.start : rows.stop]),
             fwhm=fwhm,
             smooth=smooth,
         )
@@ -113,9 +122,9 @@ def filter_residuals(
                 # Median of |z| is 0.6745 for white noise.
                 spread = float(np.median(np.abs(z[seen, column]))) / 0.6745
                 excess = spread**2 if spread > allowed else 1.0
-                result.signal[row, seen] = signal[seen, column] / excess
-                result.information[row, seen] = information[seen, column] / excess
-    return result
+                signals[row, seen] = signal[seen, column] / excess
+                informations[row, seen] = information[seen, column] / excess
+    return PeakFits(signals, informations, net, width)
 
 
 def _without_misfit(
@@ -149,7 +158,7 @@ def _without_misfit(
     for i, own in enumerate(lines):
         row, here = measured[i], slice(len(own))
         usual = np.median(weight[row][weight[row] > 0.0]) ** -0.5
-        height = np.interp(np.nanmin(own, axis=1), two_theta, net[rows[row]] + np.maximum(residual[row], 0.0))
+        height = np.interp(np.nanmin(own, axis=1), two_theta, net[row] + np.maximum(residual[row], 0.0))
         positions[i, here], firmness[i, here] = own, (_MISFIT * np.maximum(height, 1e-3 * usual)) ** -2.0
         first[i, here], count[i, here] = _stretches(two_theta, own, reach)
     part = left[measured]

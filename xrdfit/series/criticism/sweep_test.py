@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.series import JointSeries
 
 # Scans without which there is no course between neighbours.
 _LEAST_SCANS = 3
+# Scans that are read otherwise together: when the points of a sweep were measured takes more memory than the points.
+_AT_ONCE = 512
 
 
 def merit_read_otherwise(series: JointSeries) -> tuple[float, float] | None:
@@ -14,9 +17,16 @@ def merit_read_otherwise(series: JointSeries) -> tuple[float, float] | None:
     Nothing is refined again: where the other comes out lower even so, it is the right one. None where the question
     cannot be asked: too few scans, no times, or lines with areas of their own.
     """
-    if len(series.chain.scans) < _LEAST_SCANS or series.sequential.stack.times is None or series.regime.deviations:
+    n_scans, state = len(series.chain.scans), series.solution.state
+    if n_scans < _LEAST_SCANS or series.sequential.stack.times is None or series.regime.deviations:
         return None
-    state = series.solution.state
-    other = series.chain_read_otherwise()
-    other.settle(state)
-    return series.solution.blocks.quasi_deviance, sum(scan.pattern(state) for scan in other.scans)
+    merits: list[float] = []
+    for first in range(0, n_scans, _AT_ONCE):
+        # With the neighbours of the first and of the last.
+        before, last = max(first - 1, 0), min(first + _AT_ONCE, n_scans)
+        around = slice(before, last + 1)
+        other = series.chain_read_otherwise(around)
+        own = SeriesState(state.local[around], state.shared, state.fixed[around])
+        other.settle(own)
+        merits += [scan.pattern(own) for scan in other.scans[first - before : last - before]]
+    return series.solution.blocks.quasi_deviance, sum(merits)

@@ -28,6 +28,8 @@ _CROSSINGS = 0.300
 # show it on its own is left out; a scan elsewhere must show it beyond doubt.
 _Z_WITHIN, _Z_ELSEWHERE = 2.33, 4.0
 _MOST_PASSES = 16
+# Numbers of all scans that are summed up together.
+_NUMBERS_AT_ONCE = 1 << 19
 _ROOT_TWO_PI = float(np.sqrt(2.0 * np.pi))
 
 
@@ -79,7 +81,7 @@ def unexplained_lines(
     level = false_alarm_level(
         n_scans=residuals.scans.size, n_bins=residuals.two_theta.size, n_fwhm=np.ptp(residuals.two_theta) / fwhm
     )
-    net = np.nan_to_num(residuals.net)
+    net = residuals.net
     weights = np.array([weight for _, weight in emission])
     known = [_tied(known_positions[int(scan)], len(emission)) for scan in residuals.scans]
     found: list[UnexplainedLine] = []
@@ -92,6 +94,8 @@ def unexplained_lines(
         peaks = np.flatnonzero((best > least) & (best == maximum_filter1d(best, reach)))
         if peaks.size == 0:
             break
+        if net is residuals.net:
+            net = np.nan_to_num(net)
         for peak in peaks:
             line, rows = _read_line(residuals, filtered, best, int(peak), emission[0][0])
             found.append(line)
@@ -102,6 +106,8 @@ def unexplained_lines(
             for place, height in zip(places, line.height * weights / weights[0], strict=True):
                 if np.isfinite(place):
                     net[rows] += (height * lorentz((residuals.two_theta - place) / fwhm)).astype(np.float32)
+        # Large, and made again.
+        del filtered
     return tuple(sorted(found, key=lambda line: line.two_theta))
 
 
@@ -109,6 +115,8 @@ def _tied(positions: NDArray[np.float64], n_emission: int) -> NDArray[np.float64
     """(m, n_emission) lines that change together; a line at another wavelength changes by itself."""
     table = np.asarray(positions, dtype=np.float64)
     table = table.reshape(len(table), -1)
+    if table.shape[1] == n_emission:
+        return table
     together, alone = table[:, :n_emission], table[:, n_emission:].ravel()
     tied = np.full((len(table) + alone.size, n_emission), np.nan)
     tied[: len(table), : together.shape[1]] = together
@@ -147,10 +155,11 @@ def _best_over_scans(filtered: PeakFits) -> NDArray[np.float64]:
     """(n_bins,) highest z of any stretch of scans in which the height exceeds the floor; 0 where there is none."""
     n_scans, n_bins = filtered.signal.shape
     best = np.zeros(n_bins)
-    for block in range(0, n_bins, 256):
-        part = slice(block, block + 256)
+    at_once = int(np.clip(_NUMBERS_AT_ONCE // n_scans, 1, n_bins))
+    for block in range(0, n_bins, at_once):
+        part = slice(block, block + at_once)
         signal, information = filtered.signal[:, part], filtered.information[:, part]
-        sums = [_running(column) for column in (signal, information, information * filtered.floor[:, part])]
+        sums = [_running(column) for column in (signal, information, information * filtered.floor(part))]
         for length in _lengths(n_scans):
             total, known, floor = (column[length:] - column[:-length] for column in sums)
             best[part] = np.maximum(best[part], _significance(total, known, floor).max(axis=0))
@@ -175,7 +184,7 @@ def _read_line(
 ) -> tuple[UnexplainedLine, NDArray[np.intp]]:
     """The line at a bin, and the rows in which it is visible."""
     signal, information = (column[:, peak].astype(np.float64) for column in (filtered.signal, filtered.information))
-    floor = information * filtered.floor[:, peak]
+    floor = information * filtered.floor(slice(peak, peak + 1))[:, 0]
     sums = [_running(column) for column in (signal, information, floor)]
     z, start, stop = 0.0, 0, signal.size
     for begin in range(signal.size):

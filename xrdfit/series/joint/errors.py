@@ -15,7 +15,7 @@ from xrdfit.series.joint.chain import Chain
 from xrdfit.series.joint.solver import JointSolution
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class JointErrors:
     """Covariance of a joint fit of N scans, scaled as the settings say.
 
@@ -45,6 +45,10 @@ class JointErrors:
         """(n_local, n_local) marginal covariance of one scan's variables."""
         response = self.response[position]
         return self.local[position] + response @ self.shared @ response.T
+
+    def forget_covariances(self) -> None:
+        """Let go of the covariances of scans when nobody will ask for them again: they are large."""
+        self.local, self.neighbour, self.response = np.empty((3, 0, 0, 0))
 
 
 def joint_errors(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,6 @@ from xrdfit.series.state import Status
 # Error of a scale in a sweeping scan, as a part of how far it stands off the straight line between its neighbours:
 # where the current is switched on or off in the middle of a scan, simulated cycles show 0.1 and a little more.
 _OF_BEND = 0.1
-
-Rows = dict[int, dict[str, float | str]]
 
 
 def joint_fractions(series: JointSeries, scans: Sequence[int], unseen: UnseenTests) -> PhaseFractions | None:
@@ -125,21 +124,31 @@ def _from_structures(series: JointSeries, active: Sequence[int]) -> NDArray[np.f
     return np.array(factors) / np.max(factors)
 
 
-def fill_fractions(rows: Rows, series: JointSeries, scans: Sequence[int], found: PhaseFractions) -> None:
-    """Put fractions into the rows of the table; a phase called absent has none, and its limit."""
+def fill_fractions(
+    columns: Mapping[str, NDArray[Any]],
+    series: JointSeries,
+    scans: Sequence[int],
+    places: Sequence[int],
+    found: PhaseFractions,
+) -> None:
+    """Put fractions into the columns of the table; a phase called absent has none, and its limit.
+
+    places : where the `scans` of the fractions stand in the columns.
+    """
     active = [phase for phase in series.model.phases if phase.role == "active"]
     numbers = [number for number, phase in enumerate(series.model.phases) if phase.role == "active"]
-    for row, index in enumerate(scans):
+    for row, (index, place) in enumerate(zip(scans, places, strict=True)):
         if index not in series.fits or not np.isfinite(found.fraction[row]).any():
             continue
         there = np.array([series.fits[index].status[number] != Status.ABSENT for number in numbers])
         fraction = np.where(there, np.maximum(found.fraction[row], 0.0), 0.0)
         total = float(fraction.sum())
         for column, phase in enumerate(active):
-            line = rows[index]
-            line[f"{phase.name}_fraction"] = float(fraction[column] / total) if total > 0.0 else np.nan
-            line[f"{phase.name}_fraction_esd"] = float(found.esd[row, column]) if there[column] else np.nan
-            upper = min(max(float(found.upper95[row, column]), float(line[f"{phase.name}_fraction"])), 1.0)
-            line[f"{phase.name}_fraction_upper95"] = upper if np.isfinite(found.upper95[row, column]) else np.nan
-        rows[index]["amount"] = float(found.amount[row])
-        rows[index]["amount_esd"] = float(found.amount_esd[row])
+            share = float(fraction[column] / total) if total > 0.0 else np.nan
+            columns[f"{phase.name}_fraction"][place] = share
+            columns[f"{phase.name}_fraction_esd"][place] = found.esd[row, column] if there[column] else np.nan
+            upper = min(max(float(found.upper95[row, column]), share), 1.0)
+            known = np.isfinite(found.upper95[row, column])
+            columns[f"{phase.name}_fraction_upper95"][place] = upper if known else np.nan
+        columns["amount"][place] = found.amount[row]
+        columns["amount_esd"][place] = found.amount_esd[row]

@@ -124,6 +124,11 @@ class KeptScan:
         assert sigma is not None
         return sigma**2
 
+    def put(self, intensity: NDArray[np.float64], noise_constant: NDArray[np.float64]) -> None:
+        """Fill (n,) both."""
+        intensity[:] = self._intensity[self.grid.where]
+        noise_constant[:] = self.noise_constant if self._constant is None else self._constant
+
     @property
     def _used_sigma(self) -> NDArray[np.float64] | None:
         return None if self._sigma is None else self._sigma[self.grid.where].astype(np.float64)

@@ -49,11 +49,14 @@ def fill_run(
         course = np.array([scan.course for scan in chosen])
     n_rows = one.work.right.size
     gram, right, merit = np.empty((size, n_rows, n_rows)), np.empty((size, n_rows)), np.empty(size)
+    intensity, constant = np.empty((2, size, one.kept.grid.chosen.size))
+    for row, scan in enumerate(chosen):
+        scan.kept.put(intensity[row], constant[row])
     slope, floor = np.array([scan.kept.noise_line for scan in chosen]).T.copy()
     series_blocks(
         one.on_grid.problem._replace(copies_fwhm=one.copies_fwhm),
-        np.array([scan.kept.intensity for scan in chosen]),
-        np.array([scan.kept.noise_constant for scan in chosen]),
+        intensity,
+        constant,
         slope,
         floor,
         slots,

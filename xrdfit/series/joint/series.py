@@ -281,13 +281,13 @@ class JointSeries:
         self._decisions = Decisions()
         self._settle(indices, [], {i: found.get(i, self.fits[i].status) for i in indices}, start)
 
-    def chain_read_otherwise(self) -> Chain:
-        """The scans that were fitted together, as the other kind of detector would have measured them."""
+    def chain_read_otherwise(self, part: slice) -> Chain:
+        """Some of the scans that were fitted together, as the other kind of detector would have measured them."""
         assert self._model is not None
         instrument = self.model.instrument
         other = replace(instrument, detector="area" if instrument.detector == "point" else "point")
         model = PatternModel.of(other, self.model.phases, self.model.background)
-        return replace(self._model, model=model).chain(self.chain.indices)
+        return replace(self._model, model=model).chain(self.chain.indices[part])
 
     def _fit_together(self, chain: Chain, start: SeriesState, status: Statuses, tolerance: float) -> None:
         # What is known of the last fit, its errors above all, takes as much memory as the next one.

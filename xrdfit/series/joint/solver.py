@@ -93,6 +93,7 @@ def minimise_joint(
         taken_again = renewed is not None and float(np.abs(promised).max()) >= _ALL_BUT
         if renewed is not None and taken_again:
             trial = renewed(trial)
+        # Not more than two of them at a time: in a long series they take most of the memory.
         tried = assemble(problem, trial)
         if np.isfinite(tried.total) and tried.total < blocks.total + 1e-13 * abs(blocks.total):
             worse = tried.merit > blocks.merit + np.maximum(1.0, 0.1 * np.abs(blocks.merit - tried.merit))
@@ -103,20 +104,21 @@ def minimise_joint(
             moving = max(int(np.count_nonzero(promised[:-1] >= tolerance)), 1)
             converged = bool(left_over) and blocks.total - tried.total < tolerance * moving
             state, blocks, refused = trial, tried, False
+            del tried
             free, free_shared = _movable(problem, state, blocks)
         else:
             # Those scans step shorter that have lost; if it is not they, it is what all share.
             lost = ~(tried.merit <= blocks.merit)
+            del tried
             damping = np.where(lost | refused | (not lost.any()), np.maximum(damping, 1e-5) * 10.0, damping)
             refused = True
             if renewed is not None and taken_again:
                 state = renewed(state)
+                del blocks
                 blocks = assemble(problem, state)
             if damping.min() > _LARGEST_DAMPING:
                 converged = bool(np.abs(promised).max() < _STALLED)
                 break
-        # Not three of them while the next step is looked for: in a long series they take most of the memory.
-        del tried
     return JointSolution(
         state=state,
         blocks=blocks,

@@ -48,7 +48,12 @@ def same(one: PreparedScan, other: PreparedScan) -> None:
 )
 def test_a_scan_is_had_again_to_the_last_bit(measured: Pattern, settings: RefineSettings) -> None:
     scan = prepare_scan(measured, settings)
-    same(KeptScan(scan).prepared, scan)
+    kept = KeptScan(scan)
+    same(kept.prepared, scan)
+    intensity, constant = np.empty((2, scan.points.intensity.size))
+    kept.put(intensity, constant)
+    assert intensity.tobytes() == scan.points.intensity.tobytes()
+    assert constant.tobytes() == scan.noise.constant.tobytes()
 
 
 def test_a_noise_model_of_other_origin_is_had_again() -> None:

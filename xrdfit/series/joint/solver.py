@@ -24,6 +24,9 @@ _FIRST_DAMPING = 1e-7
 _LARGEST_DAMPING = 1e6
 # Fall in the merit of a scan whose variables are within a hundredth of their esds.
 _ALL_BUT = 1e-4
+# Times that what a fit does not differentiate is taken again, and by what that may change the merit of each scan on
+# average: less than any step that counts, but in a long series more than the last of them bring.
+_MOST_RENEWED, _OTHER_MERIT = 5, 1e-3
 # A scan that could still gain this much is restless where most of them still gain a little; so many are few.
 _RESTLESS = 1e-4
 _FEW = 0.2
@@ -67,7 +70,7 @@ def minimise_joint(
     if not 0 one at least, that may still move then, for a fit that is not the last: the more there are, the longer the
     last one takes. Such a fit ends, too, where a step lowers the merit by no more than that for each of them.
     renewed : takes what the fit does not differentiate again at a state, and returns that with scales that make up for
-    it. Asked after each step that promises some scan more than a hundredth of an esd.
+    it. Asked after the first steps, as long as they promise some scan more than a hundredth of an esd.
     """
     still = partial(_stands_still, tolerance=tolerance, left_over=left_over)
     state = _moved(problem, start, np.zeros_like(start.local), np.zeros_like(start.shared))
@@ -75,7 +78,7 @@ def minimise_joint(
     damping = np.full(len(problem.scans), _FIRST_DAMPING)
     converged = refused = False
     iteration = 0
-    n_blind = 0
+    n_blind = n_renewed = 0
     free, free_shared = _movable(problem, state, blocks)
     while not converged and iteration < _MAX_ITERATIONS:
         iteration += 1
@@ -90,19 +93,22 @@ def minimise_joint(
         trial = _moved(problem, state, step, step_shared)
         for position in _restless(promised[:-1], tolerance):
             settle_scan(problem, trial, int(position), tolerance)
-        taken_again = renewed is not None and float(np.abs(promised).max()) >= _ALL_BUT
-        if renewed is not None and taken_again:
-            trial = renewed(trial)
+        slack = 1e-13 * abs(blocks.total)
+        again = renewed if n_renewed < _MOST_RENEWED and float(np.abs(promised).max()) >= _ALL_BUT else None
+        if again is not None:
+            trial = again(trial)
+            slack, n_renewed = _OTHER_MERIT * len(problem.scans), n_renewed + 1
         # Not more than two of them at a time: in a long series they take most of the memory.
         tried = assemble(problem, trial)
-        if np.isfinite(tried.total) and tried.total < blocks.total + 1e-13 * abs(blocks.total):
+        fall = blocks.total + slack - tried.total
+        if np.isfinite(tried.total) and fall > 0.0:
             worse = tried.merit > blocks.merit + np.maximum(1.0, 0.1 * np.abs(blocks.merit - tried.merit))
             # Steps that keep little of what they promise overshoot, forth and back across a valley.
-            worse |= blocks.total - tried.total < _LEAST_KEPT * promised.sum() and promised.sum() > tolerance
+            worse |= fall < _LEAST_KEPT * promised.sum() and promised.sum() > tolerance
             damping = np.where(worse, np.maximum(damping, 1e-5) * 10.0, np.where(damping > 1e-9, damping * 0.1, 0.0))
             # A few scans in a valley that noise has made promise much again and again, and hardly ever keep it.
             moving = max(int(np.count_nonzero(promised[:-1] >= tolerance)), 1)
-            converged = bool(left_over) and blocks.total - tried.total < tolerance * moving
+            converged = bool(left_over) and fall < tolerance * moving
             state, blocks, refused = trial, tried, False
             del tried
             free, free_shared = _movable(problem, state, blocks)
@@ -112,8 +118,8 @@ def minimise_joint(
             del tried
             damping = np.where(lost | refused | (not lost.any()), np.maximum(damping, 1e-5) * 10.0, damping)
             refused = True
-            if renewed is not None and taken_again:
-                state = renewed(state)
+            if again is not None:
+                state = again(state)
                 del blocks
                 blocks = assemble(problem, state)
             if damping.min() > _LARGEST_DAMPING:

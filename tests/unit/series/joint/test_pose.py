@@ -1,11 +1,16 @@
 """What scans hold in a joint fit, and what follows while it runs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests import stacks
+from xrdfit.series.joint import solver
 from xrdfit.series.joint.decisions import Regime
+from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.pose import HeldCells, hold_cells, pose
+from xrdfit.series.joint.problem import Blocks, JointProblem, assemble
 from xrdfit.series.joint.solver import minimise_joint
 from xrdfit.series.state import Status
 
@@ -52,3 +57,26 @@ def test_geometry_factors_at_the_end_of_a_fit_are_those_of_its_cells() -> None:
     chain.with_geometry_of(found.state)
     for scan, before, first in zip(chain.scans, used, taken, strict=True):
         assert np.abs(scan.geometry / before - 1.0).max() < 1e-2 * np.abs(scan.geometry / first - 1.0).max()
+
+
+def test_a_merit_that_geometry_factors_change_does_not_keep_a_fit_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    # In a series of thousands of scans that is more than the last steps bring.
+    known = stacks.known_stack(3, detector="area")
+    chain, start, renewals = known.chain(known.counts(4)), known.truth.copy(), 0
+
+    def taken_again(state: SeriesState) -> SeriesState:
+        nonlocal renewals
+        renewals += 1
+        return state
+
+    def assembled(problem: JointProblem, state: SeriesState) -> Blocks:
+        blocks = assemble(problem, state)
+        return replace(blocks, merit=blocks.merit + 5e-4 * renewals)
+
+    monkeypatch.setattr(solver, "assemble", assembled)
+    straight = minimise_joint(known.problem(chain), start)
+    found = minimise_joint(known.problem(chain), start, renewed=taken_again)
+    assert found.converged
+    assert renewals > 1
+    assert found.iterations == straight.iterations
+    np.testing.assert_allclose(found.state.local, straight.state.local, rtol=1e-12)

@@ -10,7 +10,7 @@ from xrdfit.series.criticism import unexplained
 from xrdfit.simulate import WELL_BEHAVED, simulate_stack, write_simulated
 
 # From here on no more scans are surveyed, which are remembered in full.
-LENGTHS = 400, 800
+LENGTHS = 240, 480
 N_POINTS = 607
 
 

@@ -35,7 +35,7 @@ _ROUGH = 0.1
 # The same of a scan by itself that will be fitted with all others again.
 _NEAR = 1e-2
 # Share of the scans that may still move in a fit that is rough.
-_LEFT_OVER = 0.02
+_LEFT_OVER = 0.1
 # Share of the scans whose cells may come or go without all scans being fitted for it.
 _FEW = 0.1
 _MAX_SPREAD_ROUNDS = 12

@@ -17,11 +17,11 @@ from xrdfit.fit import TiedParameters, prepare_scan
 from xrdfit.model import Background, Instrument, LineChoice, PatternModel
 from xrdfit.series.joint.chain import Chain, SeriesModel, make_problem, mid_times
 from xrdfit.series.joint.intensities import ExtractedIntensities, IntensityModel
-from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.problem import Blocks, JointProblem
 from xrdfit.series.joint.scan import JointScan
 from xrdfit.series.joint.solver import JointSolution, minimise_joint
+from xrdfit.series.kept import KeptScan
 from xrdfit.series.scopes import settle_joint_scopes
 
 Array = NDArray[np.float64]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, ScanResult, SeriesResult
 from xrdfit.errors import InputError, NoResultError, Problem
-from xrdfit.fit import start_values
+from xrdfit.fit import PreparedScan, start_values
 from xrdfit.model import PatternModel
 from xrdfit.series.columns import column_units, fill_cells, scan_row, series_columns
 from xrdfit.series.criticism.assumptions import warnings_of
@@ -21,15 +21,17 @@ from xrdfit.series.joint.fractions import fill_fractions, joint_fractions
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.summary import joint_summary
 from xrdfit.series.joint.unseen import tests_of_unseen
+from xrdfit.series.kept import KeptScans
 from xrdfit.series.microstructure import Microstructure, conventions, microstructure, microstructure_notes, withheld
 from xrdfit.series.notes import joint_notes, sequential_notes
 from xrdfit.series.remarks import composition_notes, correlation_notes, intensity_notes
 from xrdfit.series.scopes import settle_scopes
 from xrdfit.series.screening import Fault, fault_warnings, faults
-from xrdfit.series.sequential.first_pass import prepared, refine_first
+from xrdfit.series.sequential.first_pass import prepared
 from xrdfit.series.sequential.scanfit import ScanFitter
 from xrdfit.series.sequential.second_pass import Finished, refine_second
 from xrdfit.series.sequential.series import Progress, SequentialSeries
+from xrdfit.series.sequential.walk import refine_first
 from xrdfit.series.state import ScanRecord
 from xrdfit.series.summary import CellFit, ScanSummary, nothing_fitted, sequential_summary
 from xrdfit.series.words import count_of_scans
@@ -97,8 +99,11 @@ def refine_series(
     model = PatternModel.of(job.instrument, job.phases, job.background)
     jointly = job.is_joint
     refined = _refine_jointly if jointly else _refine_one_by_one
-    left_out = _left_out(job, model, chosen)
+    at_hand = KeptScans()
+    left_out = _left_out(job, model, chosen, at_hand.keep if jointly else None)
     sound = [index for index in chosen if index not in left_out]
+    for index in left_out:
+        at_hand.pop(index, None)
     scopes = settle_scopes(model, job.settings, n_scans=len(sound))
     held = np.zeros(len(model.table), dtype=np.bool_) if jointly else scopes.series
     finished = _Finished(
@@ -115,7 +120,7 @@ def refine_series(
     if not sound:
         raise finished.nothing_fitted()
     with one_thread():
-        notes, warnings = refined(job, model, sound, finished, progress, those)
+        notes, warnings = refined(job, model, sound, finished, progress, those, at_hand)
     notes += microstructure_notes(model, finished.withheld, finished.crystallites.values())
     cycler = job.electrochemistry
     finished.settle()
@@ -132,12 +137,21 @@ def refine_series(
     )
 
 
-def _left_out(job: Job, model: PatternModel, scans: Sequence[int]) -> dict[int, Fault]:
-    """Scans that must have no say in what the others are taken to be."""
+def _left_out(
+    job: Job, model: PatternModel, scans: Sequence[int], keep: Callable[[int, PreparedScan], None] | None
+) -> dict[int, Fault]:
+    """Scans that must have no say in what the others are taken to be; `keep` is called with those that can be read."""
     scopes = settle_scopes(model, job.settings, n_scans=len(scans))
     start = start_values(model.table, job.settings.overrides)
     fitter = ScanFitter(model=model, settings=job.settings, scopes=scopes, yardstick=start)
-    return faults(scans, partial(prepared, fitter, job.stack), keep=job.settings.bad_scans == "keep")
+
+    def prepare(index: int) -> PreparedScan | str:
+        scan = prepared(fitter, job.stack, index)
+        if keep is not None and isinstance(scan, PreparedScan):
+            keep(index, scan)
+        return scan
+
+    return faults(scans, prepare, keep=job.settings.bad_scans == "keep")
 
 
 @dataclass(slots=True)
@@ -201,7 +215,13 @@ class _Finished:
 
 
 def _sequential(
-    job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None, workers: Workers
+    job: Job,
+    model: PatternModel,
+    scans: list[int],
+    finished: _Finished,
+    progress: Progress | None,
+    workers: Workers,
+    at_hand: KeptScans,
 ) -> SequentialSeries:
     start = start_values(model.table, job.settings.overrides)
     scopes = settle_scopes(model, job.settings, n_scans=len(scans))
@@ -214,22 +234,37 @@ def _sequential(
         on_final=finished.add,
         progress=progress,
         workers=workers,
+        at_hand=at_hand,
     )
 
 
 def _refine_one_by_one(
-    job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None, workers: Workers
+    job: Job,
+    model: PatternModel,
+    scans: list[int],
+    finished: _Finished,
+    progress: Progress | None,
+    workers: Workers,
+    at_hand: KeptScans,
 ) -> _Remarks:
-    series = _sequential(job, model, scans, finished, progress, workers)
+    series = _sequential(job, model, scans, finished, progress, workers, at_hand)
     if not series.run():
         raise finished.nothing_fitted()
     return sequential_notes(series), []
 
 
 def _refine_jointly(
-    job: Job, model: PatternModel, scans: list[int], finished: _Finished, progress: Progress | None, workers: Workers
+    job: Job,
+    model: PatternModel,
+    scans: list[int],
+    finished: _Finished,
+    progress: Progress | None,
+    workers: Workers,
+    at_hand: KeptScans,
 ) -> _Remarks:
-    series = JointSeries(sequential=_sequential(job, model, scans, finished, progress, workers), settings=job.settings)
+    series = JointSeries(
+        sequential=_sequential(job, model, scans, finished, progress, workers, at_hand), settings=job.settings
+    )
     if not series.run():
         for index in (i for i in scans if i not in finished.messages):
             finished.add(index, joint_summary(model, series, index, {}))

@@ -14,9 +14,9 @@ from xrdfit.kernels.block_arrow import invert_block_arrow
 from xrdfit.model import LineChoice, NoiseModel, PatternModel, select_points
 from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, list_lines, make_problem, mid_times
 from xrdfit.series.joint.intensities import ExtractedIntensities, geometry_factors
-from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.problem import assemble
+from xrdfit.series.kept import KeptScan
 from xrdfit.series.scopes import settle_joint_scopes
 
 # How much firmer than the data the amounts of a phase are held against its intensities.

@@ -15,10 +15,10 @@ from xrdfit.kernels.spread_lines import beam_spreads
 from xrdfit.model import LineChoice, PatternModel
 from xrdfit.series.joint.drift import drift_basis, is_polynomial
 from xrdfit.series.joint.intensities import IntensityModel, geometry_factors
-from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.layout import Layout, SeriesState
 from xrdfit.series.joint.problem import JointProblem, Priors
 from xrdfit.series.joint.scan import JointScan, ScanClock
+from xrdfit.series.kept import KeptScan
 from xrdfit.series.scopes import JointScopes
 
 # Scans at which the lines of a series are listed; between them no line comes or goes that matters.

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.series_block import BlockWork, make_block_work
-from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.layout import Layout
+from xrdfit.series.kept import KeptScan
 
 
 class FilledRows(NamedTuple):

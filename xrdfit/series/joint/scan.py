@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.series_block import AFTER, BEFORE, OWN, BlockWork, series_pattern
 from xrdfit.kernels.series_blocks import series_blocks
-from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.layout import Layout, SeriesState
 from xrdfit.series.joint.on_grid import OnGrid
+from xrdfit.series.kept import KeptScan
 
 # Diagonal block, border, corner and right sides to add to; None if only the merit is asked for.
 Binding = tuple[NDArray[np.float64], ...] | None

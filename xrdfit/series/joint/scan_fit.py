@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from xrdfit.fit import Agreement
 from xrdfit.series.joint.chain import Chain
 from xrdfit.series.joint.errors import JointErrors, parameter_covariance
-from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.solver import JointSolution
+from xrdfit.series.kept import KeptScan
 from xrdfit.series.state import Status
 
 

@@ -16,7 +16,6 @@ from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, mid_times
 from xrdfit.series.joint.decisions import Decisions, Regime, Statuses, changed_cells, with_status
 from xrdfit.series.joint.errors import JointErrors, joint_errors
 from xrdfit.series.joint.imagined import imagined_phases
-from xrdfit.series.joint.kept import KeptScan
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.pose import HeldCells, hold_cells, pose
 from xrdfit.series.joint.problem import JointProblem
@@ -24,6 +23,7 @@ from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.solver import TOLERANCE, JointSolution, minimise_joint
 from xrdfit.series.joint.spread import SpreadTest, next_spread, spread_test, with_room_for_deviations
 from xrdfit.series.joint.start import readable_scans, scan_values, series_model, series_values
+from xrdfit.series.kept import KeptScan
 from xrdfit.series.sequential.series import SequentialSeries
 from xrdfit.series.state import Status
 from xrdfit.series.words import count_of_scans

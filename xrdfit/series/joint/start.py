@@ -16,7 +16,7 @@ from xrdfit.series.fractions.outlying import outlying_amounts
 from xrdfit.series.joint.chain import SeriesModel, list_lines, mid_times
 from xrdfit.series.joint.drift import fitting_drift
 from xrdfit.series.joint.intensities import ExtractedIntensities, IntensityModel, StructureIntensities
-from xrdfit.series.joint.kept import KeptScan
+from xrdfit.series.kept import KeptScan, KeptScans
 from xrdfit.series.scopes import settle_joint_scopes
 from xrdfit.series.sequential.series import SequentialSeries
 from xrdfit.series.state import Status
@@ -29,13 +29,14 @@ _WHOLE = 2.0
 
 def readable_scans(series: SequentialSeries) -> dict[int, KeptScan]:
     """Every scan that has points to fit."""
-    found: dict[int, KeptScan] = {}
-    kept = None
+    found = KeptScans()
     for index, record in sorted(series.records.items()):
-        if record.outcome != Outcome.NO_DATA:
+        if record.outcome != Outcome.NO_DATA and index in series.at_hand:
+            found[index] = series.at_hand[index]
+        elif record.outcome != Outcome.NO_DATA:
             scan = series.prepare(index)
             if isinstance(scan, PreparedScan):
-                found[index] = kept = KeptScan(scan, kept)
+                found.keep(index, scan)
     return found
 
 

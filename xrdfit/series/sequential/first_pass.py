@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xrdfit.data import Outcome, Pattern, ScanStack
 from xrdfit.errors import DataError
 from xrdfit.fit import PreparedScan, prepare_scan
+from xrdfit.series.kept import KeptScan, KeptScans
 from xrdfit.series.sequential.complaints import is_poor
 from xrdfit.series.sequential.fitted import Fitted, record_of
 from xrdfit.series.sequential.neighbours import Neighbours
@@ -25,24 +26,24 @@ _SPARE_POINTS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
-    """A part of the series in the order in which it is refined, and what is known of the scans around."""
-
-    order: Sequence[int]
-    around: Neighbours
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FirstPass:
-    """What all scans have in common in the first pass."""
+    """What all scans have in common in the first pass.
+
+    Attributes
+    ----------
+    sparse : whether a scan that is a mixture of two others needs no fit; see `xrdfit.series.sequential.mixture`.
+    at_hand : scans that need not be read.
+    """
 
     fitter: ScanFitter
     stack: ScanStack
     seen: Survey
+    sparse: bool = False
+    at_hand: KeptScans = field(default_factory=KeptScans)
 
     def prepare(self, index: int) -> PreparedScan | str:
         """The scan ready to be fitted, or why it cannot be."""
-        return prepared(self.fitter, self.stack, index)
+        return prepared(self.fitter, self.stack, index, self.at_hand)
 
     def refine(self, index: int, around: Neighbours) -> ScanRecord:
         """A scan from its nearest neighbour, or from nothing."""
@@ -155,17 +156,13 @@ class FirstPass:
         ]
 
 
-def refine_first(first: FirstPass, walk: Walk) -> Iterator[tuple[int, ScanRecord]]:
-    """The scans of a walk that have no record yet."""
-    for index in walk.order:
-        if index not in walk.around.records:
-            record = first.refine(index, walk.around)
-            first.add(walk.around, index, record)
-            yield index, record
-
-
-def prepared(fitter: ScanFitter, stack: ScanStack, index: int) -> PreparedScan | str:
-    """A scan ready to be fitted, or why it cannot be."""
+def prepared(
+    fitter: ScanFitter, stack: ScanStack, index: int, at_hand: Mapping[int, KeptScan] | None = None
+) -> PreparedScan | str:
+    """A scan ready to be fitted, or why it cannot be; those `at_hand` are not read."""
+    kept = at_hand.get(index) if at_hand else None
+    if kept is not None:
+        return _with_enough(fitter, kept.prepared)
     try:
         pattern = stack.read(index)
     except (DataError, OSError) as error:
@@ -177,7 +174,10 @@ def prepared_pattern(fitter: ScanFitter, pattern: Pattern) -> PreparedScan | str
     """A pattern ready to be fitted, or why it cannot be."""
     if not (pattern.mask & np.isfinite(pattern.intensity)).any():
         return "no valid point"
-    scan = prepare_scan(pattern, fitter.settings)
+    return _with_enough(fitter, prepare_scan(pattern, fitter.settings))
+
+
+def _with_enough(fitter: ScanFitter, scan: PreparedScan) -> PreparedScan | str:
     n_free = int(np.count_nonzero(fitter.scopes.scan))
     y = scan.points.intensity
     if y.size < n_free + _SPARE_POINTS:

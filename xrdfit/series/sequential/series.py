@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, RefineSettings, ScanStack
 from xrdfit.fit import TOLERANCE, PreparedScan
+from xrdfit.series.kept import KeptScans
 from xrdfit.series.search import CHANCE
 from xrdfit.series.sequential.complaints import is_poor
 from xrdfit.series.sequential.evidence import Evidence
-from xrdfit.series.sequential.first_pass import FirstPass, Walk, blank, prepared, refine_first
+from xrdfit.series.sequential.first_pass import FirstPass, blank, prepared
 from xrdfit.series.sequential.fitted import Fitted
 from xrdfit.series.sequential.neighbours import Neighbours
 from xrdfit.series.sequential.scanfit import WIDE, ScanFitter
 from xrdfit.series.sequential.second_pass import FinalScan, LastWord, Summary, WayBack, refine_second
 from xrdfit.series.sequential.segments import Segment, cut, walk_order
 from xrdfit.series.sequential.survey import LEAST_SURVEYED, MAX_SURVEYED, Survey, survey, survey_indices
+from xrdfit.series.sequential.walk import Walk, refine_first
 from xrdfit.series.state import ScanRecord, Status
 from xrdfit.series.workers import Here, MadeOnDemand, Workers
 
@@ -39,6 +41,7 @@ class SequentialSeries(Generic[Summary]):
     Attributes
     ----------
     summarise, on_final : what is wanted of a finished scan is found where the work is done, and handed on here.
+    at_hand : scans that need not be read.
     records : of the first pass.
     unproven : phases that are nowhere.
     """
@@ -51,6 +54,7 @@ class SequentialSeries(Generic[Summary]):
     on_final: Callable[[int, Summary], None]
     progress: Progress | None = None
     workers: Workers = field(default_factory=Here)
+    at_hand: KeptScans = field(default_factory=KeptScans)
     records: dict[int, ScanRecord] = field(default_factory=dict)
     seen: Survey | None = None
     finisher: ScanFitter | None = None
@@ -109,7 +113,13 @@ class SequentialSeries(Generic[Summary]):
             return []
         self.fitter = replace(self.fitter, yardstick=self.seen.start)
         # What was fitted in the survey is not needed where the work is done, and large.
-        self._first = FirstPass(fitter=self.fitter, stack=self.stack, seen=replace(self.seen, fits={}))
+        self._first = FirstPass(
+            fitter=self.fitter,
+            stack=self.stack,
+            seen=replace(self.seen, fits={}),
+            sparse=passes == 1,
+            at_hand=self.at_hand,
+        )
         if passes == 1:
             self._take_surveyed()
         direction = self.settings.direction
@@ -187,7 +197,7 @@ class SequentialSeries(Generic[Summary]):
 
     def prepare(self, index: int) -> PreparedScan | str:
         """The scan ready to be fitted, or why it cannot be."""
-        return prepared(self.fitter, self.stack, index)
+        return prepared(self.fitter, self.stack, index, self.at_hand)
 
     def _finish_without_fit(self, index: int) -> None:
         reason = self.prepare(index)

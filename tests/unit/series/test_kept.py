@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Pattern, RefineSettings
 from xrdfit.fit import PreparedScan, prepare_scan
-from xrdfit.series.joint.kept import KeptScan, smallest
+from xrdfit.series.kept import KeptScan, smallest
 
 TWO_THETA = np.linspace(17.0, 38.0, 300)
 COUNTS = np.random.default_rng(1).poisson(400.0 + 60.0 * np.sin(TWO_THETA)).astype(np.float64)

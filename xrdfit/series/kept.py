@@ -134,6 +134,20 @@ class KeptScan:
         return None if self._sigma is None else self._sigma[self.grid.where].astype(np.float64)
 
 
+class KeptScans(dict[int, KeptScan]):
+    """Scans by index that were prepared before, so that they need not be read again.
+
+    Who does the work elsewhere reads them from the file: they stay here when this is sent there.
+    """
+
+    def keep(self, index: int, scan: PreparedScan) -> None:
+        """Scans are best kept in their order: those in a row share a grid."""
+        self[index] = KeptScan(scan, next(reversed(self.values()), None))
+
+    def __reduce__(self) -> tuple[type[KeptScans], tuple[()]]:
+        return type(self), ()
+
+
 def smallest(values: NDArray[np.float64]) -> NDArray:
     """The same numbers in as few bytes as hold them exactly: counts are small."""
     for kind in (np.uint8, np.uint16, np.float32):

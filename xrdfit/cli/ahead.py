@@ -11,12 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from xrdfit.fit import fit_scan, prepare_scan, start_values
+from xrdfit.fit import prepare_scan, start_values
 from xrdfit.kernels.compilation.ahead import calls_in, compile_calls
 from xrdfit.kernels.least_squares import minimise
 from xrdfit.model import PatternModel
 from xrdfit.recipe import Job, build_job, load_recipe
 from xrdfit.series import refine_series
+from xrdfit.series.scopes import settle_scopes
+from xrdfit.series.sequential.scanfit import ScanFitter
 from xrdfit.simulate import WELL_BEHAVED, simulate_stack, write_simulated
 
 # deg 2theta; one line of each phase.
@@ -33,13 +35,13 @@ def little_job(folder: Path) -> Job:
 
 
 def fit_first(job: Job) -> None:
-    """One scan, as a series fits each of them."""
+    """The first scan as a series fits it, to what becomes of its phases."""
     model = PatternModel.of(job.instrument, job.phases, job.background)
-    start, vary = start_values(model.table, job.settings.overrides), model.table.where("background", "cell")
-    present = [True] * len(job.phases)
-    scan = prepare_scan(job.stack.read(0), job.settings)
-    # Any start will do: what counts is which kernels are called.
-    fit_scan(model, scan, job.settings, start=start, present=present, vary=vary, tolerance=1e9)
+    start = start_values(model.table, job.settings.overrides)
+    # Any fit will do: what counts is which kernels are called.
+    scopes = settle_scopes(model, job.settings, n_scans=1)
+    fitter = ScanFitter(model=model, settings=job.settings, scopes=scopes, yardstick=start, tolerance=1e9)
+    fitter.at_once(prepare_scan(job.stack.read(0), job.settings), start)
 
 
 def compile_ahead(folder: Path, *, last: bool) -> None:

@@ -12,6 +12,7 @@ from xrdfit.series.criticism.critic import ResidualCritic
 from xrdfit.series.criticism.scope_test import ScopeTest, scope_tests
 from xrdfit.series.criticism.sweep_test import merit_read_otherwise
 from xrdfit.series.criticism.unexplained import UnexplainedLine
+from xrdfit.series.joint.fitted_patterns import FittedPatterns
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.spread import SpreadTest
 from xrdfit.series.state import Status
@@ -139,17 +140,16 @@ def _sweep_warnings(series: JointSeries) -> Iterator[str]:
 
 
 def _critic(series: JointSeries) -> ResidualCritic:
-    critic = ResidualCritic(len(series.fits))
+    critic, patterns = ResidualCritic(len(series.fits)), FittedPatterns()
     for index, fit in sorted(series.fits.items()):
-        scan = fit.chain.scans[fit.position]
-        scan.pattern(fit.solution.state)
+        fitted = patterns.of(fit)
         critic.add(
             index,
-            two_theta=scan.kept.grid.chosen,
-            residual=scan.work.residual.copy(),
-            sigma=fit.errors.factor[fit.position] / np.sqrt(scan.work.weight),
-            calculated=scan.work.model.copy(),
-            background=scan.work.background.copy(),
+            two_theta=fit.kept.grid.chosen,
+            residual=fit.kept.intensity - fitted.model,
+            sigma=fit.errors.factor[fit.position] / np.sqrt(fitted.weight),
+            calculated=fitted.model,
+            background=fitted.background,
         )
     return critic
 

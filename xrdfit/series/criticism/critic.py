@@ -57,13 +57,18 @@ class ResidualCritic:
             gap = np.diff(self._grid, prepend=-np.inf, append=np.inf)
             self._reach = _REACH * np.minimum(gap[:-1], gap[1:])
             self._rows = np.empty((3, self._rows.shape[1], self._grid.size), dtype=np.float32)
+        good = np.isfinite(residual) & np.isfinite(sigma) & (sigma > 0.0)
+        row = self._row(int(scan))
+        if np.array_equal(two_theta, self._grid):
+            row[0] = np.where(good, residual / sigma, np.nan)
+            row[1] = np.where(good, sigma, np.nan)
+            row[2] = np.where(good, calculated - background, np.nan)
+            return
         n_bins = self._grid.size
         bins = _nearest(self._grid, two_theta)
-        good = np.isfinite(residual) & np.isfinite(sigma) & (sigma > 0.0)
         good &= np.abs(two_theta - self._grid[bins]) <= self._reach[bins]
         bins, weight = bins[good], sigma[good] ** -2.0
         total = np.bincount(bins, weight, n_bins)
-        row = self._row(int(scan))
         row[:] = np.nan
         filled = total > 0.0
         root = np.sqrt(total[filled])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xrdfit.series.joint.layout import SeriesState
+from xrdfit.series.joint.run import run_patterns, runs
 from xrdfit.series.joint.series import JointSeries
 
 # Scans without which there is no course between neighbours.
@@ -28,5 +29,6 @@ def merit_read_otherwise(series: JointSeries) -> tuple[float, float] | None:
         other = series.chain_read_otherwise(around)
         own = SeriesState(state.local[around], state.shared, state.fixed[around])
         other.settle(own)
-        merits += [scan.pattern(own) for scan in other.scans[first - before : last - before]]
+        for run in runs(other.scans, slice(first - before, last - before)):
+            merits += run_patterns(other.layout, other.scans, own, run).merit.tolist()
     return series.solution.blocks.quasi_deviance, sum(merits)

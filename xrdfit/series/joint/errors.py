@@ -12,6 +12,7 @@ from xrdfit.fit import Agreement, agreement, esd_factor
 from xrdfit.kernels import problem as slot
 from xrdfit.kernels.block_arrow import invert_block_arrow
 from xrdfit.series.joint.chain import Chain
+from xrdfit.series.joint.run import run_patterns, runs
 from xrdfit.series.joint.solver import JointSolution
 
 
@@ -64,17 +65,18 @@ def joint_errors(
     )
     each_has = float(np.count_nonzero(solution.free_shared)) / max(len(chain.scans), 1)
     found = []
-    for position, scan in enumerate(chain.scans):
-        scan.pattern(solution.state)
-        found.append(
-            agreement(
-                observed=scan.kept.intensity,
-                calculated=scan.work.model,
-                background=scan.work.background,
-                weight=scan.work.weight,
-                n_parameters=int(np.count_nonzero(solution.free[position]) + round(each_has)),
+    for run in runs(chain.scans):
+        patterns = run_patterns(chain.layout, chain.scans, solution.state, run)
+        for row, position in enumerate(range(run.start, run.stop)):
+            found.append(
+                agreement(
+                    observed=chain.scans[position].kept.intensity,
+                    calculated=patterns.model[row],
+                    background=patterns.background[row],
+                    weight=patterns.weight[row],
+                    n_parameters=int(np.count_nonzero(solution.free[position]) + round(each_has)),
+                )
             )
-        )
     if given is not None:
         response, shared, blind_shared = local @ blocks.border, given.shared, given.blind_shared
     factor = np.array(

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels.problem import Problem
-from xrdfit.kernels.series_block import AFTER, BEFORE, OWN, BlockWork, series_pattern
-from xrdfit.kernels.series_blocks import series_blocks
+from xrdfit.kernels.series_block import AFTER, BEFORE, OWN, BlockWork
+from xrdfit.kernels.series_blocks import series_blocks, series_patterns
 from xrdfit.series.joint.layout import Layout, SeriesState
 from xrdfit.series.joint.on_grid import OnGrid
 from xrdfit.series.kept import KeptScan
@@ -193,13 +193,27 @@ class JointScan:
         slots = self.layout.model.table.slots(state.values(self.layout, self.position))
         if not np.isfinite(slots).all():
             return np.inf
-        relative = self.relative(state)
-        scales = self._scales(state)
-        return float(
-            series_pattern(
-                self.problem, slots, self.pinned, relative, scales, self.share, self.deviates, self.course, self.work
-            )
+        problem, work = self.problem, self.work
+        n, merit = problem.two_theta.size, np.empty(1)
+        series_patterns(
+            problem,
+            problem.intensity[None],
+            problem.variance_constant[None],
+            np.array([problem.variance_slope]),
+            np.array([problem.variance_floor]),
+            slots[None],
+            self.pinned[None],
+            self.relative(state)[None],
+            self._scales(state)[None],
+            self.share[None],
+            self.deviates[None],
+            self.course[None],
+            work,
+            *np.empty((3, 1, n)),
+            np.empty((1, *work.position.shape)),
+            merit,
         )
+        return float(merit[0])
 
     def block(self, state: SeriesState, *, own: bool = False) -> float:
         """Fill ``work.gram`` and ``work.right``, rows as in `xrdfit.kernels.series_block.series_block`.

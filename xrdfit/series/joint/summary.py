@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult
 from xrdfit.model import PatternModel
 from xrdfit.series.joint.complaints import joint_complaints, stopped, with_known_places
+from xrdfit.series.joint.fitted_patterns import FittedPattern, FittedPatterns
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.unseen import UnseenTests
@@ -18,7 +19,12 @@ from xrdfit.series.summary import ScanSummary, cells_of, nothing_fitted, on_full
 
 
 def joint_summary(
-    model: PatternModel, series: JointSeries, index: int, unseen: UnseenTests, amount_off: float | None = None
+    model: PatternModel,
+    series: JointSeries,
+    index: int,
+    unseen: UnseenTests,
+    patterns: FittedPatterns,
+    amount_off: float | None = None,
 ) -> ScanSummary:
     """A scan of a jointly refined series.
 
@@ -49,7 +55,7 @@ def joint_summary(
     return ScanSummary(
         outcome=outcome,
         message="; ".join(messages),
-        result=_scan_result(model, fit, covariance, outcome, "; ".join(messages)),
+        result=_scan_result(model, fit, patterns.of(fit), covariance, outcome, "; ".join(messages)),
         status=status,
         cell=cells_of(model, status, fit.values, covariance),
         widths=widths_of(model, status, fit.values, covariance),
@@ -61,11 +67,14 @@ def joint_summary(
 
 
 def _scan_result(
-    model: PatternModel, fit: JointScanFit, covariance: NDArray[np.float64], outcome: Outcome, message: str
+    model: PatternModel,
+    fit: JointScanFit,
+    fitted: FittedPattern,
+    covariance: NDArray[np.float64],
+    outcome: Outcome,
+    message: str,
 ) -> ScanResult:
     layout = fit.chain.layout
-    scan = fit.chain.scans[fit.position]
-    scan.pattern(fit.solution.state)
     pattern, used = fit.kept.pattern, fit.kept.grid.used
     with np.errstate(invalid="ignore"):
         esd = np.sqrt(np.diag(covariance))
@@ -81,13 +90,13 @@ def _scan_result(
         esd=dict(zip([names[row] for row in measured], esd[measured].tolist(), strict=True)),
         names=tuple(names[row] for row in own),
         covariance=covariance[own[:, None], own],
-        lines=_lines(model, fit),
+        lines=_lines(model, fit, fitted.position[:, 0]),
         curves=Curves(
             two_theta=pattern.two_theta,
             observed=pattern.intensity,
-            sigma=on_full_grid(used, 1.0 / np.sqrt(scan.work.weight)),
-            calculated=on_full_grid(used, scan.work.model),
-            background=on_full_grid(used, scan.work.background),
+            sigma=on_full_grid(used, 1.0 / np.sqrt(fitted.weight)),
+            calculated=on_full_grid(used, fitted.model),
+            background=on_full_grid(used, fitted.background),
             used=used,
         ),
         r_p=fit.agreement.r_p,
@@ -100,7 +109,7 @@ def _scan_result(
     )
 
 
-def _lines(model: PatternModel, fit: JointScanFit) -> tuple[PhaseLines, ...]:
+def _lines(model: PatternModel, fit: JointScanFit, position: NDArray[np.float64]) -> tuple[PhaseLines, ...]:
     """Areas: shared intensity times the scan's scale, or the scan's own; their esds from all variables together."""
     layout, state, scan = fit.chain.layout, fit.solution.state, fit.chain.scans[fit.position]
     phase, errors = layout.lines.phase, fit.errors
@@ -117,7 +126,6 @@ def _lines(model: PatternModel, fit: JointScanFit) -> tuple[PhaseLines, ...]:
     there = np.array([state != Status.ABSENT for state in fit.status])[phase]
     area = np.where(there, np.maximum(scan.areas(state), 0.0), 0.0)
     esd = np.where((variance > 0.0) & there, np.sqrt(np.maximum(variance, 0.0)), np.nan)
-    position = scan.work.position[:, 0]
     of_phases = (np.flatnonzero(phase == number) for number in range(layout.n_phases))
     return tuple(
         PhaseLines(

@@ -109,11 +109,16 @@ def mixture(model: PatternModel, scan: PreparedScan, one: Shown, two: Shown, *, 
     weight = 1.0 / (noise.constant + noise.slope * np.maximum(rows.sum(axis=0), noise.floor))
     states = np.array([record.status for record in ends])
     misfit = max(max(record.gof for record in ends), 1.0 if noise.regime != "unit" else 0.0) ** 2
-    _, gain = _amounts(rows, np.asarray(rows.any(axis=1)), weight, y)
-    enough = gain[1:] / misfit > [gain_threshold(len(own)) for own in one.lines]
-    status = np.where(enough, states.max(axis=0), states.min(axis=0))
-    there = np.append(True, status != Status.ABSENT)
-    amount, gain = _amounts(rows, there, weight, y)
+    somewhere = np.append(True, states.any(axis=0))
+    try:
+        amount, gain = _amounts(rows, somewhere, weight, y)
+        enough = gain[1:] / misfit > [gain_threshold(len(own)) for own in one.lines]
+        status = np.where(enough, states.max(axis=0), states.min(axis=0))
+        there = np.append(True, status != Status.ABSENT)
+        if (there != somewhere).any():
+            amount, gain = _amounts(rows, there, weight, y)
+    except np.linalg.LinAlgError:
+        return None
     chi2 = float(weight @ (y - amount @ rows) ** 2)
     n_areas = sum(len(own) for own in one.lines)
     most = y.size + n_areas + _MOST_EXCESS * np.sqrt(2.0 * y.size)
@@ -141,10 +146,16 @@ def mixture(model: PatternModel, scan: PreparedScan, one: Shown, two: Shown, *, 
 def _amounts(
     rows: NDArray[np.float64], there: NDArray[np.bool_], weight: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(k,) amounts of the rows (k, n) that are there, and by how much chi^2 would rise without each."""
+    """(k,) amounts of the rows (k, n) that are there, and by how much chi^2 would rise without each.
+
+    Raises
+    ------
+    LinAlgError
+        If one of them is a mixture of the others.
+    """
     amount, gain = np.zeros((2, len(rows)))
     weighted = rows[there] * weight
-    inverse = np.linalg.pinv(weighted @ rows[there].T, hermitian=True)
+    inverse = np.linalg.inv(weighted @ rows[there].T)
     amount[there] = inverse @ (weighted @ y)
     gain[there] = amount[there] ** 2 / np.maximum(np.diag(inverse), 1e-300)
     return amount, gain

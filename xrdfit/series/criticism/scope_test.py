@@ -41,27 +41,37 @@ class ScopeTest:
         return not min(self.jumps.p_smooth, self.jumps.p_change) < _LEVEL
 
 
-def scope_tests(
-    chain: Chain, solution: JointSolution, errors: JointErrors, status: Sequence[tuple[Status, ...]]
-) -> list[ScopeTest]:
-    """A test of every parameter of the table that the series shares; status of each scan's phases."""
-    layout = chain.layout
-    columns = np.zeros((layout.n_shared, 0))
-    rows, orders = [], []
-    for i, row in enumerate(layout.series):
-        if solution.free_shared[i] and not errors.blind_shared[i]:
-            columns = np.column_stack([columns, np.eye(layout.n_shared)[:, i]])
-            rows.append(int(row))
-            orders.append(0)
-    for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
-        if solution.free_shared[where].all():
-            # Coefficients that together are 1 in every scan: the parameter itself.
-            one = np.zeros(layout.n_shared)
-            one[where] = np.linalg.lstsq(basis, np.ones(len(basis)), rcond=None)[0]
-            columns = np.column_stack([columns, one])
-            rows.append(row)
-            orders.append(basis.shape[1] - 1)
-    step, esd = _steps(chain, solution, errors, columns)
+class FreedParameters:
+    """The steps that shared parameters would make in each scan, gathered run by run from the equations of the scans.
+
+    Of every parameter of the table that the series shares.
+    """
+
+    def __init__(self, chain: Chain, solution: JointSolution, errors: JointErrors) -> None:
+        layout = chain.layout
+        columns = np.zeros((layout.n_shared, 0))
+        self.rows: list[int] = []
+        self.orders: list[int] = []
+        for i, row in enumerate(layout.series):
+            if solution.free_shared[i] and not errors.blind_shared[i]:
+                columns = np.column_stack([columns, np.eye(layout.n_shared)[:, i]])
+                self.rows.append(int(row))
+                self.orders.append(0)
+        for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
+            if solution.free_shared[where].all():
+                # Coefficients that together are 1 in every scan: the parameter itself.
+                one = np.zeros(layout.n_shared)
+                one[where] = np.linalg.lstsq(basis, np.ones(len(basis)), rcond=None)[0]
+                columns = np.column_stack([columns, one])
+                self.rows.append(row)
+                self.orders.append(basis.shape[1] - 1)
+        self.steps = _Steps(chain, solution, errors, columns)
+
+
+def scope_tests(freed: FreedParameters, status: Sequence[tuple[Status, ...]]) -> list[ScopeTest]:
+    """A test of every parameter that was freed; status of each scan's phases."""
+    layout, rows, orders = freed.steps.chain.layout, freed.rows, freed.orders
+    step, esd = freed.steps.step.copy(), freed.steps.esd.copy()
     for j, row in enumerate(rows):
         owner = [phase for phase in range(layout.n_phases) if layout.model.of_phase(phase)[row]]
         if owner:
@@ -89,36 +99,45 @@ def positions_hold(chain: Chain, solution: JointSolution, errors: JointErrors) -
             columns.append(one)
     if not columns:
         return np.ones(len(chain.scans), dtype=np.bool_)
-    step, esd = _steps(chain, solution, errors, np.array(columns).T)
+    steps = _Steps(chain, solution, errors, np.array(columns).T).of_all()
+    step, esd = steps.step, steps.esd
     return np.asarray(~(np.abs(step) > _OUT_OF_PLACE * esd).any(axis=1))
 
 
-def _steps(
-    chain: Chain, solution: JointSolution, errors: JointErrors, columns: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+class _Steps:
     """(N, k) steps and esds of k combinations (n_shared, k) of shared variables, each freed in one scan."""
-    layout = chain.layout
-    size = layout.n_local
-    step, esd = (
-        np.full((len(chain.scans), columns.shape[1]), np.nan),
-        np.full((len(chain.scans), columns.shape[1]), np.nan),
-    )
-    shared = errors.shared / errors.factor_shared**2
-    for run in runs(chain.scans):
-        gram, right, _ = fill_run(layout, chain.scans, solution.state, run)
-        edge = gram.shape[1] - layout.n_shared
+
+    def __init__(
+        self, chain: Chain, solution: JointSolution, errors: JointErrors, columns: NDArray[np.float64]
+    ) -> None:
+        self.chain, self.solution, self.errors, self.columns = chain, solution, errors, columns
+        self.step, self.esd = np.full((2, len(chain.scans), columns.shape[1]), np.nan)
+        self._shared = errors.shared / errors.factor_shared**2
+
+    def of_all(self) -> _Steps:
+        """All scans taken."""
+        for run in runs(self.chain.scans):
+            gram, right, _ = fill_run(self.chain.layout, self.chain.scans, self.solution.state, run)
+            self.take(run, gram, right)
+        return self
+
+    def take(self, run: slice, gram: NDArray[np.float64], right: NDArray[np.float64]) -> None:
+        """A run of scans by their equations, as `fill_run` gives them."""
+        layout, solution, columns = self.chain.layout, self.solution, self.columns
+        size, edge = layout.n_local, gram.shape[1] - layout.n_shared
         own, border, corner = gram[:, :size, :size], gram[:, :size, edge:], gram[:, edge:, edge:]
-        for i, scan in enumerate(chain.scans[run] if layout.deviations else ()):
-            scan.bind(solution.state, (own[i], border[i], corner[i], right[i, :size], right[i, edge:]))
+        if layout.deviations:
+            own, border, corner, right = own.copy(), border.copy(), corner.copy(), right.copy()
+            for i, scan in enumerate(self.chain.scans[run]):
+                scan.bind(solution.state, (own[i], border[i], corner[i], right[i, :size], right[i, edge:]))
         through = regression_on_own(own, border, solution.free[run])
         information = corner - through @ border
         score = right[:, edge:] - (through @ right[:, :size, None])[:, :, 0]
         found = columns.T @ information @ columns
         # What the shared variables have taken up of this scan's score is not left to be seen in it.
-        variance = found - columns.T @ information @ shared @ information @ columns
+        variance = found - columns.T @ information @ self._shared @ information @ columns
         seen, spread = (np.diagonal(each, axis1=1, axis2=2) for each in (found, variance))
         good = (seen > 0.0) & (spread > 1e-6 * seen)
         reach = np.where(good, spread, 1.0)
-        step[run] = np.where(good, score @ columns / reach, np.nan)
-        esd[run] = np.where(good, errors.factor[run, None] / np.sqrt(reach), np.nan)
-    return step, esd
+        self.step[run] = np.where(good, score @ columns / reach, np.nan)
+        self.esd[run] = np.where(good, self.errors.factor[run, None] / np.sqrt(reach), np.nan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from xrdfit.series.joint.layout import Layout, SeriesState
 from xrdfit.series.joint.run import fill_run, runs
 from xrdfit.series.joint.scan import JointScan
+
+# Called with a run of scans, its normal matrices (R, n_rows, n_rows) and right sides (R, n_rows).
+Filled = Callable[[slice, NDArray[np.float64], NDArray[np.float64]], None]
 
 # How much firmer than the data the conventions hold that the intensities of a phase sum to 1.
 _GAUGE = 1e4
@@ -86,10 +89,13 @@ class JointProblem:
     priors: Priors
 
 
-def assemble(problem: JointProblem, state: SeriesState, part: slice | None = None) -> Blocks:
+def assemble(
+    problem: JointProblem, state: SeriesState, part: slice | None = None, *, filled: Filled | None = None
+) -> Blocks:
     """The normal equations at `state`, scan after scan.
 
-    part : of these successive scans alone, with all that their neighbours say of them; of all by default.
+    part : of these successive scans alone, with all that their neighbours say of them; of all by default. filled : gets
+    what each run of scans has its say with, as `fill_run` gives it; in a part, the neighbours' too.
     """
     layout, scans = problem.layout, problem.scans
     part = slice(0, len(scans)) if part is None else part
@@ -107,7 +113,9 @@ def assemble(problem: JointProblem, state: SeriesState, part: slice | None = Non
     beyond = 1 if swept else 0
     for run in runs(scans, slice(max(part.start - beyond, 0), min(part.stop + beyond, len(scans)))):
         gram, gradient, deviance = fill_run(layout, scans, state, run)
-        here, own = _within(run, part), _within(part, run)
+        if filled is not None:
+            filled(run, gram, gradient)
+        here, own = within(run, part), within(part, run)
         diagonal[here] += gram[own, :size, :size]
         border[here] += gram[own, :size, edge:]
         corner += gram[own, edge:, edge:].sum(axis=0)
@@ -118,7 +126,7 @@ def assemble(problem: JointProblem, state: SeriesState, part: slice | None = Non
             # What a scan says of the scales of the scan before it, and of the scan after it.
             for step, first in ((-1, size), (1, size + n_phases)):
                 told = slice(run.start + step, run.stop + step)
-                near, own = _within(told, part), _within(part, told)
+                near, own = within(told, part), within(part, told)
                 there = slice(first, first + n_phases)
                 diagonal[near, scale, scale] += gram[own, there, there]
                 border[near, scale] += gram[own, there, edge:]
@@ -126,7 +134,7 @@ def assemble(problem: JointProblem, state: SeriesState, part: slice | None = Non
                 # Between a scan of the part and the next.
                 pairs = slice(part.start, part.stop - 1)
                 first_told = told if step < 0 else run
-                pair, own = _within(first_told, pairs), _within(pairs, first_told)
+                pair, own = within(first_told, pairs), within(pairs, first_told)
                 if step < 0:
                     below[pair, :, scale] += gram[own, :size, there]
                 else:
@@ -156,7 +164,7 @@ def assemble(problem: JointProblem, state: SeriesState, part: slice | None = Non
     )
 
 
-def _within(run: slice, part: slice) -> slice:
+def within(run: slice, part: slice) -> slice:
     """Where scans of a run that are in a part stand in it."""
     first = min(max(run.start, part.start), part.stop)
     return slice(first - part.start, max(min(run.stop, part.stop), first) - part.start)

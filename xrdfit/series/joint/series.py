@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import RefineSettings
 from xrdfit.model import PatternModel
-from xrdfit.series.criticism.scope_test import positions_hold
+from xrdfit.series.criticism.scope_test import FreedParameters, positions_hold
 from xrdfit.series.joint.alone import FitsAlone, misplaced_scans
 from xrdfit.series.joint.chain import Chain, SeriesModel, first_state, mid_times
 from xrdfit.series.joint.decisions import Decisions, Regime, Statuses, changed_cells, with_status
@@ -65,6 +65,7 @@ class JointSeries:
     _model: SeriesModel | None = None
     _set_up: Chain | None = None
     _n_fits: int = 0
+    _freed: FreedParameters | None = None
 
     @property
     def model(self) -> PatternModel:
@@ -86,6 +87,14 @@ class JointSeries:
     def _fitted(self) -> tuple[Chain, JointProblem, JointSolution, JointErrors]:
         assert self._main is not None
         return self._main
+
+    @property
+    def freed(self) -> FreedParameters:
+        """Where shared parameters would go if they were free in one scan; known beside the test of intensities."""
+        if self._freed is None or self._freed.steps.solution is not self.solution:
+            self._freed = FreedParameters(self.chain, self.solution, self.errors)
+            self._freed.steps.of_all()
+        return self._freed
 
     @property
     def amounts(self) -> Mapping[int, float]:
@@ -235,7 +244,9 @@ class JointSeries:
 
     def _test_spread(self) -> SpreadTest:
         chain, problem, solution, errors = self._fitted
-        return spread_test(problem, chain, solution, errors, [self.fits[i].status for i in chain.indices])
+        self._freed = FreedParameters(chain, solution, errors)
+        status = [self.fits[i].status for i in chain.indices]
+        return spread_test(problem, chain, solution, errors, status, filled=self._freed.steps.take)
 
     def _settle_spread(self, found: Statuses) -> None:
         """Let lines deviate as far as the series calls for (empirical Bayes)."""

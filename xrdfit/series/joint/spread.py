@@ -9,7 +9,7 @@ likelihood at 0, without refitting; how large it is, by maximising the marginal 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,7 @@ from xrdfit.series.joint.chain import Chain
 from xrdfit.series.joint.elimination import regression_on_own
 from xrdfit.series.joint.errors import JointErrors
 from xrdfit.series.joint.layout import SeriesState
-from xrdfit.series.joint.problem import JointProblem, assemble
-from xrdfit.series.joint.scan import JointScan
+from xrdfit.series.joint.problem import Blocks, Filled, JointProblem, assemble, within
 from xrdfit.series.joint.solver import JointSolution
 from xrdfit.series.state import Status
 
@@ -55,15 +54,6 @@ class SpreadTest:
         return ~(self.z > SIGNIFICANT)
 
 
-def with_deviations(chain: Chain, deviations: bool) -> Chain:
-    """The same scans, with or without lines that deviate."""
-    layout = replace(chain.layout, deviations=deviations)
-    scans: list[JointScan] = []
-    for scan in chain.scans:
-        scans.append(scan.with_layout(layout, scans[-1] if scans else None))
-    return replace(chain, layout=layout, scans=scans)
-
-
 def with_room_for_deviations(chain: Chain, state: SeriesState) -> SeriesState:
     """A state of the shared model as one of the model with deviations, its areas as the shared model has them."""
     room = np.array([scan.areas(state) for scan in chain.scans])
@@ -76,39 +66,36 @@ def spread_test(
     solution: JointSolution,
     errors: JointErrors,
     status: Sequence[tuple[Status, ...]],
+    *,
+    filled: Filled,
 ) -> SpreadTest:
     """Test the shared intensities of a joint fit; problem, chain and solution are those of the shared model.
 
     The score of a line's deviation is what the residual says of it once everything that the fit refined, shared
-    variables included, has had its say; under the null its variance is its information.
+    variables included, has had its say; under the null its variance is its information. What a line's relative
+    deviation does to a scan is what its shared intensity does, times that.
+
+    filled : gets the equations on the way, for who else has a question to them.
     """
-    wide = with_deviations(chain, True)
-    layout = wide.layout
-    state = with_room_for_deviations(chain, solution.state)
-    size = chain.layout.n_local
-    priors = replace(
-        problem.priors,
-        local=np.append(problem.priors.local, np.zeros(layout.n_lines)),
-        local_weight=np.append(problem.priors.local_weight, np.zeros(layout.n_lines)),
-    )
-    problem = replace(problem, layout=layout, scans=wide.scans, priors=priors)
+    layout, state = chain.layout, solution.state
     shared = errors.shared / errors.factor_shared**2
+    lines_of, unit = layout.intensity, state.shared[layout.intensity]
     m = layout.n_lines
     excess, information = np.zeros(m), np.zeros(m)
     phase_excess, phase_information = np.zeros(layout.n_phases), np.zeros(layout.n_phases)
     scans_with = np.zeros(layout.n_phases)
-    scores = np.full((len(wide.scans), m), np.nan)
-    noise = np.full((len(wide.scans), m), np.nan)
+    scores = np.full((len(chain.scans), m), np.nan)
+    noise = np.full((len(chain.scans), m), np.nan)
     refined = np.array([[state == Status.REFINED for state in own] for own in status], dtype=np.bool_)
-    for first in range(0, len(wide.scans), _AT_ONCE):
-        part = slice(first, min(first + _AT_ONCE, len(wide.scans)))
-        blocks = assemble(problem, state, part)
-        diagonal, border, right = blocks.diagonal, blocks.border, blocks.right
-        across = diagonal[:, :size, size:]
-        through = regression_on_own(diagonal[:, :size, :size], across, solution.free[part])
-        score = right[:, size:] - (through @ right[:, :size, None])[:, :, 0]
-        to_shared = border[:, size:] - through @ border[:, :size]
-        variance = diagonal[:, size:, size:] - through @ across - to_shared @ shared @ to_shared.transpose(0, 2, 1)
+    for first in range(0, len(chain.scans), _AT_ONCE):
+        part = slice(first, min(first + _AT_ONCE, len(chain.scans)))
+        blocks, own_border, corner, right_corner = _equations(problem, state, part, filled)
+        across = own_border[:, :, lines_of] * unit
+        through = regression_on_own(blocks.diagonal, across, solution.free[part])
+        score = right_corner[:, lines_of] * unit - (through @ blocks.right[:, :, None])[:, :, 0]
+        to_shared = corner[:, lines_of] * unit[:, None] - through @ blocks.border
+        variance = corner[:, lines_of, lines_of] * np.outer(unit, unit) - through @ across
+        variance -= to_shared @ shared @ to_shared.transpose(0, 2, 1)
         for phase in range(layout.n_phases):
             lines, there = np.flatnonzero(layout.lines.phase == phase), np.flatnonzero(refined[part, phase])
             if not there.size or not lines.size:
@@ -132,6 +119,24 @@ def spread_test(
         line_spread=np.sqrt(np.maximum(_ratio(excess, information), 0.0)),
         persistence=np.array([_persistence(scores, noise, layout.lines.phase == p) for p in range(layout.n_phases)]),
     )
+
+
+def _equations(
+    problem: JointProblem, state: SeriesState, part: slice, filled: Filled
+) -> tuple[Blocks, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Normal equations of some scans; and without what the neighbours say, of each the border (R, n_local, n_shared),
+    the corner (R, n_shared, n_shared) and its right side.
+    """
+    n, size, shared = part.stop - part.start, problem.layout.n_local, problem.layout.n_shared
+    border, corner, right = np.empty((n, size, shared)), np.empty((n, shared, shared)), np.empty((n, shared))
+
+    def take(run: slice, gram: NDArray[np.float64], gradient: NDArray[np.float64]) -> None:
+        edge, here, own = gram.shape[1] - shared, within(run, part), within(part, run)
+        border[here], corner[here] = gram[own, :size, edge:], gram[own, edge:, edge:]
+        right[here] = gradient[own, edge:]
+        filled(run, gram, gradient)
+
+    return assemble(problem, state, part, filled=take), border, corner, right
 
 
 def _persistence(scores: NDArray[np.float64], noise: NDArray[np.float64], lines: NDArray[np.bool_]) -> float:

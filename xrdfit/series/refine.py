@@ -277,6 +277,8 @@ def _refine_jointly(
     patterns = FittedPatterns()
     for index in scans:
         finished.add(index, joint_summary(model, series, index, unseen, patterns, off.get(index)))
+    # Those of a run take as much memory as all that is kept of twenty scans.
+    del patterns
     finished.settle()
     if fractions is not None:
         fill_fractions(finished.columns, series, in_time, finished.places(in_time), fractions)

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
-# A repeat is at least this long, so that the clock's own cost and grain do not count.
-_LEAST_S = 2e-4
+# A repeat is at least this long, so that neither the clock's own cost and grain nor the call that it begins with count.
+_LEAST_S = 1e-3
 _MOST_REPEATS = 1000
 
 
@@ -37,17 +37,22 @@ def timed(call: Callable[[], object], *, seconds: float, repeats: int = 3) -> Ti
 
 def timed_again(again: Callable[[int], object], *, seconds: float, repeats: int = 3) -> Timing:
     """The same of what is called with the number of times that it is to be done."""
-    began = perf_counter()
     again(1)
-    once = perf_counter() - began
-    batch = max(1, round(_LEAST_S / max(once, 1e-7)))
+    batch = 1
+    # A single call says little of how many fit into a repeat: the first ones are slow.
+    while _seconds(again, batch) < _LEAST_S:
+        batch *= 2
     took: list[float] = []
     end = perf_counter() + seconds
     while len(took) < repeats or (perf_counter() < end and len(took) < _MOST_REPEATS):
-        began = perf_counter()
-        again(batch)
-        took.append((perf_counter() - began) / batch)
+        took.append(_seconds(again, batch) / batch)
     return summary(took)
+
+
+def _seconds(again: Callable[[int], object], batch: int) -> float:
+    began = perf_counter()
+    again(batch)
+    return perf_counter() - began
 
 
 def summary(seconds: list[float]) -> Timing:

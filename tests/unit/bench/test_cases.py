@@ -3,7 +3,7 @@ import pytest
 
 from xrdfit.bench.cases import laboratory, synchrotron
 from xrdfit.bench.one_scan import Kernels, WarmScan
-from xrdfit.bench.timing import timed
+from xrdfit.bench.timing import timed, timed_again
 
 
 def test_the_cases_are_as_large_as_they_are_said_to_be() -> None:
@@ -47,3 +47,17 @@ def test_what_sleeps_for_two_milliseconds_is_said_to_take_two_or_more() -> None:
     timing = timed(lambda: sleep(2e-3), seconds=0.0, repeats=3)
     assert 2.0 <= timing.min_ms <= timing.median_ms
     assert timing.repeats == 3
+
+
+def test_a_slow_first_call_does_not_make_what_begins_a_repeat_count_as_the_call() -> None:
+    from time import sleep
+
+    calls: list[int] = []
+
+    def again(times: int) -> None:
+        sleep(2e-2 if not calls else 5e-5 * times)
+        calls.append(times)
+
+    timed_again(again, seconds=0.0, repeats=3)
+    assert len(set(calls[-3:])) == 1
+    assert calls[-1] >= 4

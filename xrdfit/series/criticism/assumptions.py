@@ -88,7 +88,7 @@ def _course(test: SpreadTest, phase: int) -> str:
 def _scope_warnings(series: JointSeries) -> Iterator[str]:
     layout = series.chain.layout
     status = [series.fits[i].status for i in series.chain.indices]
-    broken = [test for test in scope_tests(series.freed, status) if not test.holds]
+    broken = [test for test in scope_tests(series.freed_parameters(), status) if not test.holds]
     for test in _clearest_of_each_phase(series, broken):
         spec = layout.model.table.specs[test.row]
         drifting = [basis.shape[1] - 1 for row, basis in layout.drifts if row == test.row]

@@ -69,9 +69,9 @@ class FreedParameters:
 
 
 def scope_tests(freed: FreedParameters, status: Sequence[tuple[Status, ...]]) -> list[ScopeTest]:
-    """A test of every parameter that was freed; status of each scan's phases."""
+    """A test of every parameter that was freed, made of its steps; status of each scan's phases."""
     layout, rows, orders = freed.steps.chain.layout, freed.rows, freed.orders
-    step, esd = freed.steps.step.copy(), freed.steps.esd.copy()
+    step, esd = freed.steps.step, freed.steps.esd
     for j, row in enumerate(rows):
         owner = [phase for phase in range(layout.n_phases) if layout.model.of_phase(phase)[row]]
         if owner:

@@ -88,13 +88,13 @@ class JointSeries:
         assert self._main is not None
         return self._main
 
-    @property
-    def freed(self) -> FreedParameters:
-        """Where shared parameters would go if they were free in one scan; known beside the test of intensities."""
-        if self._freed is None or self._freed.steps.solution is not self.solution:
-            self._freed = FreedParameters(self.chain, self.solution, self.errors)
-            self._freed.steps.of_all()
-        return self._freed
+    def freed_parameters(self) -> FreedParameters:
+        """Where shared parameters would go if they were free in one scan; what is known of it is not kept."""
+        freed, self._freed = self._freed, None
+        if freed is None or freed.steps.solution is not self.solution:
+            freed = FreedParameters(self.chain, self.solution, self.errors)
+            freed.steps.of_all()
+        return freed
 
     @property
     def amounts(self) -> Mapping[int, float]:

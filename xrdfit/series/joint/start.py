@@ -29,14 +29,15 @@ _WHOLE = 2.0
 
 def readable_scans(series: SequentialSeries) -> dict[int, KeptScan]:
     """Every scan that has points to fit."""
+    with_points = sorted(index for index, record in series.records.items() if record.outcome != Outcome.NO_DATA)
+    if list(series.at_hand) == with_points:
+        return series.at_hand
     found = KeptScans()
-    for index, record in sorted(series.records.items()):
-        if record.outcome != Outcome.NO_DATA and index in series.at_hand:
+    for index in with_points:
+        if index in series.at_hand:
             found[index] = series.at_hand[index]
-        elif record.outcome != Outcome.NO_DATA:
-            scan = series.prepare(index)
-            if isinstance(scan, PreparedScan):
-                found.keep(index, scan)
+        elif isinstance(scan := series.prepare(index), PreparedScan):
+            found.keep(index, scan)
     return found
 
 

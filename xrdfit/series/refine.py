@@ -120,8 +120,9 @@ def refine_series(
         finished.add(index, nothing_fitted(Outcome.NO_DATA, str(fault), len(model.phases)))
     if not sound:
         raise finished.nothing_fitted()
+    series = _sequential(job, model, sound, finished, progress, those, at_hand)
     with one_thread():
-        notes, warnings = refined(job, model, sound, finished, progress, those, at_hand)
+        notes, warnings = refined(series, finished)
     notes += microstructure_notes(model, finished.withheld, finished.crystallites.values())
     cycler = job.electrochemistry
     finished.settle()
@@ -239,33 +240,15 @@ def _sequential(
     )
 
 
-def _refine_one_by_one(
-    job: Job,
-    model: PatternModel,
-    scans: list[int],
-    finished: _Finished,
-    progress: Progress | None,
-    workers: Workers,
-    at_hand: KeptScans,
-) -> _Remarks:
-    series = _sequential(job, model, scans, finished, progress, workers, at_hand)
+def _refine_one_by_one(series: SequentialSeries, finished: _Finished) -> _Remarks:
     if not series.run():
         raise finished.nothing_fitted()
     return sequential_notes(series), []
 
 
-def _refine_jointly(
-    job: Job,
-    model: PatternModel,
-    scans: list[int],
-    finished: _Finished,
-    progress: Progress | None,
-    workers: Workers,
-    at_hand: KeptScans,
-) -> _Remarks:
-    series = JointSeries(
-        sequential=_sequential(job, model, scans, finished, progress, workers, at_hand), settings=job.settings
-    )
+def _refine_jointly(sequential: SequentialSeries, finished: _Finished) -> _Remarks:
+    series = JointSeries(sequential=sequential, settings=sequential.settings)
+    model, scans = finished.model, sequential.scans
     if not series.run():
         for index in (i for i in scans if i not in finished.messages):
             finished.add(index, joint_summary(model, series, index, {}, FittedPatterns()))

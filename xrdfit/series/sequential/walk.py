@@ -45,7 +45,8 @@ def _landmarks(walk: Walk) -> list[int]:
     for left, right in pairwise(sorted(chosen)):
         count = -(-(right - left) // _STRIDE)
         chosen |= {left + (right - left) * step // count for step in range(count)}
-    return [index for index in walk.order if scans.index(index) in chosen]
+    landmarks = {scans[place] for place in chosen}
+    return [index for index in walk.order if index in landmarks]
 
 
 @dataclass(slots=True)

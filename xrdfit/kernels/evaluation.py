@@ -21,7 +21,7 @@ from xrdfit.kernels.rows import add_scaled, put, weighted_dot
 class Workspace(NamedTuple):
     """Buffers of one scan, filled by `calculate` and `normal_equations`; shapes as in `make_workspace`.
 
-    factor, chosen : (m, m) and (m,), what `nonnegative_solve` returns; behind the chosen lines stands -1.
+    factor, chosen : (m, m) and (m,), what `nonnegative_solve` gives; behind the chosen lines stands -1.
     """
 
     position: NDArray[np.float64]
@@ -192,8 +192,7 @@ def weight_of_points(problem: Problem, work: Workspace) -> NDArray[np.float64]:
 def solve_areas_for(problem: Problem, slots: NDArray[np.float64], work: Workspace) -> float:
     """Areas at the weights and lines at hand, and with them the model; returns chi^2."""
     fill_products(problem, work)
-    factor, chosen = nonnegative_solve(work.gram, work.right, work.area, work.active)
-    _keep(factor, chosen, work)
+    _keep_chosen(nonnegative_solve(work.gram, work.right, work.area, work.active, work.factor), work)
     if problem.only_weight is None:
         add_up(work)
     else:
@@ -217,13 +216,13 @@ def factor_active(work: Workspace) -> None:
         for k in range(dependent, count):
             index[k] = index[k + 1]
         factor, dependent = factor_subset(work.gram, scale, index[:count])
-    _keep(factor, index[:count], work)
+    for k in range(count):
+        put(factor[k][: k + 1], work.factor[k][: k + 1])
+    _keep_chosen(index[:count], work)
 
 
 @inlined_kernel
-def _keep(factor: NDArray[np.float64], chosen: NDArray[np.int64], work: Workspace) -> None:
-    for k in range(chosen.size):
-        put(factor[k][: k + 1], work.factor[k][: k + 1])
+def _keep_chosen(chosen: NDArray[np.int64], work: Workspace) -> None:
     for k in range(work.chosen.size):
         work.chosen[k] = chosen[k] if k < chosen.size else -1
 

@@ -15,8 +15,12 @@ _LEAST_GAIN = 1e-7
 
 @kernel
 def nonnegative_solve(
-    gram: NDArray[np.float64], right: NDArray[np.float64], solution: NDArray[np.float64], active: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    gram: NDArray[np.float64],
+    right: NDArray[np.float64],
+    solution: NDArray[np.float64],
+    active: NDArray[np.bool_],
+    factor: NDArray[np.float64],
+) -> NDArray[np.int64]:
     """Minimise ``x^T gram x / 2 - right^T x`` over ``x >= 0``.
 
     Lawson & Hanson (1974), ch. 23, on the normal equations, begun from the set in `active`.
@@ -26,18 +30,18 @@ def nonnegative_solve(
     solution : (m,), overwritten.
     active : (m,) True where x may be positive: a first guess on entry, the answer on return. A member that is a
         linear combination of others is left out.
+    factor : (m, m), overwritten: the lower triangle of its first rows and columns becomes the Cholesky factor of the
+        gram matrix of what may be positive, scaled to unit diagonal.
 
     Returns
     -------
-    Cholesky factor of the gram matrix of what may be positive, scaled to unit diagonal, in the lower triangle of the
-    first rows and columns of an (m, m) array; and the index of these members, in their order.
+    Index of what may be positive, in the order of the factor.
     """
     size = right.size
     scale = unit_scale(gram)
     index = np.empty(size, dtype=np.int64)
     trial = np.empty(size)
     barred = np.zeros(size, dtype=np.bool_)
-    factor = np.empty((size, size))
     count = known = np.int64(0)
     solution[:] = 0.0
     for i in range(size):
@@ -50,6 +54,7 @@ def nonnegative_solve(
             index[count] = i
             count += 1
     entering = -1
+    together = True
     for _ in range(3 * size + 10):
         # Inner loop: solve on the active set and draw back to the boundary while anything is negative.
         while True:
@@ -101,19 +106,28 @@ def nonnegative_solve(
                 if i == blocking or solution[index[i]] <= 0.0:
                     active[index[i]] = False
                     solution[index[i]] = 0.0
-        # Outer loop: let in the member that most wants to grow.
+        # Outer loop: let in the member that most wants to grow; the first guess is mended by all who want to at once.
         best = _LEAST_GAIN
         entering = -1
+        before = count
         for i in range(size):
             if not active[i] and not barred[i]:
                 slope = (right[i] - dot(gram[i], solution)) * scale[i]
-                if slope > best and slope > 1e-12 * abs(right[i]) * scale[i]:
+                if slope > (_LEAST_GAIN if together else best) and slope > 1e-12 * abs(right[i]) * scale[i]:
                     best = slope
                     entering = i
+                    if together:
+                        index[count] = i
+                        count += 1
         if entering < 0:
             break
-        active[entering] = True
-        solution[entering] = 0.0
-        index[count] = entering
-        count += 1
-    return factor, index[:count]
+        if together:
+            together = False
+            entering = -1
+        else:
+            index[count] = entering
+            count += 1
+        for k in range(before, count):
+            active[index[k]] = True
+            solution[index[k]] = 0.0
+    return index[:count]

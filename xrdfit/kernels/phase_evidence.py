@@ -58,7 +58,7 @@ def rise_with_only(
             net[i], first[i] = right[index[i]], active[index[i]]
             for j in range(count):
                 inner[i, j] = gram[index[i], index[j]]
-        nonnegative_solve(inner, net[:count], found[:count], first[:count])
+        nonnegative_solve(inner, net[:count], found[:count], first[:count], np.empty((count, count)))
         rise[case] = _change(inner, net[:count], found[:count]) - now
     return rise
 

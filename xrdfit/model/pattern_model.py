@@ -36,13 +36,22 @@ _RIGHT = [90.0, 90.0, 90.0]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineChoice:
-    """Lines that are in the pattern: hkl (m, 3), phase (m,) index, ordered by phase, then falling d."""
+    """Lines that are in the pattern: hkl (m, 3), phase (m,) index, ordered by phase, then falling d where listed."""
 
     hkl: NDArray[np.int32]
     phase: NDArray[np.int64]
 
     def same_as(self, other: LineChoice) -> bool:
         return np.array_equal(self.hkl, other.hkl) and np.array_equal(self.phase, other.phase)
+
+    def same_but_for_order(self, other: LineChoice) -> bool:
+        """Whether they are the same lines: two that stand close may change places when the cell changes."""
+        if self.same_as(other):
+            return True
+        if self.phase.size != other.phase.size:
+            return False
+        mine, its = (np.column_stack([lines.phase, lines.hkl]) for lines in (self, other))
+        return np.array_equal(mine[np.lexsort(mine.T)], its[np.lexsort(its.T)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,25 @@ def test_no_phase_present_is_a_fit_of_the_background_alone(solver: str) -> None:
     assert fit.objective.lines.phase.size == 0
 
 
+def test_lines_that_change_places_are_no_other_lines() -> None:
+    scan = scans.reference_scan()
+    start = scan.values.copy()
+    start[scan.model.table.index("LFP_b")] += 0.01
+    listed = scan.model.choose_lines(start, scan.two_theta, (True, True))
+    assert not listed.same_as(scan.lines)
+    fit = scans.refine(scan, scan.counts(0), start=start)
+    assert fit.objective.lines.same_as(listed)
+
+
+def test_start_far_off_leads_where_one_nearby_leads() -> None:
+    scan = scans.reference_scan()
+    start = scan.values.copy()
+    start[scan.model.table.where("cell")] *= 1.001
+    near, far = (scans.refine(scan, scan.counts(0), start=values) for values in (scan.values, start))
+    varied = np.isfinite(near.esd)
+    assert (np.abs(far.values - near.values)[varied] <= 3e-3 * near.esd[varied]).all()
+
+
 def test_range_without_a_line_leaves_the_cell_without_an_esd() -> None:
     scan = scans.reference_scan()
     gap = scans.known_scan(scan.model, scan.values, two_theta=np.linspace(21.5, 22.3, 60))

@@ -62,7 +62,7 @@ def lines(seed: int, *, separation: float) -> tuple[np.ndarray, np.ndarray]:
 
 def solve(rows: np.ndarray, data: np.ndarray, guess: np.ndarray) -> tuple[np.ndarray, float]:
     area, active = np.empty(len(rows)), guess.copy()
-    nonnegative_solve(np.ascontiguousarray(rows @ rows.T), rows @ data, area, active)
+    nonnegative_solve(np.ascontiguousarray(rows @ rows.T), rows @ data, area, active, np.empty((area.size, area.size)))
     assert (area >= 0.0).all()
     assert not area[~active].any()
     return area, float(((area @ rows - data) ** 2).sum())

@@ -7,7 +7,7 @@ import pytest
 
 from tests import scans, twins
 from xrdfit.kernels import problem as slot
-from xrdfit.model import Background, Contaminant, Hump, Instrument, InstrumentProfile, PatternModel
+from xrdfit.model import Background, Contaminant, Hump, Instrument, InstrumentProfile, LineChoice, PatternModel
 from xrdfit.model.instrument import Geometry
 
 
@@ -138,3 +138,15 @@ def test_choice_of_lines_knows_itself_again() -> None:
     one = model.choose_lines(values, scans.TWO_THETA, (True, True))
     assert one.same_as(model.choose_lines(values, scans.TWO_THETA, (True, True)))
     assert not one.same_as(model.choose_lines(values, scans.TWO_THETA, (True, False)))
+
+
+def test_choice_of_lines_knows_itself_in_another_order() -> None:
+    model = scans.two_phase_model()
+    one = model.choose_lines(model.table.defaults(), scans.TWO_THETA, (True, True))
+    turned = LineChoice(hkl=one.hkl[::-1], phase=one.phase[::-1])
+    assert not one.same_as(turned)
+    assert one.same_but_for_order(turned)
+    others = turned.hkl.copy()
+    others[0, 0] += 1
+    assert not one.same_but_for_order(LineChoice(hkl=others, phase=turned.phase))
+    assert not one.same_but_for_order(LineChoice(hkl=one.hkl[1:], phase=one.phase[1:]))

@@ -153,7 +153,7 @@ def _gains(
         gram[n_known:, n_known:] = weighted[first:last] @ profiles[first:last].T
         products = np.concatenate([work.right, right[first:last]])
         area = np.zeros(size)
-        nonnegative_solve(gram, products, area, np.ones(size, dtype=np.bool_))
+        nonnegative_solve(gram, products, area, np.ones(size, dtype=np.bool_), np.empty((size, size)))
         gains.append(float(2.0 * products @ area - area @ gram @ area - before) if first < last else 0.0)
     return gains
 

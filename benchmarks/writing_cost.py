@@ -19,7 +19,6 @@ from rich.console import Console
 
 from xrdfit.cli import refine as cli
 from xrdfit.cli.figures import results_figures
-from xrdfit.io import read_results
 from xrdfit.recipe import Job, build_job, load_recipe
 from xrdfit.series import refine_series
 from xrdfit.simulate import WELL_BEHAVED, simulate_stack, write_simulated
@@ -57,7 +56,7 @@ def main() -> None:
             bare.append(cpu(lambda: refine_series(job)))
             target = Path(folder) / f"results-{repeat}"
             whole.append(cpu(lambda target=target: cli.refine_into(job, target)))
-        figures = cpu(lambda: results_figures(read_results(target), Path(folder) / "figures"))
+        figures = cpu(lambda: results_figures(target))
         paged = cpu(lambda: page(target, target))
     added = min(whole) - min(bare)
     print(f"{options.scans} scans, CPU time, least of {options.repeats}")

@@ -87,7 +87,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes_and_leaves_nothing_else(
 def interrupted(series: Path, tmp_path: Path, xrdfit: Xrdfit) -> Path:
     """Where a run was interrupted when all scans were refined and nothing was written yet."""
 
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:

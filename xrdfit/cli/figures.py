@@ -91,8 +91,9 @@ def _stem(output: Path) -> Path:
     return output.with_suffix("") if output.suffix.lower() in WRITTEN else output
 
 
-def results_figures(stored: StoredResults, folder: Path) -> None:
+def results_figures(results: Path) -> None:
     """The figures that every run leaves: trajectories, curves against state of charge, a fit, maps, patterns."""
+    stored, folder = read_results(results), results / "figures"
     _save_trajectory(stored, folder / "trajectory", x="scan")
     if np.isfinite(stored.columns["soc"]).any():
         save_figure(

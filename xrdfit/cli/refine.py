@@ -30,8 +30,6 @@ from xrdfit.io import (
     SeriesFile,
     StoredResults,
     atomic_write,
-    read_results,
-    write_origin_csv,
     write_trajectories_csv,
 )
 from xrdfit.recipe import LOCK, Job, Recipe, build_job, lineage, load_recipe, lock_text, package_versions
@@ -179,10 +177,9 @@ def _refined(
                     job, scans=scans, writer=series_file, progress=step, workers=workers, records=journal
                 )
             series_file.finish(result)
-        write_trajectories_csv(work / TRAJECTORIES, result)
-        write_origin_csv(work / ORIGIN, result)
+        write_trajectories_csv(work / TRAJECTORIES, result, origin=work / ORIGIN)
         atomic_write(work / LOCK, lock_text(job))
-        results_figures(read_results(work), work / "figures")
+        results_figures(work)
         atomic_write(work / LOG, _log(result, time.monotonic() - began, job.warnings))
         write_report(work, place.target)
         place.publish()

@@ -18,7 +18,6 @@ from xrdfit.io.trajectories import (
     origin_blocks,
     trajectories_blocks,
     trajectories_text,
-    write_origin_csv,
     write_table,
     write_trajectories_csv,
 )
@@ -59,7 +58,6 @@ __all__ = [
     "trajectories_blocks",
     "trajectories_text",
     "unpack",
-    "write_origin_csv",
     "write_stack",
     "write_table",
     "write_trajectories_csv",

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
 def partial_path(path: Path) -> Path:
@@ -68,8 +69,15 @@ def atomic_write(path: Path, text: str) -> None:
 
 def atomic_write_blocks(path: Path, blocks: Iterable[str]) -> None:
     """The same of a text of which only one block at a time is in memory."""
-    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+    with atomic_text(path) as file:
         file.writelines(blocks)
+
+
+@contextmanager
+def atomic_text(path: Path) -> Iterator[TextIO]:
+    """Yield a UTF-8 text file to write to, which comes to be whole or not at all."""
+    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        yield file
 
 
 def sync(path: Path) -> None:

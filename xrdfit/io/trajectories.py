@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import h5py
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import PhaseLabel, SeriesResult
 from xrdfit.errors import in_one_line
-from xrdfit.io.atomic import atomic_write_blocks
+from xrdfit.io.atomic import atomic_text, atomic_write_blocks
 from xrdfit.io.write_stack import new_group
 
 _FORMULA = ("=", "+", "-", "@")
@@ -22,19 +23,25 @@ _FORMULA = ("=", "+", "-", "@")
 _ROWS_AT_ONCE = 1000
 
 
-def write_trajectories_csv(path: Path, series: SeriesResult) -> None:
-    """One row a scan, one header row, an empty field for what was not measured."""
-    write_table(path, series.columns)
+def write_trajectories_csv(path: Path, series: SeriesResult, *, origin: Path | None = None) -> None:
+    """One row a scan, one header row, an empty field for what was not measured.
+
+    origin : where the same rows go under the three that Origin takes as long names, units and comments.
+    """
+    heads = {path: [list(series.columns)]} | ({} if origin is None else {origin: _origin_head(series)})
+    with ExitStack() as stack:
+        files = [stack.enter_context(atomic_text(table)) for table in heads]
+        for file, head in zip(files, heads.values(), strict=True):
+            file.write(_csv_text(head))
+        # Numbers take their time to become texts.
+        for block in _blocks(series.columns):
+            for file in files:
+                file.write(block)
 
 
 def write_table(path: Path, columns: Mapping[str, NDArray]) -> None:
     """Columns as ``trajectories.csv`` has them, whole or not at all."""
     atomic_write_blocks(path, trajectories_blocks(columns))
-
-
-def write_origin_csv(path: Path, series: SeriesResult) -> None:
-    """The same columns under three rows that Origin takes as long names, units and comments."""
-    atomic_write_blocks(path, origin_blocks(series))
 
 
 def trajectories_text(columns: Mapping[str, NDArray]) -> str:

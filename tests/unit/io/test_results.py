@@ -11,7 +11,7 @@ import pytest
 
 from xrdfit.data import Curves, Outcome, Pattern, PhaseLabel, PhaseLines, ScanResult, SeriesResult
 from xrdfit.errors import DataError
-from xrdfit.io import Hdf5Stack, SeriesFile, read_results, write_origin_csv, write_stack, write_trajectories_csv
+from xrdfit.io import Hdf5Stack, SeriesFile, read_results, write_stack, write_trajectories_csv
 
 NAN = float("nan")
 VERSIONS = {"xrdfit": "0.1.0", "numpy": "2.0"}
@@ -102,13 +102,14 @@ def test_what_was_not_measured_is_an_empty_field_and_whole_numbers_stay_whole(tm
 
 
 def test_the_origin_table_has_long_names_units_and_comments_above_the_numbers(tmp_path: Path) -> None:
-    write_origin_csv(tmp_path / "o.csv", make_series())
+    write_trajectories_csv(tmp_path / "t.csv", make_series(), origin=tmp_path / "o.csv")
     with (tmp_path / "o.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert rows[0][4:6] == ["LFP a", "LFP a esd"]
     assert rows[1][4] == "Å" and rows[1][2] == "s"
     assert rows[2][4] == "reference 10.329 (Andersson 2000)"
-    assert len(rows) == 6
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        assert rows[3:] == list(csv.reader(file))[1:]
 
 
 def test_results_are_read_back_as_they_were_written(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ CURVES = {
     "sigma": np.float32,
     "used": np.uint8,
 }
-# Their last digits are those of a calculation: packing takes a fifth off, and three quarters of the time of writing.
+# Their last digits are those of a calculation: packing takes a quarter off, and most of the time of writing a scan.
 _UNPACKED = ("calculated", "background", "residual", "sigma")
 LINES = {"two_theta": np.float64, "area": np.float64, "area_esd": np.float64}
 

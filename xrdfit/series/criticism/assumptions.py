@@ -140,7 +140,7 @@ def _sweep_warnings(series: JointSeries) -> Iterator[str]:
 
 
 def _critic(series: JointSeries) -> ResidualCritic:
-    critic, patterns = ResidualCritic(len(series.fits)), FittedPatterns()
+    critic, patterns = ResidualCritic(len(series.fits), series.chain.threads), FittedPatterns()
     for index, fit in sorted(series.fits.items()):
         fitted = patterns.of(fit)
         critic.add(

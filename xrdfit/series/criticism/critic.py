@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from xrdfit.series.criticism.between import BetweenLines, between_lines
 from xrdfit.series.criticism.residual_map import ByScan, ResidualMap
 from xrdfit.series.criticism.unexplained import UnexplainedLine, unexplained_lines
+from xrdfit.series.threads import ONE_THREAD, Threads
 
 # A point belongs to the nearest bin if it is no further than this part of the distance to the next bin.
 _REACH = 0.75
@@ -21,10 +22,11 @@ class ResidualCritic:
     All scans are brought to the grid of the first one that is added. Points are binned, not interpolated: what is
     independent stays independent. Three numbers in float32 are kept for each scan and bin.
 
-    n_scans : how many are to come, if that is known; it saves memory.
+    n_scans : how many are to come, if that is known; it saves memory. threads : share the scans.
     """
 
-    def __init__(self, n_scans: int = 0) -> None:
+    def __init__(self, n_scans: int = 0, threads: Threads = ONE_THREAD) -> None:
+        self._threads = threads
         self._grid: NDArray[np.float64] | None = None
         self._reach = np.empty(0)
         self._row_of: dict[int, int] = {}
@@ -103,7 +105,9 @@ class ResidualCritic:
         self, *, fwhm: float, emission: Sequence[tuple[float, float]], known_positions: ByScan
     ) -> tuple[UnexplainedLine, ...]:
         """Lines that nothing explains, by rising angle: see `xrdfit.series.criticism.unexplained.unexplained_lines`."""
-        return unexplained_lines(self.map(), fwhm=fwhm, emission=emission, known_positions=known_positions)
+        return unexplained_lines(
+            self.map(), fwhm=fwhm, emission=emission, known_positions=known_positions, threads=self._threads
+        )
 
     def between_lines(
         self, *, fwhm: float, first: ArrayLike, second: ArrayLike, area: ArrayLike, known_positions: ByScan

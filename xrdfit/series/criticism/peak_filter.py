@@ -18,6 +18,7 @@ from scipy.sparse import csr_array
 
 from xrdfit.kernels.local_misfit import subtract_misfit
 from xrdfit.series.criticism.residual_map import ResidualMap, clear_of
+from xrdfit.series.threads import ONE_THREAD, Threads
 
 # A new line must reach this part of the known intensity within so many FWHM of it: no profile is known better.
 _LEAST_HEIGHT, _BESIDE = 0.03, 2.0
@@ -69,6 +70,7 @@ def filter_residuals(
     emission: NDArray[np.float64],
     known: Sequence[NDArray[np.float64]],
     net: NDArray[np.float32],
+    threads: Threads = ONE_THREAD,
 ) -> PeakFits:
     """Fit one line, on a local constant, at every angle to what known lines and background leave over.
 
@@ -78,6 +80,7 @@ def filter_residuals(
     emission : (e,) heights of the emission lines against the first.
     known : for each row, the positions (m, e) of the known lines, deg; NaN where there is none.
     net : (n, n_bins) intensity of the known lines; NaN is none.
+    threads : share the scans.
     """
     two_theta = residuals.two_theta
     n_scans, n_bins = residuals.scaled_residual.shape
@@ -93,7 +96,8 @@ def filter_residuals(
     signals, informations = np.zeros((2, n_scans, n_bins), dtype=np.float32)
     smooth = _smooth(two_theta, fwhm)
     allowed = 1.0 + _SPREAD_ERROR * np.sqrt(fwhm / np.ptp(two_theta))
-    for begin in range(0, n_scans, _SCANS_AT_ONCE):
+
+    def fit(begin: int) -> None:
         rows = range(begin, min(begin + _SCANS_AT_ONCE, n_scans))
         residual, of_rows = (np.array(each) for each in zip(*(residuals.weighted(row) for row in rows), strict=True))
         left = _without_misfit(
@@ -124,6 +128,9 @@ def filter_residuals(
                 excess = spread**2 if spread > allowed else 1.0
                 signals[row, seen] = signal[seen, column] / excess
                 informations[row, seen] = information[seen, column] / excess
+
+    for _ in threads.map(fit, range(0, n_scans, _SCANS_AT_ONCE)):
+        pass
     return PeakFits(signals, informations, net, width)
 
 

@@ -17,6 +17,7 @@ from scipy.special import ndtr
 
 from xrdfit.series.criticism.peak_filter import PeakFits, filter_residuals, lorentz
 from xrdfit.series.criticism.residual_map import ByScan, ResidualMap
+from xrdfit.series.threads import ONE_THREAD, Threads
 
 # Rate of false alarms for a whole series of white noise.
 FALSE_ALARMS = 0.01
@@ -62,7 +63,12 @@ class UnexplainedLine:
 
 
 def unexplained_lines(
-    residuals: ResidualMap, *, fwhm: float, emission: Sequence[tuple[float, float]], known_positions: ByScan
+    residuals: ResidualMap,
+    *,
+    fwhm: float,
+    emission: Sequence[tuple[float, float]],
+    known_positions: ByScan,
+    threads: Threads = ONE_THREAD,
 ) -> tuple[UnexplainedLine, ...]:
     """Lines in the residuals that no known line explains, by rising angle.
 
@@ -75,6 +81,7 @@ def unexplained_lines(
     emission : (wavelength in Å, weight) of the source's emission lines, the strongest first.
     known_positions : by scan number, the positions (m, e) in deg of the lines of all phases that are there at each
         emission line and, beyond these, at other wavelengths; NaN is no line. Lines by themselves are (m,).
+    threads : share the scans.
     """
     if not (np.isfinite(fwhm) and fwhm > 0.0) or residuals.scans.size == 0 or residuals.two_theta.size < 3:
         return ()
@@ -86,7 +93,9 @@ def unexplained_lines(
     known = [_tied(known_positions[int(scan)], len(emission)) for scan in residuals.scans]
     found: list[UnexplainedLine] = []
     for _ in range(_MOST_PASSES):
-        filtered = filter_residuals(residuals, fwhm=fwhm, emission=weights / weights[0], known=known, net=net)
+        filtered = filter_residuals(
+            residuals, fwhm=fwhm, emission=weights / weights[0], known=known, net=net, threads=threads
+        )
         best = _best_over_scans(filtered)
         reach = 2 * round(_DOMINATED * fwhm / residuals.step) + 1
         # The strongest first: until they are known they disturb the background under the others.

@@ -20,6 +20,7 @@ from xrdfit.series.joint.problem import JointProblem, Priors
 from xrdfit.series.joint.scan import JointScan, ScanClock
 from xrdfit.series.kept import KeptScan
 from xrdfit.series.scopes import JointScopes
+from xrdfit.series.threads import ONE_THREAD, Threads
 
 # Scans at which the lines of a series are listed; between them no line comes or goes that matters.
 _LISTED = 25
@@ -27,12 +28,16 @@ _LISTED = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """N scans of a stack in order: `indices` (N,) into the stack, `times` (N,) of their middle, in s or scans."""
+    """N scans of a stack in order: `indices` (N,) into the stack, `times` (N,) of their middle, in s or scans.
+
+    threads : of this process, for what is done scan by scan.
+    """
 
     indices: tuple[int, ...]
     times: NDArray[np.float64]
     layout: Layout
     scans: list[JointScan]
+    threads: Threads = ONE_THREAD
 
     def settle(
         self,
@@ -138,7 +143,7 @@ class SeriesModel:
     middle : (n_stack,) mid-times. span : first and last of those over which drifts go.
     tied : parameters that the recipe's expressions tie to others, None if there are none.
     amount : of scans in which everything is more or less than in the others, by index: how many times as much.
-    may_spread : whether the beam may spread lines in any of the scans.
+    may_spread : whether the beam may spread lines in any of the scans. threads : of this process, for its fits.
     """
 
     model: PatternModel
@@ -152,6 +157,7 @@ class SeriesModel:
     tied: TiedParameters | None = None
     amount: Mapping[int, float] = field(default_factory=dict)
     may_spread: bool = True
+    threads: Threads = ONE_THREAD
     _first: dict[tuple[bool, bool], JointScan] = field(default_factory=dict, init=False)
 
     def chain(self, indices: Sequence[int], *, deviations: bool = False, linked: bool = True) -> Chain:
@@ -185,7 +191,7 @@ class SeriesModel:
             scans.append(like)
         if scans:
             self._first[deviations, swept] = scans[0]
-        return Chain(indices=tuple(indices), times=middle, layout=layout, scans=scans)
+        return Chain(indices=tuple(indices), times=middle, layout=layout, scans=scans, threads=self.threads)
 
     def _clock(self, indices: Sequence[int], middle: NDArray[np.float64], position: int) -> ScanClock:
         index, last = indices[position], len(indices) - 1
@@ -226,6 +232,7 @@ def make_problem(
         longest=longest,
         longest_shared=longest_shared,
         priors=_priors(layout, settings),
+        threads=chain.threads,
     )
 
 

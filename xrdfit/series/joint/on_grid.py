@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import current_thread, main_thread
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +44,22 @@ class OnGrid:
     unpinned: NDArray[np.float64]
     untied: NDArray[np.float64]
     at_once: NDArray[np.float64]
+    _spare: deque[BlockWork] = field(default_factory=deque, init=False, repr=False)
+
+    @contextmanager
+    def lent(self) -> Iterator[BlockWork]:
+        """Buffers for all rows that no other thread fills meanwhile."""
+        if current_thread() is main_thread():
+            yield self.rows.work
+            return
+        try:
+            work = self._spare.pop()
+        except IndexError:
+            work = BlockWork(*(buffer.copy() for buffer in self.rows.work))
+        try:
+            yield work
+        finally:
+            self._spare.append(work)
 
     @classmethod
     def of(cls, layout: Layout, kept: KeptScan, *, swept: bool) -> OnGrid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from xrdfit.series.joint.layout import Layout, SeriesState
 from xrdfit.series.joint.run import fill_run, runs
 from xrdfit.series.joint.scan import JointScan
+from xrdfit.series.threads import ONE_THREAD, Threads
 
 # Called with a run of scans, its normal matrices (R, n_rows, n_rows) and right sides (R, n_rows).
 Filled = Callable[[slice, NDArray[np.float64], NDArray[np.float64]], None]
@@ -76,7 +78,7 @@ class JointProblem:
     Attributes
     ----------
     free : (N, n_local), free_shared (n_shared,): what moves. limits : as `Layout.limits` gives them.
-    longest : (n_local,) and longest_shared (n_shared,): longest step of each variable.
+    longest : (n_local,) and longest_shared (n_shared,): longest step of each variable. threads : fill the equations.
     """
 
     layout: Layout
@@ -87,6 +89,7 @@ class JointProblem:
     longest: NDArray[np.float64]
     longest_shared: NDArray[np.float64]
     priors: Priors
+    threads: Threads = ONE_THREAD
 
 
 def assemble(
@@ -111,8 +114,9 @@ def assemble(
     merit = np.zeros(n)
     edge = size + (2 * n_phases if swept else 0)
     beyond = 1 if swept else 0
-    for run in runs(scans, slice(max(part.start - beyond, 0), min(part.stop + beyond, len(scans)))):
-        gram, gradient, deviance = fill_run(layout, scans, state, run)
+    asked = list(runs(scans, slice(max(part.start - beyond, 0), min(part.stop + beyond, len(scans)))))
+    given = problem.threads.map(partial(fill_run, layout, scans, state), asked)
+    for run, (gram, gradient, deviance) in zip(asked, given, strict=True):
         if filled is not None:
             filled(run, gram, gradient)
         here, own = within(run, part), within(part, run)

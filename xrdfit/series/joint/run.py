@@ -92,23 +92,24 @@ def fill_run(
     own = lines.deviates[:, layout.lines.phase]
     n_rows = one.work.right.size
     gram, right, merit = np.empty((size, n_rows, n_rows)), np.empty((size, n_rows)), np.empty(size)
-    series_blocks(
-        *_measured(chosen),
-        table.slot_base + values @ table.slot_mapping.T,
-        np.array([scan.pinned for scan in chosen]),
-        one.on_grid.rows.row_of_slot,
-        table.slot_mapping[one.on_grid.rows.used_slots] @ layout.run_derivative(values, run),
-        lines.relative,
-        np.array([scan.geometry for scan in chosen]),
-        layout.intensities.derivative(state.shared[layout.intensity]),
-        *lines[1:],
-        np.where(own, 1.0, lines.relative) if layout.deviations else np.empty((size, 0)),
-        layout.local.size,
-        one.work,
-        gram,
-        right,
-        merit,
-    )
+    with one.on_grid.lent() as work:
+        series_blocks(
+            *_measured(chosen),
+            table.slot_base + values @ table.slot_mapping.T,
+            np.array([scan.pinned for scan in chosen]),
+            one.on_grid.rows.row_of_slot,
+            table.slot_mapping[one.on_grid.rows.used_slots] @ layout.run_derivative(values, run),
+            lines.relative,
+            np.array([scan.geometry for scan in chosen]),
+            layout.intensities.derivative(state.shared[layout.intensity]),
+            *lines[1:],
+            np.where(own, 1.0, lines.relative) if layout.deviations else np.empty((size, 0)),
+            layout.local.size,
+            work,
+            gram,
+            right,
+            merit,
+        )
     return gram, right, merit
 
 

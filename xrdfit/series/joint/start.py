@@ -20,6 +20,7 @@ from xrdfit.series.kept import KeptScan, KeptScans
 from xrdfit.series.scopes import settle_joint_scopes
 from xrdfit.series.sequential.series import SequentialSeries
 from xrdfit.series.state import Status
+from xrdfit.series.threads import Threads
 
 # Least error of the sum of a phase's lines, as a part of it, while intensities are still those of single scans.
 _OF_AREA = 0.01
@@ -102,6 +103,7 @@ def series_model(
         tied=TiedParameters.of(model.table, settings.overrides, moving),
         amount=_amounts(series, sorted(usable, key=lambda i: middle[i]), middle),
         may_spread=any(model.may_spread(own, moving) for own in values.values()),
+        threads=Threads(series.workers.threads),
     )
 
 

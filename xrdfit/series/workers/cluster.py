@@ -56,6 +56,10 @@ class Cluster:
     def count(self) -> int:
         return max(sum(self._client.nthreads().values()), 1)
 
+    @property
+    def threads(self) -> int:
+        return 1
+
     def check_scans(self, stack: ScanStack) -> None:
         """Let every worker read the first scan.
 

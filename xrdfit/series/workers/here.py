@@ -10,7 +10,7 @@ from xrdfit.series.workers.protocol import Context, Result, Task
 class Here:
     """`Workers` that are this process."""
 
-    count = 1
+    count = threads = 1
 
     def map(
         self, function: Callable[[Context, Task], Result], tasks: Sequence[Task], context: Context

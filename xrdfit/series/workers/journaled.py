@@ -40,6 +40,10 @@ class Journaled:
     def count(self) -> int:
         return self.workers.count
 
+    @property
+    def threads(self) -> int:
+        return self.workers.threads
+
     def map(
         self, function: Callable[[Context, Task], Result], tasks: Sequence[Task], context: Context
     ) -> Iterator[Result]:

@@ -34,6 +34,11 @@ class Pool:
         self._seats: list[Seat] = []
         self._context: tuple[object, bytes] | None = None
 
+    @property
+    def threads(self) -> int:
+        """As many: the processes are idle meanwhile."""
+        return self.count
+
     def __enter__(self) -> Pool:
         return self
 

@@ -33,6 +33,11 @@ class Workers(Protocol):
         """How many tasks are done at a time."""
         ...
 
+    @property
+    def threads(self) -> int:
+        """How many threads of this process may do what is no task."""
+        ...
+
     def map(
         self, function: Callable[[Context, Task], Result], tasks: Sequence[Task], context: Context
     ) -> Iterator[Result]:

@@ -7,12 +7,13 @@ import pytest
 
 from tests import scans, stacks
 from xrdfit.data import Drift, JointPrior, ParameterOverride, RefineSettings
-from xrdfit.series.joint import solver
+from xrdfit.series.joint import run, solver
 from xrdfit.series.joint.chain import Chain
 from xrdfit.series.joint.errors import JointErrors, joint_errors
 from xrdfit.series.joint.layout import Layout, SeriesState
 from xrdfit.series.joint.problem import assemble
 from xrdfit.series.joint.solver import JointSolution, minimise_joint
+from xrdfit.series.threads import Threads
 
 PRIORS: RefineSettings = replace(
     stacks.SETTINGS,
@@ -559,3 +560,17 @@ def test_equations_of_a_part_of_the_scans_are_those_that_all_have(detector: str)
         for name in ("diagonal", "border", "right", "merit"):
             np.testing.assert_allclose(getattr(own, name), getattr(whole, name)[part], rtol=1e-12)
         np.testing.assert_allclose(own.below, whole.below[part.start : part.stop - 1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("detector", ["area", "point"])
+def test_equations_are_the_same_bits_whatever_number_of_threads_fills_them(
+    detector: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "LONGEST", 2)
+    known = stacks.known_stack(9, detector=detector)
+    alone = known.problem(known.chain(known.counts(3)))
+    one = assemble(alone, known.truth)
+    for _ in range(5):
+        three = assemble(replace(alone, threads=Threads(3)), known.truth)
+        for name in ("diagonal", "below", "border", "corner", "right", "right_corner", "merit"):
+            assert getattr(three, name).tobytes() == getattr(one, name).tobytes()

@@ -15,7 +15,7 @@ from xrdfit.series.kept import KeptScan, KeptScans
 from xrdfit.series.sequential.complaints import is_poor
 from xrdfit.series.sequential.fitted import Fitted, record_of
 from xrdfit.series.sequential.neighbours import Neighbours
-from xrdfit.series.sequential.scanfit import NARROW, WIDE, ScanFitter
+from xrdfit.series.sequential.scanfit import NARROW, WIDE, ScanFitter, is_major
 from xrdfit.series.sequential.selection import MISFIT
 from xrdfit.series.sequential.survey import Survey
 from xrdfit.series.state import ScanRecord, Status
@@ -104,7 +104,7 @@ class FirstPass:
         status: tuple[Status, ...],
         neighbour: ScanRecord | None,
     ) -> Fitted | None:
-        """Warm; if that fails, or fits worse than the neighbour did, staged, then cold; the best of them."""
+        """Warm; if that fails, or fits or says less than the neighbour did, staged, then cold; the best of them."""
         best = self.fitter.settle(scan, start, status)
         # A phase that comes to its end is missing from its place, and from everywhere else.
         lost = [
@@ -114,8 +114,13 @@ class FirstPass:
             and not self.fitter.gains_nowhere(best, phase, reach=WIDE)
             for phase, (before, after) in enumerate(zip(status, best.status, strict=True))
         ]
+        # Lines that explain much say where they are, unless others have taken their places.
+        unread = neighbour is not None and any(
+            before == Status.REFINED and after == Status.HELD and is_major(best, phase)
+            for phase, (before, after) in enumerate(zip(status, best.status, strict=True))
+        )
         poor = neighbour is not None and is_poor(best.fit.agreement, neighbour.gof, neighbour.r_wp)
-        if best.fit.success and not poor and not any(lost):
+        if best.fit.success and not poor and not unread and not any(lost):
             return self._or_from_home(scan, best)
         reach = [WIDE if gone else NARROW for gone in lost]
         staged = self.fitter.staged(scan, start, status)

@@ -171,7 +171,7 @@ class ScanFitter:
         return tuple(
             fitted.fit.agreement.chi2_reduced <= MISFIT
             or state == Status.ABSENT
-            or fitted.significance[phase] > _MAJOR * sum(fitted.significance)
+            or is_major(fitted, phase)
             or self._outscores_decoys(fitted, phase)
             for phase, state in enumerate(fitted.status)
         )
@@ -340,10 +340,9 @@ class ScanFitter:
         """
         everything = [Status.REFINED] * len(self.model.phases)
         fitted = self.settle(prepared, with_seeded_background(self.model, prepared, start), everything)
-        least = _MAJOR * sum(fitted.significance)
         proven = fitted.fit.success and fitted.fit.agreement.chi2_reduced <= MISFIT
-        proven = proven and list(fitted.status) == everything and min(fitted.significance) > least
-        return fitted if proven else None
+        proven = proven and list(fitted.status) == everything
+        return fitted if proven and all(is_major(fitted, phase) for phase in range(len(everything))) else None
 
     def cold(self, prepared: PreparedScan, start: NDArray[np.float64], *, reach: Sequence[float]) -> Fitted:
         """From nothing: phases taken in one by one, the strongest first, each looked for around its start cell.
@@ -376,6 +375,11 @@ class ScanFitter:
             found = coarse.fit(prepared, trial, status, kinds=("background", "cell"))
             values = found.values.copy()
         return self.settle(prepared, found.values, status)
+
+
+def is_major(fitted: Fitted, phase: int) -> bool:
+    """Whether a phase explains so much of the pattern that it is there, however bad the fit."""
+    return fitted.significance[phase] > _MAJOR * sum(fitted.significance)
 
 
 def _misfit(found: ScanFit) -> float:

@@ -21,7 +21,6 @@ from xrdfit.fit.parameters import FreeParameters, lmfit_parameters
 from xrdfit.fit.solution import Minimum, marginal_area_covariance, minimum_of
 from xrdfit.fit.statistics import Agreement, agreement, esd_factor
 from xrdfit.fit.ties import Expected
-from xrdfit.kernels.least_squares import CLEAR
 from xrdfit.model import (
     Background,
     NoiseModel,
@@ -190,9 +189,6 @@ def fit_scan(
         )
         if isinstance(parameters, FreeParameters):
             objective.start_weights(weight)
-            if objective.calculate(values) > CLEAR * weight.size:
-                # Misfit, or a start far off: weights that the data alone set lead from there to other minima.
-                start_by_partition(objective, values, prepared.variance)
             found = descend(objective, parameters, tolerance=tolerance)
             # Should lines have changed, the fit goes on from here.
             weight = objective.at_points(objective.work.weight) if found.success else weight

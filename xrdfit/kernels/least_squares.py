@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrdfit.kernels import problem as slot
-from xrdfit.kernels.evaluation import Workspace, calculate, reweigh, weights_to_come
+from xrdfit.kernels.evaluation import Workspace, calculate, compare, reweigh, update_weights, weights_to_come
 from xrdfit.kernels.jit import inlined_kernel, kernel, lean_kernel
 from xrdfit.kernels.linear import cholesky, cholesky_solve
 from xrdfit.kernels.lines import place_lines, slot_kind
@@ -30,10 +30,10 @@ NOT_FINITE = 3
 
 _MAX_WEIGHT_UPDATES = 24
 # Weights follow the model from step to step where a step leaves this part of chi^2, so has not made another pattern of
-# it, and where chi^2 is at most `CLEAR` times the number of points. Else misfit rules, and weights that follow it would
-# change which minimum is the nearest.
+# it, and where chi^2 is at most `_CLEAR` times the number of points. Else misfit rules, and weights that follow it
+# would change which minimum is the nearest.
 _NEAR_PART = 0.5
-CLEAR = 2.0
+_CLEAR = 2.0
 # Where they do not follow, they are brought up to date as soon as a step promises no more than this fall of chi^2.
 _DONE = 0.1
 # Weights that could bring this part of such a fall are those of the model at hand.
@@ -226,6 +226,11 @@ def minimise(
             evaluations += 1
             settled = True
             continue
+        if evaluations == 1 and chi2 > _CLEAR * work.weight.size:
+            # Misfit, or a start far off: weights that the data alone set lead from there to other minima. They give the
+            # first step, but do not judge it.
+            update_weights(problem, work)
+            chi2 = compare(problem, work)
         while True:
             if evaluations >= max_evaluations:
                 return chi2, evaluations, TOO_MANY, matrix, right
@@ -243,7 +248,7 @@ def minimise(
             if trial_chi2 < chi2:
                 fall, promised = chi2 - trial_chi2, _promised(matrix, right, variables, trial)
                 slow = slow + 1 if fall < enough else 0
-                follow = _NEAR_PART * chi2 < trial_chi2 < CLEAR * work.weight.size
+                follow = _NEAR_PART * chi2 < trial_chi2 < _CLEAR * work.weight.size
                 put(trial, variables)
                 slots = trial_slots
                 chi2 = trial_chi2

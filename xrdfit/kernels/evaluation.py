@@ -22,6 +22,7 @@ class Workspace(NamedTuple):
     """Buffers of one scan, filled by `calculate` and `normal_equations`; shapes as in `make_workspace`.
 
     factor, chosen : (m, m) and (m,), what `nonnegative_solve` gives; behind the chosen lines stands -1.
+    half : (n_rows * m,), room for what `xrdfit.kernels.normal_equations` eliminates.
     """
 
     position: NDArray[np.float64]
@@ -41,6 +42,7 @@ class Workspace(NamedTuple):
     area: NDArray[np.float64]
     active: NDArray[np.bool_]
     jacobian: NDArray[np.float64]
+    half: NDArray[np.float64]
 
 
 def make_workspace(problem: Problem, n_rows: int) -> Workspace:
@@ -64,6 +66,7 @@ def make_workspace(problem: Problem, n_rows: int) -> Workspace:
         area=np.zeros(m),
         active=np.ones(m, dtype=np.bool_),
         jacobian=np.empty((n_rows, n)),
+        half=np.empty(n_rows * m),
     )
 
 
@@ -101,7 +104,7 @@ def calculate(problem: Problem, slots: NDArray[np.float64], work: Workspace, sol
         if problem.only_weight is None:
             fill_profiles(problem, slots, work)
         return solve_areas_for(problem, slots, work)
-    _put_pattern(problem, slots, work)
+    put_pattern(problem, slots, work)
     return compare(problem, work)
 
 
@@ -113,7 +116,7 @@ def place(problem: Problem, slots: NDArray[np.float64], work: Workspace) -> None
 
 
 @kernel
-def _put_pattern(problem: Problem, slots: NDArray[np.float64], work: Workspace) -> None:
+def put_pattern(problem: Problem, slots: NDArray[np.float64], work: Workspace) -> None:
     """The model of lines as they are placed, from the areas and the background at hand."""
     model = work.model.reshape(1, work.model.size)
     put(work.background, work.model)
@@ -196,7 +199,7 @@ def solve_areas_for(problem: Problem, slots: NDArray[np.float64], work: Workspac
     if problem.only_weight is None:
         add_up(work)
     else:
-        _put_pattern(problem, slots, work)
+        put_pattern(problem, slots, work)
     return compare(problem, work)
 
 

@@ -18,7 +18,7 @@ from xrdfit.kernels.evaluation import Workspace, calculate, compare, reweigh, up
 from xrdfit.kernels.jit import inlined_kernel, kernel, lean_kernel
 from xrdfit.kernels.linear import cholesky, cholesky_solve
 from xrdfit.kernels.lines import place_lines, slot_kind
-from xrdfit.kernels.normal_equations import normal_equations
+from xrdfit.kernels.normal_equations import normal_equations, weights_ahead
 from xrdfit.kernels.pattern import background_start
 from xrdfit.kernels.problem import Problem
 from xrdfit.kernels.rows import dot, put
@@ -29,12 +29,12 @@ TOO_MANY = 2
 NOT_FINITE = 3
 
 _MAX_WEIGHT_UPDATES = 24
-# Weights follow the model from step to step where a step leaves this part of chi^2, so has not made another pattern of
-# it, and where chi^2 is at most `_CLEAR` times the number of points. Else misfit rules, and weights that follow it
-# would change which minimum is the nearest.
+# Weights go ahead with a step that leaves this part of chi^2, so does not make another pattern of the model, and at
+# most `_CLEAR` times the number of points. Else misfit rules, and weights that follow it would change which minimum is
+# the nearest.
 _NEAR_PART = 0.5
 _CLEAR = 2.0
-# Where they do not follow, they are brought up to date as soon as a step promises no more than this fall of chi^2.
+# Where they do not, they are brought up to date as soon as a step promises no more than this fall of chi^2.
 _DONE = 0.1
 # Weights that could bring this part of such a fall are those of the model at hand.
 _SETTLED = 0.1
@@ -160,6 +160,15 @@ def _slots_at(
 
 
 @kernel
+def _moved(mapping: NDArray[np.float64], here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n_rows,) by how much the slots in use differ."""
+    moved = np.empty(mapping.shape[0])
+    for row in range(moved.size):
+        moved[row] = dot(mapping[row], there) - dot(mapping[row], here)
+    return moved
+
+
+@kernel
 def minimise(
     problem: Problem,
     base: NDArray[np.float64],
@@ -177,8 +186,9 @@ def minimise(
 ) -> tuple[float, int, int, NDArray[np.float64], NDArray[np.float64]]:
     """Bounded Levenberg-Marquardt, weights brought up to date with the model until nothing moves.
 
-    The weights follow the model from step to step as soon as a step no longer makes another pattern of it, so that
-    they settle together with the parameters; at the answer they are those of its own pattern.
+    The weights go ahead of the model as soon as a step no longer makes another pattern of it: each step is tried under
+    those of the pattern that the equations promise, so that weights settle together with the parameters. At the answer
+    they are those of its own pattern.
 
     Parameters
     ----------
@@ -209,6 +219,8 @@ def minimise(
     slow = 0
     # Whether the weights are as good as those of the model at hand.
     settled = weights_to_come(problem, work) < _SETTLED * max(tolerance, _ROUNDING * chi2)
+    # Whether they went ahead with the last step.
+    ahead = False
     while True:
         if not math.isfinite(chi2):
             return chi2, evaluations, NOT_FINITE, matrix, right
@@ -220,7 +232,7 @@ def minimise(
         spare = weight_updates < _MAX_WEIGHT_UPDATES
         if (predicted < enough or slow >= _SLOW) and (settled or not spare):
             return chi2, evaluations, CONVERGED, matrix, right
-        if predicted < max(enough, _DONE) and not settled and spare:
+        if predicted < (enough if ahead else max(enough, _DONE)) and not settled and spare:
             chi2 = reweigh(problem, slots, work, areas_free)
             weight_updates += 1
             evaluations += 1
@@ -231,6 +243,7 @@ def minimise(
             # first step, but do not judge it.
             update_weights(problem, work)
             chi2 = compare(problem, work)
+        first, ahead = True, False
         while True:
             if evaluations >= max_evaluations:
                 return chi2, evaluations, TOO_MANY, matrix, right
@@ -242,13 +255,19 @@ def minimise(
             trial = np.empty(variables.size)
             for i in range(variables.size):
                 trial[i] = min(max(variables[i] + shrink * step[i], lower[i]), upper[i])
+            promised = _promised(matrix, right, variables, trial)
+            spare = weight_updates < _MAX_WEIGHT_UPDATES // 2
+            if first and spare and _NEAR_PART * chi2 < chi2 - promised < _CLEAR * work.weight.size:
+                chi2 = weights_ahead(problem, slots, _moved(mapping, variables, trial), work, areas_free)
+                weight_updates += 1
+                ahead = True
             trial_slots = _slots_at(base, slot_mapping, trial)
             trial_chi2 = calculate(problem, trial_slots, work, areas_free)
             evaluations += 1
+            first = False
             if trial_chi2 < chi2:
-                fall, promised = chi2 - trial_chi2, _promised(matrix, right, variables, trial)
+                fall = chi2 - trial_chi2
                 slow = slow + 1 if fall < enough else 0
-                follow = _NEAR_PART * chi2 < trial_chi2 < _CLEAR * work.weight.size
                 put(trial, variables)
                 slots = trial_slots
                 chi2 = trial_chi2
@@ -257,12 +276,6 @@ def minimise(
                 elif fall > _MOST * promised:
                     damping = damping * 0.1 if damping > 1e-12 else 0.0
                 settled = weights_to_come(problem, work) < _SETTLED * enough
-                spare = weight_updates < _MAX_WEIGHT_UPDATES // 2 and evaluations < max_evaluations
-                if follow and not settled and spare:
-                    chi2 = reweigh(problem, slots, work, areas_free)
-                    weight_updates += 1
-                    evaluations += 1
-                    settled = True
                 break
             damping = max(damping, 1e-3) * 8.0
             if damping > 1e6:

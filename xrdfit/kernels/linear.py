@@ -211,9 +211,7 @@ def _factor_leading(matrix: NDArray[np.float64], size: int, known: int, least_pi
 def cholesky_solve(factor: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
     """Solve ``factor factor^T x = vector`` in place, with as much of the factor as the vector is long."""
     forward(factor, vector)
-    for i in range(vector.size - 1, -1, -1):
-        vector[i] /= factor[i, i]
-        add_scaled(-vector[i], factor[i][:i], vector[:i])
+    backward(factor, vector)
 
 
 @lean_kernel
@@ -221,6 +219,14 @@ def forward(factor: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
     """Solve ``factor x = vector`` in place, with as much of the factor as the vector is long."""
     for i in range(vector.size):
         vector[i] = (vector[i] - dot(factor[i][:i], vector[:i])) / factor[i, i]
+
+
+@lean_kernel
+def backward(factor: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
+    """Solve ``factor^T x = vector`` in place, with as much of the factor as the vector is long."""
+    for i in range(vector.size - 1, -1, -1):
+        vector[i] /= factor[i, i]
+        add_scaled(-vector[i], factor[i][:i], vector[:i])
 
 
 @lean_kernel

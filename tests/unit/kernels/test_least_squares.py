@@ -6,7 +6,7 @@ import pytest
 from tests import scans, twins
 from xrdfit.kernels.evaluation import calculate, make_workspace, update_weights, weights_to_come
 from xrdfit.kernels.least_squares import CONVERGED, NOT_FINITE, TOO_MANY, damped_step, minimise
-from xrdfit.kernels.normal_equations import normal_equations
+from xrdfit.kernels.normal_equations import normal_equations, weights_ahead
 
 
 def prepared(scan: scans.KnownScan, counts: np.ndarray) -> tuple:
@@ -87,6 +87,44 @@ def test_new_weights_bring_no_more_than_is_foreseen() -> None:
     fall = float(slope @ np.linalg.solve(joint.T * old @ joint, slope))
     assert 0.01 * foreseen < fall < foreseen
     assert weights_to_come(given, work) == 0.0
+
+
+@pytest.mark.parametrize("areas_free", [True, False])
+def test_weights_ahead_are_those_behind_the_step_but_for_its_square(areas_free: bool) -> None:
+    scan = scans.reference_scan()
+    given, _, mapping, rows, used, work = prepared(scan, scan.expected)
+    table, slots = scan.model.table, scan.model.table.slots(scan.values)
+    missed = []
+    for part in (1.0, 0.5):
+        calculate(given, slots, work, True)
+        before = work.model.copy()
+        normal_equations(given, slots, rows, np.ascontiguousarray(mapping[used]), work, True)
+        moved = scan.values.copy()
+        moved[table.index("LFP_a")] += 0.002 * part
+        moved[table.index("FP_b")] -= 0.002 * part
+        change = table.slots(moved) - slots
+        weights_ahead(given, slots, change[used], work, areas_free)
+        promised, foreseen = work.model.copy(), work.weight.copy()
+        update_weights(given, work)
+        np.testing.assert_array_equal(work.weight, foreseen)
+        work.weight[:] = 1.0 / scan.expected
+        if not areas_free:
+            work.area[:] = scan.areas
+        calculate(given, table.slots(moved), work, areas_free)
+        missed.append(np.abs(work.model - promised).max())
+    assert missed[1] < 0.1 * np.abs(work.model - before).max()
+    assert missed[0] / missed[1] == pytest.approx(4.0, rel=0.1)
+
+
+def test_weights_ahead_judge_the_present_pattern() -> None:
+    scan = scans.reference_scan()
+    given, _, mapping, rows, used, work = prepared(scan, scan.counts(2))
+    slots = scan.model.table.slots(scan.values)
+    calculate(given, slots, work, True)
+    residual = work.residual.copy()
+    normal_equations(given, slots, rows, np.ascontiguousarray(mapping[used]), work, True)
+    chi2 = weights_ahead(given, slots, np.full(int(used.sum()), 1e-4), work, True)
+    assert chi2 == pytest.approx(float(work.weight @ residual**2), rel=1e-12)
 
 
 def run(scan: scans.KnownScan, counts: np.ndarray, values: np.ndarray, **limits: tuple[float, float]) -> tuple:

@@ -70,6 +70,35 @@ def test_an_accident_is_one_line_that_names_debug(capsys: pytest.CaptureFixture[
     assert "--debug" in told.err
 
 
+LOST = """
+import signal, time
+from xrdfit.cli.interrupts import hear_interrupts, leave
+from xrdfit.cli.problems import guarded
+
+class Gone:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def run():
+    Gone()
+    try:
+        time.sleep(20.0)
+    finally:
+        time.sleep(0.3)
+        print("cleared up")
+    return 0
+
+hear_interrupts()
+leave(guarded(run, debug=False))
+"""
+
+
+def test_an_interrupt_that_a_finaliser_has_lost_comes_again_but_not_while_it_is_cleared_up() -> None:
+    run = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=15.0, check=False)
+    assert (run.returncode, run.stdout) == (130, "cleared up\n")
+    assert "Exception ignored" in run.stderr and "interrupted; nothing half-written" in run.stderr
+
+
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert guarded(_accident, debug=True) == 1
     assert "Traceback" in capsys.readouterr().err

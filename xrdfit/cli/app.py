@@ -12,6 +12,7 @@ from xrdfit import __version__
 from xrdfit.cli.doing import Fresh, Output, Recipe
 from xrdfit.cli.doing import do as _do
 from xrdfit.cli.doing import state as _state
+from xrdfit.cli.interrupts import hear_interrupts, leave
 from xrdfit.cli.problems import spoken
 from xrdfit.cli.watch_verb import watch
 
@@ -34,7 +35,8 @@ def main() -> None:
     """Entry point of the ``xrdfit`` command; ``--debug`` may stand anywhere on the line."""
     _state["debug"] = "--debug" in sys.argv
     words = [word for word in sys.argv[1:] if word != "--debug"]
-    sys.exit(spoken(lambda: app(args=words, prog_name="xrdfit", standalone_mode=False)))
+    hear_interrupts()
+    leave(spoken(lambda: app(args=words, prog_name="xrdfit", standalone_mode=False)))
 
 
 def _version(wanted: bool) -> None:

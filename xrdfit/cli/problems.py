@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 import typer
 
+from xrdfit.cli.interrupts import EXIT_INTERRUPTED, asked_for
 from xrdfit.errors import InputError, NoResultError, Problem
 
 # Lines of one kind of mistake that are shown before they are counted.
 _SHOWN = 5
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 EXIT_UNEXPECTED = 1
-EXIT_INTERRUPTED = 130
 
 
 def input_error(code: str, what: str, *, where: object, found: str, todo: str) -> InputError:
@@ -59,7 +59,7 @@ def spoken(run: Callable[[], int | None]) -> int:
     """
     try:
         return run() or 0
-    except typer.Abort:
+    except (KeyboardInterrupt, typer.Abort):
         return _interrupted()
     except Exception as error:
         if not hasattr(error, "format_message"):
@@ -117,6 +117,8 @@ def guarded(run: Callable[[], int], *, debug: bool) -> int:
         )
         return EXIT_UNEXPECTED
     except Exception as error:  # the last line of defence: whatever is a bug must still end in words
+        if asked_for():
+            return _interrupted()
         if debug:
             traceback.print_exc()
         kind = type(error).__name__

@@ -86,7 +86,6 @@ def _slots_in_use(row_of_slot: NDArray[np.int64], phase: int, room: Room) -> int
         row = row_of_slot[index if index < slot.N_GLOBAL else base + index - slot.N_GLOBAL]
         if row >= 0:
             room.used[count], room.rows[count] = index, row
-            room.touched[row] = True
             count += 1
     return count
 
@@ -215,6 +214,8 @@ def _add_tails_to_rows(x: NDArray[np.float64], start: int, n_used: int, room: Ro
 def _add_lines(problem: Problem, count: int, n_used: int, room: Room, out: NDArray[np.float64]) -> None:
     """Add the lines that wait in `room`, one or two, to all rows that they answer to."""
     x, position = problem.two_theta, room.position
+    for j in range(n_used):
+        room.touched[room.line_rows[j]] = True
     low, high = min(position[0], position[1]), max(position[0], position[1])
     block = np.int64(0)
     while block < n_blocks(x):

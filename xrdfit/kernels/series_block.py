@@ -239,9 +239,11 @@ def _slot_derivatives(
         _jacobian_at(problem, slots, row_of_slot, area, work, work.by_used_slot)
         return
     work.by_used_slot[:, :] = 0.0
+    some = False
     for phase in range(problem.n_phases):
         if not dot(work.envelope[phase], work.envelope[phase]) > 0.0:
             continue
+        some = True
         for line in range(relative.size):
             area[line] = relative[line] if problem.phase[line] == phase else 0.0
         _jacobian_at(problem, slots, row_of_slot, area, work, work.of_one_phase)
@@ -251,9 +253,10 @@ def _slot_derivatives(
             row = row_of_slot[where]
             if row >= 0:
                 _add_product(work.envelope[phase], work.of_one_phase[row], work.by_used_slot[row])
-    # The background's rows do not know the phases.
-    area[:] = 0.0
-    _jacobian_at(problem, slots, row_of_slot, area, work, work.of_one_phase)
+    # The background's rows do not know the phases: those of the last one will do.
+    if not some:
+        area[:] = 0.0
+        _jacobian_at(problem, slots, row_of_slot, area, work, work.of_one_phase)
     for where in range(slot.N_GLOBAL + slot.N_PHASE * problem.n_phases, slots.size):
         row = row_of_slot[where]
         if row >= 0:

@@ -62,6 +62,9 @@ def subtract_misfit(
     inner = np.empty((n_smooth, n_smooth))
     right = np.empty(n_smooth)
     scaled = np.empty(two_theta.size)
+    begin, end = np.empty(n_smooth, dtype=np.int64), np.empty(n_smooth, dtype=np.int64)
+    for k in range(n_smooth):
+        begin[k], end[k] = _support(smooth[k])
     for s in range(residual.shape[0]):
         n_own = 0
         while n_own < n_lines and count[s, n_own] > 0:
@@ -69,11 +72,11 @@ def subtract_misfit(
         own = n_changes * n_own
         _fill_values(two_theta, positions[s, :n_own], emission, first[s], count[s], fwhm, values)
         _fill_band(values, first[s], count[s], n_own, weight[s], firmness[s], shared, band, scaled)
-        _fill_products(values, first[s], count[s], n_own, weight[s], residual[s], smooth, products, scaled)
+        _fill_products(values, first[s], count[s], n_own, weight[s], residual[s], smooth, begin, end, products, scaled)
         _factor(band, own)
         for k in range(n_smooth + 1):
             _forward(band, products[k, :own])
-        _fill_inner(weight[s], residual[s], smooth, products[:, :own], shared, inner, right, scaled)
+        _fill_inner(weight[s], residual[s], smooth, begin, end, products[:, :own], shared, inner, right, scaled)
         _solve_small(inner, right)
         # What is left for the lines once the background has its part.
         for k in range(n_smooth):
@@ -84,6 +87,17 @@ def subtract_misfit(
             stretch = residual[s, first[s, p] : first[s, p] + count[s, p]]
             for a in range(n_changes):
                 add_scaled(-products[n_smooth, n_changes * p + a], values[p, a], stretch)
+
+
+@lean_vector_kernel
+def _support(row: NDArray[np.float64]) -> tuple[int, int]:
+    """First and one-past-last point at which a function is something."""
+    begin, end = 0, row.size
+    while begin < end and row[begin] == 0.0:
+        begin += 1
+    while end > begin and row[end - 1] == 0.0:
+        end -= 1
+    return begin, end
 
 
 @lean_vector_kernel
@@ -167,9 +181,12 @@ def _fill_products(
     weight: NDArray[np.float64],
     residual: NDArray[np.float64],
     smooth: NDArray[np.float64],
+    begin: NDArray[np.int64],
+    end: NDArray[np.int64],
     products: NDArray[np.float64],
     scaled: NDArray[np.float64],
 ) -> None:
+    """begin, end : (q,) first and one-past-last point at which each of the background's functions is something."""
     n_smooth, n_changes = smooth.shape[0], values.shape[1]
     for p in range(n_own):
         stretch = slice(first[p], first[p] + count[p])
@@ -177,7 +194,10 @@ def _fill_products(
             column = n_changes * p + a
             weigh(values[p, a], weight[stretch], scaled)
             for k in range(n_smooth):
-                products[k, column] = dot(scaled[: count[p]], smooth[k, stretch])
+                low, high = max(first[p], begin[k]), min(first[p] + count[p], end[k])
+                products[k, column] = 0.0
+                if low < high:
+                    products[k, column] = dot(scaled[low - first[p] : high - first[p]], smooth[k, low:high])
             products[n_smooth, column] = dot(scaled[: count[p]], residual[stretch])
 
 
@@ -196,9 +216,11 @@ def _factor(band: NDArray[np.float64], size: int) -> None:
 
 @lean_vector_kernel
 def _forward(band: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
-    last = band.shape[1] - 1
-    for i in range(vector.size):
-        begin = max(i - last, 0)
+    last, start = band.shape[1] - 1, 0
+    while start < vector.size and vector[start] == 0.0:
+        start += 1
+    for i in range(start, vector.size):
+        begin = max(i - last, start)
         vector[i] = (vector[i] - dot(vector[begin:i], band[i, last - i + begin : last])) / band[i, last]
 
 
@@ -216,6 +238,8 @@ def _fill_inner(
     weight: NDArray[np.float64],
     residual: NDArray[np.float64],
     smooth: NDArray[np.float64],
+    begin: NDArray[np.int64],
+    end: NDArray[np.int64],
     products: NDArray[np.float64],
     shared: float,
     inner: NDArray[np.float64],
@@ -227,7 +251,8 @@ def _fill_inner(
     for a in range(n_smooth):
         weigh(smooth[a], weight, scaled)
         for b in range(a + 1):
-            inner[a, b] = dot(scaled, smooth[b])
+            low, high = max(begin[a], begin[b]), min(end[a], end[b])
+            inner[a, b] = dot(scaled[low:high], smooth[b, low:high]) if low < high else 0.0
         inner[a, a] += shared * (inner[a, a] if inner[a, a] > 0.0 else 1.0)
         right[a] = dot(scaled, residual)
         for b in range(a + 1):

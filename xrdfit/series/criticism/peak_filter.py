@@ -157,17 +157,17 @@ def _without_misfit(
     if not measured.size:
         return left
     lines = [_in_range(known[rows[i]], two_theta, reach) for i in measured]
-    size = max(len(own) for own in lines)
+    size = max(len(own) for own, _, _ in lines)
     shape = (measured.size, size)
     # Where a scan has fewer lines, the last ones have no points.
     positions, firmness = np.full((*shape, emission.size), np.nan), np.empty(shape)
     first, count = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    for i, own in enumerate(lines):
+    for i, (own, begin, points) in enumerate(lines):
         row, here = measured[i], slice(len(own))
         usual = np.median(weight[row][weight[row] > 0.0]) ** -0.5
-        height = np.interp(np.nanmin(own, axis=1), two_theta, net[row] + np.maximum(residual[row], 0.0))
+        height = np.interp(np.fmin.reduce(own, axis=1), two_theta, net[row] + np.maximum(residual[row], 0.0))
         positions[i, here], firmness[i, here] = own, (_MISFIT * np.maximum(height, 1e-3 * usual)) ** -2.0
-        first[i, here], count[i, here] = _stretches(two_theta, own, reach)
+        first[i, here], count[i, here] = begin, points
     part = left[measured]
     subtract_misfit(
         two_theta, part, weight[measured], positions, emission, first, count, firmness, smooth, fwhm, _SHARED
@@ -176,19 +176,23 @@ def _without_misfit(
     return left
 
 
-def _in_range(positions: NDArray[np.float64], two_theta: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
-    """(m, e) lines with a point within reach of them, by rising angle."""
+def _in_range(
+    positions: NDArray[np.float64], two_theta: NDArray[np.float64], reach: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """(m, e) lines with a point within reach of them, by rising angle, and the first and number of these points."""
     there = positions[np.isfinite(positions).any(axis=1)]
-    there = there[np.argsort(np.nanmin(there, axis=1))]
-    return there[_stretches(two_theta, there, reach)[1] > 0]
+    there = there[np.argsort(np.fmin.reduce(there, axis=1))]
+    first, count = _stretches(two_theta, there, reach)
+    near = count > 0
+    return there[near], first[near], count[near]
 
 
 def _stretches(
     two_theta: NDArray[np.float64], positions: NDArray[np.float64], reach: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and number of the points from within reach of a line's first emission line to within that of its last."""
-    first = np.searchsorted(two_theta, np.nanmin(positions, axis=1) - reach)
-    return first, np.searchsorted(two_theta, np.nanmax(positions, axis=1) + reach, side="right") - first
+    first = np.searchsorted(two_theta, np.fmin.reduce(positions, axis=1) - reach)
+    return first, np.searchsorted(two_theta, np.fmax.reduce(positions, axis=1) + reach, side="right") - first
 
 
 def _smooth(two_theta: NDArray[np.float64], fwhm: float) -> NDArray[np.float64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.run import run_patterns, runs
 from xrdfit.series.joint.series import JointSeries
@@ -29,6 +31,7 @@ def merit_read_otherwise(series: JointSeries) -> tuple[float, float] | None:
         other = series.chain_read_otherwise(around)
         own = SeriesState(state.local[around], state.shared, state.fixed[around])
         other.settle(own)
-        for run in runs(other.scans, slice(first - before, last - before)):
-            merits += run_patterns(other.layout, other.scans, own, run).merit.tolist()
+        asked = list(runs(other.scans, slice(first - before, last - before)))
+        for patterns in other.threads.map(partial(run_patterns, other.layout, other.scans, own), asked):
+            merits += patterns.merit.tolist()
     return series.solution.blocks.quasi_deviance, sum(merits)

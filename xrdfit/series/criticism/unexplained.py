@@ -96,7 +96,7 @@ def unexplained_lines(
         filtered = filter_residuals(
             residuals, fwhm=fwhm, emission=weights / weights[0], known=known, net=net, threads=threads
         )
-        best = _best_over_scans(filtered)
+        best = _best_over_scans(filtered, threads)
         reach = 2 * round(_DOMINATED * fwhm / residuals.step) + 1
         # The strongest first: until they are known they disturb the background under the others.
         least = max(level, 0.5 * float(best.max()))
@@ -160,18 +160,22 @@ def _lengths(n_scans: int) -> list[int]:
     return sorted({2**i for i in range(n_scans.bit_length()) if 2**i <= n_scans} | {n_scans})
 
 
-def _best_over_scans(filtered: PeakFits) -> NDArray[np.float64]:
+def _best_over_scans(filtered: PeakFits, threads: Threads) -> NDArray[np.float64]:
     """(n_bins,) highest z of any stretch of scans in which the height exceeds the floor; 0 where there is none."""
     n_scans, n_bins = filtered.signal.shape
     best = np.zeros(n_bins)
     at_once = int(np.clip(_NUMBERS_AT_ONCE // n_scans, 1, n_bins))
-    for block in range(0, n_bins, at_once):
+
+    def look(block: int) -> None:
         part = slice(block, block + at_once)
         signal, information = filtered.signal[:, part], filtered.information[:, part]
         sums = [_running(column) for column in (signal, information, information * filtered.floor(part))]
         for length in _lengths(n_scans):
             total, known, floor = (column[length:] - column[:-length] for column in sums)
             best[part] = np.maximum(best[part], _significance(total, known, floor).max(axis=0))
+
+    for _ in threads.map(look, range(0, n_bins, at_once)):
+        pass
     return best
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ class JointErrors:
     local : (N, n_local, n_local), neighbour (N - 1 or 0, n_local, n_local), response (N, n_local, n_shared).
     shared : (n_shared, n_shared). Zero rows for what did not move; ``blind`` (N, n_local) and ``blind_shared`` mark
         what the data do not determine.
+    scale_esd : (N, P) of the scales.
     factor : (N,) by which the counting esds of each scan are multiplied. factor_shared : the same for the series.
     agreement : of each scan.
     """
@@ -38,6 +40,7 @@ class JointErrors:
     shared: NDArray[np.float64]
     blind: NDArray[np.bool_]
     blind_shared: NDArray[np.bool_]
+    scale_esd: NDArray[np.float64]
     factor: NDArray[np.float64]
     factor_shared: float
     agreement: tuple[Agreement, ...]
@@ -64,9 +67,9 @@ def joint_errors(
         blocks.diagonal, blocks.below, blocks.border, blocks.corner, solution.free, solution.free_shared
     )
     each_has = float(np.count_nonzero(solution.free_shared)) / max(len(chain.scans), 1)
-    found = []
-    for run in runs(chain.scans):
-        patterns = run_patterns(chain.layout, chain.scans, solution.state, run)
+    found, asked = [], list(runs(chain.scans))
+    given_patterns = chain.threads.map(partial(run_patterns, chain.layout, chain.scans, solution.state), asked)
+    for run, patterns in zip(asked, given_patterns, strict=True):
         for row, position in enumerate(range(run.start, run.stop)):
             found.append(
                 agreement(
@@ -78,7 +81,7 @@ def joint_errors(
                 )
             )
     if given is not None:
-        response, shared, blind_shared = local @ blocks.border, given.shared, given.blind_shared
+        response, blind_shared = local @ blocks.border, given.blind_shared
     factor = np.array(
         [
             esd_factor(fit, scaling=settings.esd_scaling, regime=scan.kept.regime)
@@ -86,13 +89,18 @@ def joint_errors(
         ]
     )
     factor_shared = float(np.sqrt(np.mean(factor**2)))
+    local *= factor[:, None, None] ** 2
+    shared = given.shared if given is not None else shared * factor_shared**2
+    scale = np.arange(chain.layout.n_local)[chain.layout.scale]
+    variance = local[:, scale, scale] + np.einsum("spa,ab,spb->sp", response[:, scale], shared, response[:, scale])
     return JointErrors(
-        local=local * factor[:, None, None] ** 2,
+        local=local,
         neighbour=neighbour * (factor[1:] * factor[:-1])[: len(neighbour), None, None],
         response=response,
-        shared=shared if given is not None else shared * factor_shared**2,
+        shared=shared,
         blind=blind,
         blind_shared=blind_shared,
+        scale_esd=np.sqrt(np.maximum(variance, 0.0)),
         factor=factor,
         factor_shared=factor_shared,
         agreement=tuple(found),
@@ -105,18 +113,21 @@ def parameter_covariance(
     """(n_parameters, n_parameters) of a scan, expressions included; zero for what did not move, NaN for the blind."""
     layout = chain.layout
     n_parameters, n_own = len(layout.model.table), layout.local.size
-    derivative = layout.derivative(solution.state.values(layout, position), position)
-    by_local = np.zeros((n_parameters, layout.n_local))
+    moving = np.flatnonzero(layout.touched)
+    derivative = layout.derivative(solution.state.values(layout, position), position)[moving]
+    by_local, by_shared = np.zeros((moving.size, layout.n_local)), np.zeros((moving.size, layout.n_shared))
     by_local[:, :n_own] = derivative[:, :n_own]
-    by_shared = np.zeros((n_parameters, layout.n_shared))
     by_shared[:, : derivative.shape[1] - n_own] = derivative[:, n_own:]
     # cov(x_s, shared) = -response shared.
     through = by_shared - by_local @ errors.response[position]
-    covariance = by_local @ errors.local[position] @ by_local.T + through @ errors.shared @ through.T
+    covariance = np.zeros((n_parameters, n_parameters))
+    covariance[moving[:, None], moving] = (
+        by_local @ errors.local[position] @ by_local.T + through @ errors.shared @ through.T
+    )
     blind = (by_local[:, errors.blind[position]] != 0.0).any(axis=1)
     blind |= (by_shared[:, errors.blind_shared] != 0.0).any(axis=1)
-    covariance[blind, :] = np.nan
-    covariance[:, blind] = np.nan
+    covariance[moving[blind], :] = np.nan
+    covariance[:, moving[blind]] = np.nan
     return covariance
 
 

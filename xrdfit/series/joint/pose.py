@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,11 +22,11 @@ _FOLLOWED = 1e-4
 def hold_cells(chain: Chain, state: SeriesState, status: Statuses) -> None:
     """Put what a scan cannot say of a phase to what its neighbours say; `state` is changed in place."""
     layout = chain.layout
+    refined = _refined(chain, status)
     for phase in range(layout.n_phases):
-        known = np.array([status[i][phase] == Status.REFINED for i in chain.indices])
         own = np.flatnonzero(layout.model.of_phase(phase)[layout.local])
         if own.size:
-            state.local[:, own] = between_neighbours(chain.times, state.local[:, own], known)
+            state.local[:, own] = between_neighbours(chain.times, state.local[:, own], refined[:, phase])
 
 
 class HeldCells:
@@ -40,7 +39,7 @@ class HeldCells:
 
     def __init__(self, chain: Chain, problem: JointProblem, start: SeriesState, status: Statuses) -> None:
         layout = chain.layout
-        held = np.array([_held(chain, status[i]) for i in chain.indices])
+        held = _held(chain, _refined(chain, status))
         own = np.array([layout.of_phase(phase) for phase in range(layout.n_phases)])
         own[:, layout.local.size :] = False
         self.chain, self.status, self.held = chain, status, held
@@ -58,11 +57,16 @@ class HeldCells:
         state.local[self.where] = self.pinned_at[self.where]
 
 
-def _held(chain: Chain, status: Sequence[Status]) -> NDArray[np.bool_]:
-    """(P,) phases whose lines stay where they are: their cell is not refined in a scan."""
+def _refined(chain: Chain, status: Statuses) -> NDArray[np.bool_]:
+    """(N, P) in which scans which phases have a cell of their own."""
+    return np.array([[state == Status.REFINED for state in status[i]] for i in chain.indices])
+
+
+def _held(chain: Chain, refined: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N, P) phases whose lines stay where they are: their cell is not refined in a scan."""
     layout = chain.layout
     has_cell = [layout.of_phase(phase)[: layout.local.size].any() for phase in range(layout.n_phases)]
-    return np.array(has_cell) & (np.array(status) != Status.REFINED)
+    return np.array(has_cell) & ~refined
 
 
 def pose(
@@ -80,7 +84,7 @@ def pose(
     variables may go; None where that moves, too.
     """
     layout, spread = chain.layout, regime.spread
-    refined = np.array([[state == Status.REFINED for state in status[i]] for i in chain.indices])
+    refined = _refined(chain, status)
     deviates = refined & (np.zeros(layout.n_phases) if spread is None else spread > 0.0).astype(np.bool_)
     own = np.array([layout.of_phase(phase) for phase in range(layout.n_phases)])
     own[:, layout.scale] = False
@@ -92,9 +96,7 @@ def pose(
     for phase in range(layout.n_phases if layout.tied is not None else 0):
         # What expressions read of another phase moves for the sake of this one.
         free[np.ix_(refined[:, phase], layout.feeding(phase))] = True
-    chain.settle(
-        start, deviates=deviates, spread=spread, held=np.array([_held(chain, status[i]) for i in chain.indices])
-    )
+    chain.settle(start, deviates=deviates, spread=spread, held=_held(chain, refined))
     if layout.deviations:
         _take_areas(chain, start)
     if shared is not None:

@@ -63,18 +63,19 @@ def run_patterns(layout: Layout, scans: Sequence[JointScan], state: SeriesState,
     size, n = len(chosen), one.kept.grid.chosen.size
     model, background, weight = np.empty((3, size, n))
     merit, position = np.empty(size), np.empty((size, *one.work.position.shape))
-    series_patterns(
-        *_measured(chosen),
-        table.slot_base + state.run_values(layout, run) @ table.slot_mapping.T,
-        np.array([scan.pinned for scan in chosen]),
-        *_course(layout, chosen, state, run),
-        one.work,
-        model,
-        background,
-        weight,
-        position,
-        merit,
-    )
+    with one.on_grid.lent() as work:
+        series_patterns(
+            *_measured(chosen),
+            table.slot_base + state.run_values(layout, run) @ table.slot_mapping.T,
+            np.array([scan.pinned for scan in chosen]),
+            *_course(layout, chosen, state, run),
+            work,
+            model,
+            background,
+            weight,
+            position,
+            merit,
+        )
     return RunPatterns(merit=merit, model=model, background=background, weight=weight, position=position)
 
 

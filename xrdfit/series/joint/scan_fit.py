@@ -63,10 +63,7 @@ class JointScanFit:
 
     def scale_with_esd(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(P,) scales and esds."""
-        errors, scale = self.errors, self.chain.layout.scale
-        response = errors.response[self.position, scale]
-        variance = np.diag(errors.local[self.position])[scale] + ((response @ errors.shared) * response).sum(axis=1)
-        return self.scales, np.sqrt(np.maximum(variance, 0.0))
+        return self.scales, self.errors.scale_esd[self.position]
 
     def totals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(P,) intensity of all lines of each phase together, and its esd; the scale where no line deviates."""

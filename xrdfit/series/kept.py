@@ -36,12 +36,11 @@ class Grid:
             where=slice(None) if points.used.all() else points.used,
         )
 
-    def is_that_of(self, scan: PreparedScan) -> bool:
-        pattern, points = scan.pattern, scan.points
+    def is_same(self, two_theta: NDArray[np.float64], mask: NDArray[np.bool_], used: NDArray[np.bool_]) -> bool:
         return (
-            np.array_equal(self.two_theta, pattern.two_theta)
-            and np.array_equal(self.mask, pattern.mask)
-            and np.array_equal(self.used, points.used)
+            np.array_equal(self.two_theta, two_theta)
+            and np.array_equal(self.mask, mask)
+            and np.array_equal(self.used, used)
         )
 
 
@@ -57,7 +56,8 @@ class KeptScan:
 
     def __init__(self, scan: PreparedScan, like: KeptScan | None = None) -> None:
         pattern, points, noise = scan.pattern, scan.points, scan.noise
-        self.grid = like.grid if like is not None and like.grid.is_that_of(scan) else Grid.of(scan)
+        known = like is not None and like.grid.is_same(pattern.two_theta, pattern.mask, points.used)
+        self.grid = like.grid if like is not None and known else Grid.of(scan)
         self._origin = pattern.source, pattern.start_s, pattern.end_s, pattern.header
         self._intensity = smallest(pattern.intensity)
         self._sigma = None if pattern.sigma is None else smallest(pattern.sigma)
@@ -143,6 +143,13 @@ class KeptScans(dict[int, KeptScan]):
     def keep(self, index: int, scan: PreparedScan) -> None:
         """Scans are best kept in their order: those in a row share a grid."""
         self[index] = KeptScan(scan, next(reversed(self.values()), None))
+
+    def take(self, index: int, scan: KeptScan) -> None:
+        """The same of one that was kept elsewhere."""
+        last, grid = next(reversed(self.values()), None), scan.grid
+        if last is not None and last.grid.is_same(grid.two_theta, grid.mask, grid.used):
+            scan.grid = last.grid
+        self[index] = scan
 
     def __reduce__(self) -> tuple[type[KeptScans], tuple[()]]:
         return type(self), ()

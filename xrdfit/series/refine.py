@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Outcome, ScanResult, SeriesResult
 from xrdfit.errors import InputError, NoResultError, Problem
-from xrdfit.fit import PreparedScan, start_values
+from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
 from xrdfit.series.columns import column_units, fill_cells, scan_row, series_columns
 from xrdfit.series.criticism.assumptions import warnings_of
@@ -27,8 +27,7 @@ from xrdfit.series.microstructure import Microstructure, conventions, microstruc
 from xrdfit.series.notes import joint_notes, sequential_notes
 from xrdfit.series.remarks import composition_notes, correlation_notes, intensity_notes
 from xrdfit.series.scopes import settle_scopes
-from xrdfit.series.screening import Fault, fault_warnings, faults
-from xrdfit.series.sequential.first_pass import prepared
+from xrdfit.series.screening import Fault, fault_warnings, faults, look_at
 from xrdfit.series.sequential.scanfit import ScanFitter
 from xrdfit.series.sequential.second_pass import Finished, refine_second
 from xrdfit.series.sequential.series import Progress, SequentialSeries
@@ -101,7 +100,8 @@ def refine_series(
     jointly = job.is_joint
     refined = _refine_jointly if jointly else _refine_one_by_one
     at_hand = KeptScans()
-    left_out = _left_out(job, model, chosen, at_hand.keep if jointly else None)
+    those = workers or Here()
+    left_out = _left_out(job, model, chosen, those, at_hand if jointly else None)
     sound = [index for index in chosen if index not in left_out]
     for index in left_out:
         at_hand.pop(index, None)
@@ -113,7 +113,6 @@ def refine_series(
         writer=writer,
         withheld=withheld(model, job.settings, held=held),
     )
-    those = workers or Here()
     if records is not None:
         those = Journaled(those, records, kinds=STAGES)
     for index, fault in left_out.items():
@@ -140,20 +139,14 @@ def refine_series(
 
 
 def _left_out(
-    job: Job, model: PatternModel, scans: Sequence[int], keep: Callable[[int, PreparedScan], None] | None
+    job: Job, model: PatternModel, scans: Sequence[int], workers: Workers, at_hand: KeptScans | None
 ) -> dict[int, Fault]:
-    """Scans that must have no say in what the others are taken to be; `keep` is called with those that can be read."""
+    """Scans that must have no say in what the others are taken to be; `at_hand` gets those that can be read."""
     scopes = settle_scopes(model, job.settings, n_scans=len(scans))
     start = start_values(model.table, job.settings.overrides)
     fitter = ScanFitter(model=model, settings=job.settings, scopes=scopes, yardstick=start)
-
-    def prepare(index: int) -> PreparedScan | str:
-        scan = prepared(fitter, job.stack, index)
-        if keep is not None and isinstance(scan, PreparedScan):
-            keep(index, scan)
-        return scan
-
-    return faults(scans, prepare, keep=job.settings.bad_scans == "keep")
+    seen = look_at(fitter, job.stack, scans, workers, at_hand)
+    return faults(seen, keep=job.settings.bad_scans == "keep")
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Pattern, RefineSettings
 from xrdfit.fit import prepare_scan
-from xrdfit.series.screening import Fault, fault_warnings, faults
+from xrdfit.series.screening import Fault, fault_warnings, faults, signs_in
 
 Array = NDArray[np.float64]
 TWO_THETA = np.arange(20.0, 32.0, 0.02)
@@ -41,7 +41,7 @@ def found(scans: list[Array], *, keep: bool = False, two_theta: Array = TWO_THET
         pattern = Pattern(two_theta=at, intensity=counts, sigma=None, mask=np.isfinite(counts), source=f"[{index}]")
         return prepare_scan(pattern, RefineSettings())
 
-    return faults(range(len(scans)), prepare, keep=keep)  # type: ignore[arg-type]
+    return faults(signs_in(range(len(scans)), prepare), keep=keep)  # type: ignore[arg-type]
 
 
 def spoil(counts: Array, kind: str) -> Array:

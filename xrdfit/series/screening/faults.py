@@ -9,12 +9,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from xrdfit.fit import PreparedScan
-from xrdfit.series.screening.signs import Signs, signs_of
+from xrdfit.series.screening.signs import Signs
 from xrdfit.series.words import names_of_scans
 
-# Parts of the range in which a scan is held against its neighbours.
-_BLOCKS = 16
 # Scans on either side that a scan is held against, and from how many scans on there is something to hold it against.
 _BESIDE, _ENOUGH = 10, 5
 # Part of what the neighbours on either side have below which the beam was off; standard deviations of the difference.
@@ -24,10 +21,10 @@ _WHOLE = 0.9
 # Roughness from which on points have nothing in common with the next, where most scans have less than the other; and
 # the part of it that noise may make.
 _ROUGH, _SMOOTH, _MORE_THAN_NOISE = 0.75, 0.4, 4.0
+# Scans that are held against their neighbours together.
+_AT_ONCE = 64
 # A spike has no company of this part of its height in so many scans on either side, so many steps away.
 _COMPANY, _SCANS_AROUND, _STEPS_AROUND = 0.25, 6, 1.5
-# Scans that are held in memory together.
-_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,53 +38,28 @@ class Fault:
         return self.found if self.kind == "no data" else f"left out, {self.kind}: {self.found}"
 
 
-def faults(
-    scans: Sequence[int], prepare: Callable[[int], PreparedScan | str], *, keep: bool = False
-) -> dict[int, Fault]:
+def faults(seen: Iterable[tuple[int, Signs | str]], *, keep: bool = False) -> dict[int, Fault]:
     """The scans, by index, that show no pattern of the sample.
 
     What half of the scans or more show is a property of the series and no fault.
 
     Parameters
     ----------
-    prepare : gives a scan, or why there is none.
+    seen : what the scans show, in their order, or why they cannot be fitted.
     keep : every scan that can be fitted, whatever it shows.
     """
     found: dict[int, Fault] = {}
-
-    def ready() -> Iterator[tuple[int, PreparedScan]]:
-        for index in scans:
-            scan = prepare(index)
-            if isinstance(scan, str):
-                found[index] = Fault("no data", scan)
-            else:
-                yield index, scan
-
     signs: dict[int, Signs] = {}
-    edges = None
-    for alike in _alike(ready()):
-        two_theta = alike[0][1].points.two_theta
-        edges = np.linspace(two_theta[0], two_theta[-1], _BLOCKS + 1) if edges is None else edges
-        indices, some = zip(*alike, strict=True)
-        signs |= zip(indices, signs_of(some, edges), strict=True)
+    for index, own in seen:
+        if isinstance(own, str):
+            found[index] = Fault("no data", own)
+        else:
+            signs[index] = own
     for kind, look in () if keep else _KINDS.items():
         here = look({index: own for index, own in signs.items() if index not in found})
         if 2 * len(here) < len(signs):
             found |= {index: Fault(kind, words) for index, words in here.items()}
     return found
-
-
-def _alike(scans: Iterable[tuple[int, PreparedScan]]) -> Iterator[list[tuple[int, PreparedScan]]]:
-    """Scans in a row that have the same angles, not too many at once."""
-    group: list[tuple[int, PreparedScan]] = []
-    for index, scan in scans:
-        full = len(group) == _AT_ONCE
-        if group and (full or not np.array_equal(scan.points.two_theta, group[0][1].points.two_theta)):
-            yield group
-            group = []
-        group.append((index, scan))
-    if group:
-        yield group
 
 
 def fault_warnings(left_out: Mapping[int, Fault]) -> list[str]:

@@ -8,6 +8,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from itertools import chain, islice
 from typing import Any
 
@@ -39,7 +40,7 @@ class Cluster:
     def __init__(self, address: str) -> None:
         self._client = _connected(address)
         self._address = address
-        self._context: tuple[object, Any] | None = None
+        self._context: tuple[object, bytes] | None = None
         try:
             self._check_versions()
         except BaseException:
@@ -95,9 +96,8 @@ class Cluster:
                 with self._loss_told():
                     ahead = _AHEAD * self.count
                     for index in islice(todo, max(ahead - len(waiting), 0)):
-                        shared = self._shared(context)
                         asked = pickle.dumps((function, tasks[index]))
-                        waiting.append(self._client.submit(_done, shared, asked, pure=False))
+                        waiting.append(self._client.submit(_done, self._packed(context), asked, pure=False))
                 if not waiting:
                     return
                 yield pickle.loads(self._fetched(waiting[0]))
@@ -106,13 +106,10 @@ class Cluster:
             with suppress(OSError):
                 self._client.cancel(list(waiting))
 
-    def _shared(self, context: object) -> Any:
-        """The context on the cluster.
-
-        It is not put there but made there: if it is lost with its worker, the scheduler can have it made again.
-        """
+    def _packed(self, context: object) -> bytes:
+        """The context, which goes with every task: were it on the cluster, tasks would crowd where it is."""
         if self._context is None or self._context[0] is not context:
-            self._context = (context, self._client.submit(pickle.loads, pickle.dumps(context), pure=False))
+            self._context = (context, pickle.dumps(context))
         return self._context[1]
 
     def chain(
@@ -216,11 +213,17 @@ def _connected(address: str) -> Any:
     return client
 
 
-def _done(context: Any, asked: bytes) -> bytes:
+def _done(packed: bytes, asked: bytes) -> bytes:
     """What the function says of its task, in one piece: Dask sends every array of an object by itself."""
     function, task = pickle.loads(asked)
     with one_thread():
-        return pickle.dumps(function(context, task))
+        return pickle.dumps(function(_context(packed), task))
+
+
+@lru_cache(maxsize=2)
+def _context(packed: bytes) -> Any:
+    """The same object for all tasks of this worker that come with it."""
+    return pickle.loads(packed)
 
 
 def _complaint(stack: ScanStack) -> str | None:

@@ -1,5 +1,6 @@
 """Scans kept in little memory."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from xrdfit.data import Pattern, RefineSettings
 from xrdfit.fit import PreparedScan, prepare_scan
-from xrdfit.series.kept import KeptScan, smallest
+from xrdfit.series.kept import KeptScan, KeptScans, smallest
 
 TWO_THETA = np.linspace(17.0, 38.0, 300)
 COUNTS = np.random.default_rng(1).poisson(400.0 + 60.0 * np.sin(TWO_THETA)).astype(np.float64)
@@ -76,3 +77,15 @@ def test_scans_on_one_grid_hold_it_once() -> None:
     masked = KeptScan(prepare_scan(pattern(np.where(COUNTS < 350.0, np.nan, COUNTS)), RefineSettings()), one)
     assert other.grid is one.grid
     assert masked.grid is not one.grid and masked.grid.chosen.size < TWO_THETA.size
+
+
+def test_scans_that_were_kept_elsewhere_share_the_grid_they_have_in_common() -> None:
+    # Scans are calculated together as long as they are on one grid.
+    here = KeptScans()
+    for index in range(3):
+        here.take(index, pickle.loads(pickle.dumps(KeptScan(prepare_scan(pattern(COUNTS + index), RefineSettings())))))
+    shorter = replace(pattern(COUNTS), mask=TWO_THETA < 30.0)
+    here.take(3, KeptScan(prepare_scan(shorter, RefineSettings())))
+    assert here[0].grid is here[1].grid is here[2].grid
+    assert here[3].grid is not here[2].grid
+    same(here[2].prepared, prepare_scan(pattern(COUNTS + 2), RefineSettings()))

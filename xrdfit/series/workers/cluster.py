@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import chain, islice
 from typing import Any
+from uuid import uuid4
 
 import xrdfit
 from xrdfit.data import ScanStack
@@ -22,6 +23,8 @@ from xrdfit.series.workers.protocol import Context, Listed, LostWorkersError, Re
 _PATIENCE_S = 10.0
 # Tasks for each worker that may be ahead of what has been fetched.
 _AHEAD = 4
+# Bytes of a context that may go with every task.
+_LITTLE = 1 << 20
 # What a worker says of its xrdfit. It must be said in words that a worker without one understands.
 _VERSION = "__import__('xrdfit').__version__"
 
@@ -40,7 +43,7 @@ class Cluster:
     def __init__(self, address: str) -> None:
         self._client = _connected(address)
         self._address = address
-        self._context: tuple[object, bytes] | None = None
+        self._context: tuple[object, Any] | None = None
         try:
             self._check_versions()
         except BaseException:
@@ -97,7 +100,7 @@ class Cluster:
                     ahead = _AHEAD * self.count
                     for index in islice(todo, max(ahead - len(waiting), 0)):
                         asked = pickle.dumps((function, tasks[index]))
-                        waiting.append(self._client.submit(_done, self._packed(context), asked, pure=False))
+                        waiting.append(self._client.submit(_done, self._shared(context), asked, pure=False))
                 if not waiting:
                     return
                 yield pickle.loads(self._fetched(waiting[0]))
@@ -106,10 +109,17 @@ class Cluster:
             with suppress(OSError):
                 self._client.cancel(list(waiting))
 
-    def _packed(self, context: object) -> bytes:
-        """The context, which goes with every task: were it on the cluster, tasks would crowd where it is."""
+    def _shared(self, context: object) -> Any:
+        """The context, which goes with every task: were it on the cluster, tasks would crowd where it is.
+
+        If it is large it is on the cluster all the same. It is not put there but made there: if it is lost with its
+        worker, the scheduler can have it made again.
+        """
         if self._context is None or self._context[0] is not context:
-            self._context = (context, pickle.dumps(context))
+            # Another one that is equal is another one.
+            packed = pickle.dumps((uuid4().bytes, context))
+            little = len(packed) < _LITTLE
+            self._context = (context, packed if little else self._client.submit(_context, packed, pure=False))
         return self._context[1]
 
     def chain(
@@ -213,17 +223,17 @@ def _connected(address: str) -> Any:
     return client
 
 
-def _done(packed: bytes, asked: bytes) -> bytes:
+def _done(shared: Any, asked: bytes) -> bytes:
     """What the function says of its task, in one piece: Dask sends every array of an object by itself."""
     function, task = pickle.loads(asked)
     with one_thread():
-        return pickle.dumps(function(_context(packed), task))
+        return pickle.dumps(function(_context(shared) if isinstance(shared, bytes) else shared, task))
 
 
 @lru_cache(maxsize=2)
 def _context(packed: bytes) -> Any:
     """The same object for all tasks of this worker that come with it."""
-    return pickle.loads(packed)
+    return pickle.loads(packed)[1]
 
 
 def _complaint(stack: ScanStack) -> str | None:

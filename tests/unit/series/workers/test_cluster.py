@@ -55,6 +55,17 @@ def test_the_bits_are_those_of_this_process(workers: Cluster) -> None:
     assert [a.tobytes() for a in here] == [b.tobytes() for b in there]
 
 
+def test_what_tasks_have_in_common_stays_with_a_worker_however_large_it_is(
+    workers: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in (1 << 20, 0):
+        monkeypatch.setattr(cluster, "_LITTLE", limit)
+        counted = list(workers.map(tasks.count_here, range(12), tasks.Shared()))
+        for process in {who for who, _ in counted}:
+            its = sorted(number for who, number in counted if who == process)
+            assert its == list(range(1, 1 + len(its)))
+
+
 def test_a_worker_that_is_killed_costs_no_result(workers: Cluster, tmp_path: Path) -> None:
     assert [*workers.map(tasks.die_once, range(8), tmp_path / "killed")] == [10 * task for task in range(8)]
     assert (tmp_path / "killed").exists()

@@ -72,8 +72,10 @@ def _everything(folder: Path) -> dict[Path, bytes | None]:
 
 
 def _line(*words: str | Path) -> subprocess.Popen[str]:
-    """The real command in a process of its own."""
-    code = "from xrdfit.cli import main; main()"
+    """The real command in a process of its own, which hears interrupts: what runs in the background does not."""
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from xrdfit.cli import main; main()"
+    )
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stdout=pipe, stderr=pipe, text=True)
 

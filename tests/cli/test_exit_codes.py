@@ -88,6 +88,8 @@ def run():
         print("cleared up")
     return 0
 
+# What runs in the background is deaf to them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 hear_interrupts()
 leave(guarded(run, debug=False))
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,28 +39,45 @@ def look_at(
 
     at_hand : gets those that can be.
     """
-    readable = (prepared(fitter, stack, index) for index in scans)
-    first = next((scan for scan in readable if isinstance(scan, PreparedScan)), None)
-    edges = None if first is None else block_edges(first)
-    reader = _Reader(fitter, stack, edges, keep=at_hand is not None)
     parts = [scans[begin : begin + _AT_ONCE] for begin in range(0, len(scans), _AT_ONCE)]
-    for seen, kept in workers.map(_look, parts, reader):
+    reader = _Reader(fitter, stack, None, keep=at_hand is not None)
+    # The first that can be read says where the edges are; no scan is read twice for it.
+    while parts and reader.edges is None:
+        seen = _look(reader, parts.pop(0))
+        yield from seen.handed_to(at_hand)
+        reader = replace(reader, edges=seen.edges)
+    for seen in workers.map(_look, parts, reader):
+        yield from seen.handed_to(at_hand)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Some scans: what they show or why they cannot be fitted, those that are kept, and the edges of the blocks."""
+
+    signs: list[tuple[int, Signs | str]]
+    kept: dict[int, KeptScan]
+    edges: NDArray[np.float64] | None
+
+    def handed_to(self, at_hand: KeptScans | None) -> list[tuple[int, Signs | str]]:
         if at_hand is not None:
-            for index, one in kept.items():
-                at_hand.take(index, one)
-        yield from seen
+            for index, scan in self.kept.items():
+                at_hand.take(index, scan)
+        return self.signs
 
 
-def _look(reader: _Reader, scans: Sequence[int]) -> tuple[list[tuple[int, Signs | str]], dict[int, KeptScan]]:
-    kept = KeptScans()
+def _look(reader: _Reader, scans: Sequence[int]) -> _Seen:
+    kept, edges = KeptScans(), reader.edges
 
     def prepare(index: int) -> PreparedScan | str:
+        nonlocal edges
         scan = prepared(reader.fitter, reader.stack, index)
+        if edges is None and isinstance(scan, PreparedScan):
+            edges = block_edges(scan)
         if reader.keep and isinstance(scan, PreparedScan):
             kept.keep(index, scan)
         return scan
 
-    return list(signs_in(scans, prepare, reader.edges)), dict(kept)
+    return _Seen(list(signs_in(scans, prepare, reader.edges)), dict(kept), edges)
 
 
 def block_edges(scan: PreparedScan) -> NDArray[np.float64]:

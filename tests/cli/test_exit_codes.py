@@ -91,7 +91,9 @@ def run():
 # What runs in the background is deaf to them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 hear_interrupts()
-leave(guarded(run, debug=False))
+code = guarded(run, debug=False)
+time.sleep(0.3)
+leave(code)
 """
 
 

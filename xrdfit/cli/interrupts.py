@@ -18,7 +18,7 @@ EXIT_INTERRUPTED = 130
 _AGAIN_S = 0.05
 # Below this function modules are imported, and compiled ones may end the process on an exception.
 _IMPORT = "_find_and_load"
-_asked = threading.Event()
+_asked, _heard = threading.Event(), threading.Event()
 
 
 def hear_interrupts() -> None:
@@ -31,12 +31,19 @@ def hear_interrupts() -> None:
 def interrupt(number: int, frame: FrameType | None) -> None:
     """The handler: ends what is done at a frame, and looks again in a moment whether it has."""
     _asked.set()
+    if _heard.is_set():
+        return
     # To the main thread, which may be waiting for something.
     again = threading.Timer(_AGAIN_S, signal.pthread_kill, (threading.main_thread().ident, number))
     again.daemon = True
     again.start()
     if not _comes_of_it(sys.exception()) and not _importing(frame):
         raise KeyboardInterrupt
+
+
+def heard() -> None:
+    """The program ends: no interrupt comes any more."""
+    _heard.set()
 
 
 def asked_for() -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import typer
 
-from xrdfit.cli.interrupts import EXIT_INTERRUPTED, asked_for
+from xrdfit.cli.interrupts import EXIT_INTERRUPTED, asked_for, heard
 from xrdfit.errors import InputError, NoResultError, Problem
 
 # Lines of one kind of mistake that are shown before they are counted.
@@ -76,6 +76,7 @@ def spoken(run: Callable[[], int | None]) -> int:
 
 
 def _interrupted() -> int:
+    heard()
     print("interrupted; nothing half-written is left, and a refinement goes on with --resume", file=sys.stderr)
     return EXIT_INTERRUPTED
 

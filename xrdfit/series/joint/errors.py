@@ -68,8 +68,8 @@ def joint_errors(
     )
     each_has = float(np.count_nonzero(solution.free_shared)) / max(len(chain.scans), 1)
     found, asked = [], list(runs(chain.scans))
-    given_patterns = chain.threads.map(partial(run_patterns, chain.layout, chain.scans, solution.state), asked)
-    for run, patterns in zip(asked, given_patterns, strict=True):
+    calculated = chain.threads.map(partial(run_patterns, chain.layout, chain.scans, solution.state), asked)
+    for run, patterns in zip(asked, calculated, strict=True):
         for row, position in enumerate(range(run.start, run.stop)):
             found.append(
                 agreement(
@@ -92,7 +92,7 @@ def joint_errors(
     local *= factor[:, None, None] ** 2
     shared = given.shared if given is not None else shared * factor_shared**2
     scale = np.arange(chain.layout.n_local)[chain.layout.scale]
-    variance = local[:, scale, scale] + np.einsum("spa,ab,spb->sp", response[:, scale], shared, response[:, scale])
+    variance = local[:, scale, scale] + ((response[:, scale] @ shared) * response[:, scale]).sum(axis=2)
     return JointErrors(
         local=local,
         neighbour=neighbour * (factor[1:] * factor[:-1])[: len(neighbour), None, None],

@@ -119,7 +119,7 @@ class Cluster:
             # Another one that is equal is another one.
             packed = pickle.dumps((uuid4().bytes, context))
             little = len(packed) < _LITTLE
-            self._context = (context, packed if little else self._client.submit(_context, packed, pure=False))
+            self._context = (context, packed if little else self._client.submit(_unpacked, packed, pure=False))
         return self._context[1]
 
     def chain(
@@ -230,10 +230,14 @@ def _done(shared: Any, asked: bytes) -> bytes:
         return pickle.dumps(function(_context(shared) if isinstance(shared, bytes) else shared, task))
 
 
+def _unpacked(packed: bytes) -> Any:
+    return pickle.loads(packed)[1]
+
+
 @lru_cache(maxsize=2)
 def _context(packed: bytes) -> Any:
     """The same object for all tasks of this worker that come with it."""
-    return pickle.loads(packed)[1]
+    return _unpacked(packed)
 
 
 def _complaint(stack: ScanStack) -> str | None:

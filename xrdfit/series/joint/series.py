@@ -18,11 +18,12 @@ from xrdfit.series.joint.errors import JointErrors, joint_errors
 from xrdfit.series.joint.imagined import imagined_phases
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.pose import HeldCells, hold_cells, pose
-from xrdfit.series.joint.problem import JointProblem
+from xrdfit.series.joint.problem import Blocks, JointProblem
+from xrdfit.series.joint.resumed import RoughFit
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.solver import TOLERANCE, JointSolution, minimise_joint
 from xrdfit.series.joint.spread import SpreadTest, next_spread, spread_test, with_room_for_deviations
-from xrdfit.series.joint.start import readable_scans, scan_values, series_model, series_values
+from xrdfit.series.joint.start import readable_scans, scan_values, series_model, series_values, take_back
 from xrdfit.series.kept import KeptScan
 from xrdfit.series.sequential.series import SequentialSeries
 from xrdfit.series.state import Status
@@ -64,6 +65,7 @@ class JointSeries:
     _main: tuple[Chain, JointProblem, JointSolution, JointErrors] | None = None
     _model: SeriesModel | None = None
     _set_up: Chain | None = None
+    _rough: RoughFit | None = None
     _n_fits: int = 0
     _freed: FreedParameters | None = None
 
@@ -194,7 +196,7 @@ class JointSeries:
             tolerance = TOLERANCE if settled else _ROUGH
             status = {i: status[i] for i in usable}
             start = self._state_of(usable)
-            self._take_back(start, usable, status)
+            take_back(self.sequential, self.fits, start, status)
             if chain.indices == tuple(usable):
                 start = chain.with_geometry_of(start)
         for index in aside:
@@ -216,7 +218,7 @@ class JointSeries:
 
         for index in changed:
             start = self._state_of([index])
-            self._take_back(start, [index], {index: status[index]})
+            take_back(self.sequential, self.fits, start, {index: status[index]})
             go_on(index, start)
         for index, start in misplaced_scans(chain, problem, self._state_of(chain.indices), status).items():
             go_on(index, start)
@@ -230,17 +232,6 @@ class JointSeries:
             shared=state.shared.copy(),
             fixed=np.tile(state.fixed[0], (len(indices), 1)),
         )
-
-    def _take_back(self, start: SeriesState, indices: Sequence[int], status: Statuses) -> None:
-        """A cell that becomes free begins where the sequential pass left it, if it had one there."""
-        layout = self.chain.layout
-        for position, index in enumerate(indices):
-            record = self.sequential.records[index]
-            for phase, state in enumerate(status[index]):
-                was_held = self.fits[index].status[phase] != Status.REFINED
-                if state == Status.REFINED and was_held and record.usable and record.status[phase] == Status.REFINED:
-                    own = np.flatnonzero(self.model.of_phase(phase)[layout.local])
-                    start.local[position, own] = record.values[layout.local[own]]
 
     def _test_spread(self) -> SpreadTest:
         chain, problem, solution, errors = self._fitted
@@ -306,21 +297,26 @@ class JointSeries:
         hold_cells(chain, start, status)
         problem = pose(chain, self.settings, self.regime, start, status)
         left_over = _LEFT_OVER if tolerance == _ROUGH else 0.0
-        held = HeldCells(chain, problem, start, status)
-
-        def renewed(state: SeriesState) -> SeriesState:
-            """As cells move, held ones follow, and so do the geometry factors of the lines."""
-            held.follow(state)
-            return chain.with_geometry_of(state)
-
         solution = minimise_joint(
-            problem, start, tolerance=tolerance, left_over=left_over, renewed=None if left_over else renewed
+            problem,
+            start,
+            tolerance=tolerance,
+            left_over=left_over,
+            refreshed=HeldCells(chain, problem, start, status).refreshed,
+            begun=self._equations(chain, problem, start, status),
         )
         errors = joint_errors(chain, solution, self.settings)
+        if left_over:
+            self._rough = RoughFit(chain=chain, regime=self.regime, status=dict(status), solution=solution)
         solution = solution.without_equations()
         self._main = (chain, problem, solution, errors)
         self._keep(chain, solution, errors, status)
         self._say()
+
+    def _equations(self, chain: Chain, problem: JointProblem, start: SeriesState, status: Statuses) -> Blocks | None:
+        """Those at `start` that a rough fit has left, if there are any; nobody else keeps them."""
+        rough, self._rough = self._rough, None
+        return None if rough is None else rough.equations(chain, self.regime, problem, start, status)
 
     def _say(self) -> None:
         """How far it is: of what is left, which nobody knows, each fit is taken to be one half."""

@@ -14,8 +14,11 @@ from xrdfit.model import LineChoice
 from xrdfit.series.fractions.balance import scaled_time
 from xrdfit.series.fractions.outlying import outlying_amounts
 from xrdfit.series.joint.chain import SeriesModel, list_lines, mid_times
+from xrdfit.series.joint.decisions import Statuses
 from xrdfit.series.joint.drift import fitting_drift
 from xrdfit.series.joint.intensities import ExtractedIntensities, IntensityModel, StructureIntensities
+from xrdfit.series.joint.layout import SeriesState
+from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.kept import KeptScan, KeptScans
 from xrdfit.series.scopes import settle_joint_scopes
 from xrdfit.series.sequential.series import SequentialSeries
@@ -105,6 +108,21 @@ def series_model(
         may_spread=any(model.may_spread(own, moving) for own in values.values()),
         threads=Threads(series.workers.threads),
     )
+
+
+def take_back(series: SequentialSeries, fits: Mapping[int, JointScanFit], start: SeriesState, status: Statuses) -> None:
+    """A cell that becomes free begins where the sequential pass left it, if it had one there.
+
+    start : of the scans of `status`, in its order; changed in place. fits : the last ones of these scans.
+    """
+    for position, (index, states) in enumerate(status.items()):
+        record, fit = series.records[index], fits[index]
+        local = fit.chain.layout.local
+        for phase, state in enumerate(states):
+            was_held = fit.status[phase] != Status.REFINED
+            if state == Status.REFINED and was_held and record.usable and record.status[phase] == Status.REFINED:
+                own = np.flatnonzero(series.fitter.model.of_phase(phase)[local])
+                start.local[position, own] = record.values[local[own]]
 
 
 def _amounts(series: SequentialSeries, scans: Sequence[int], middle: NDArray[np.float64]) -> dict[int, float]:

@@ -104,7 +104,7 @@ def minimise_joint(
             left[restless] = 0.0
             if left.max() < tolerance:
                 state, converged = trial, True
-                blocks = renewed(problem, state, blocks, restless)
+                blocks = renewed(problem, state, blocks.lowered(promised), restless)
                 break
         before = altogether
         slack = 1e-13 * abs(blocks.total)

@@ -114,7 +114,13 @@ class ResidualCritic:
     ) -> BetweenLines:
         """Intensity left over between the lines of two phases: see `xrdfit.series.criticism.between.between_lines`."""
         return between_lines(
-            self.map(), fwhm=fwhm, first=first, second=second, area=area, known_positions=known_positions
+            self.map(),
+            fwhm=fwhm,
+            first=first,
+            second=second,
+            area=area,
+            known_positions=known_positions,
+            threads=self._threads,
         )
 
 

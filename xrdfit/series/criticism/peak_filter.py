@@ -17,7 +17,7 @@ from scipy.ndimage import maximum_filter1d
 from scipy.sparse import csr_array
 
 from xrdfit.kernels.local_misfit import subtract_misfit
-from xrdfit.series.criticism.residual_map import ResidualMap, clear_of
+from xrdfit.series.criticism.residual_map import ResidualMap, clear_of, side_by_side
 from xrdfit.series.threads import ONE_THREAD, Threads
 
 # A new line must reach this part of the known intensity within so many FWHM of it: no profile is known better.
@@ -99,7 +99,7 @@ def filter_residuals(
 
     def fit(begin: int) -> None:
         rows = range(begin, min(begin + _SCANS_AT_ONCE, n_scans))
-        residual, of_rows = (np.array(each) for each in zip(*(residuals.weighted(row) for row in rows), strict=True))
+        residual, of_rows = residuals.weighted(slice(rows.start, rows.stop))
         left = _without_misfit(
             residuals,
             rows,
@@ -120,8 +120,9 @@ def filter_residuals(
         signal = np.where(usable, peak @ weighted - share * (window @ weighted), 0.0)
         usable &= information > 1e-6 * (square @ weight)
         z = np.divide(signal, np.sqrt(np.where(usable, information, 1.0)))
-        for column, row in enumerate(rows):
-            seen = usable[:, column] & clear_of(two_theta, known[row].ravel(), _OWN * fwhm)
+        places = side_by_side([known[row].ravel() for row in rows])
+        open_to_lines = usable.T & clear_of(two_theta, places, _OWN * fwhm)
+        for column, (row, seen) in enumerate(zip(rows, open_to_lines, strict=True)):
             if seen.any():
                 # Median of |z| is 0.6745 for white noise.
                 spread = float(np.median(np.abs(z[seen, column]))) / 0.6745

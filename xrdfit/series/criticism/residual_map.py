@@ -36,22 +36,44 @@ class ResidualMap:
         """Median distance of two bins, deg."""
         return float(np.median(np.diff(self.two_theta))) if self.two_theta.size > 1 else np.inf
 
-    def weighted(self, row: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(residual, weight) of a row in intensity units, (n_bins,) each; both 0 where nothing was measured."""
-        sigma = self.sigma[row].astype(np.float64)
-        residual = self.scaled_residual[row] * sigma
+    def weighted(self, rows: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(residual, weight) of some rows in intensity units, (R, n_bins); both 0 where nothing was measured."""
+        sigma = self.sigma[rows].astype(np.float64)
+        residual = self.scaled_residual[rows] * sigma
         measured = np.isfinite(residual)
-        weight = np.zeros(sigma.size)
-        weight[measured] = sigma[measured] ** -2.0
+        weight = np.power(sigma, -2.0, out=np.zeros_like(sigma), where=measured)
         return np.where(measured, residual, 0.0), weight
 
 
+def side_by_side(rows: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(R, m) rows of numbers, the shorter ones filled up by NaN."""
+    table = np.full((len(rows), max((row.size for row in rows), default=0)), np.nan)
+    for own, row in zip(table, rows, strict=True):
+        own[: row.size] = row
+    return table
+
+
 def clear_of(two_theta: NDArray[np.float64], positions: NDArray[np.float64], reach: float) -> NDArray[np.bool_]:
-    """(n_bins,) whether a bin is further than `reach` from all lines."""
-    positions = np.sort(positions[np.isfinite(positions)])
-    if positions.size == 0:
-        return np.ones(two_theta.size, dtype=np.bool_)
-    after = np.searchsorted(positions, two_theta)
-    left = np.abs(two_theta - positions[np.maximum(after - 1, 0)])
-    right = np.abs(two_theta - positions[np.minimum(after, positions.size - 1)])
-    return np.minimum(left, right) > reach
+    """(R, n_bins) whether a bin is further than `reach` from all lines (R, m) of its row; NaN is no line."""
+    return covering(two_theta, positions - reach, positions + reach) == 0.0
+
+
+def covering(
+    two_theta: NDArray[np.float64],
+    first: NDArray[np.float64],
+    last: NDArray[np.float64],
+    height: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """(R, n_bins) how many of the stretches (R, m) of a row hold a bin, or the sum of their heights (R, m).
+
+    first, last : deg; NaN is no stretch.
+    """
+    begin, end = np.searchsorted(two_theta, first), np.searchsorted(two_theta, last, side="right")
+    real = np.isfinite(first) & np.isfinite(last) & (end > begin)
+    added = np.where(real, 1.0 if height is None else height, 0.0)
+    n_rows, width = len(first), two_theta.size + 1
+    offset = width * np.arange(n_rows)[:, None]
+    begin, end = np.where(real, begin, 0) + offset, np.where(real, end, 0) + offset
+    steps = np.bincount(begin.ravel(), added.ravel(), n_rows * width)
+    steps -= np.bincount(end.ravel(), added.ravel(), n_rows * width)
+    return np.cumsum(steps.reshape(n_rows, width), axis=1, dtype=np.float64)[:, :-1]

@@ -56,7 +56,7 @@ class HeldCells:
             self.pinned_at[position] = state.local[position]
         state.local[self.where] = self.pinned_at[self.where]
 
-    def refreshed(self, state: SeriesState) -> SeriesState:
+    def renewed(self, state: SeriesState) -> SeriesState:
         """As cells move, held ones follow, and so do the geometry factors of the lines; `state` is changed."""
         self.follow(state)
         return self.chain.with_geometry_of(state)

@@ -180,7 +180,7 @@ def assemble(
     )
 
 
-def renewed(problem: JointProblem, state: SeriesState, blocks: Blocks, stale: NDArray[np.int64]) -> Blocks:
+def scans_anew(problem: JointProblem, state: SeriesState, blocks: Blocks, stale: NDArray[np.int64]) -> Blocks:
     """The equations of all scans, taken anew at `state` of those at the positions `stale` (k,), in ascending order.
 
     What these few say of the variables that all scans share stays what it was, though they have moved. The arrays are

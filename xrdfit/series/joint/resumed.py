@@ -9,7 +9,7 @@ import numpy as np
 from xrdfit.series.joint.chain import Chain
 from xrdfit.series.joint.decisions import Regime, Statuses
 from xrdfit.series.joint.layout import SeriesState
-from xrdfit.series.joint.problem import Blocks, JointProblem, renewed
+from xrdfit.series.joint.problem import Blocks, JointProblem, scans_anew
 from xrdfit.series.joint.solver import JointSolution
 from xrdfit.series.state import Status
 
@@ -42,4 +42,4 @@ class RoughFit:
             cells = all(state == Status.REFINED for state in status[index])
             same[position] &= cells and status[index] == self.status[index]
         stale = np.flatnonzero(~same)
-        return None if stale.size > _MANY * same.size else renewed(problem, start, self.solution.blocks, stale)
+        return None if stale.size > _MANY * same.size else scans_anew(problem, start, self.solution.blocks, stale)

@@ -302,7 +302,7 @@ class JointSeries:
             start,
             tolerance=tolerance,
             left_over=left_over,
-            refreshed=HeldCells(chain, problem, start, status).refreshed,
+            renewed=HeldCells(chain, problem, start, status).renewed,
             begun=self._equations(chain, problem, start, status),
         )
         errors = joint_errors(chain, solution, self.settings)

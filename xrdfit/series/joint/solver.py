@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xrdfit.kernels.block_arrow import solve_block_arrow
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.lone_scan import MOST_STEPS, settle_scan
-from xrdfit.series.joint.problem import Blocks, JointProblem, assemble, renewed
+from xrdfit.series.joint.problem import Blocks, JointProblem, assemble, scans_anew
 
 # Fall in the merit, of any one scan, below which a series stands still: its variables are then within a few thousandths
 # of their esds.
@@ -24,9 +24,11 @@ _FIRST_DAMPING = 1e-7
 _LARGEST_DAMPING = 1e6
 # Fall in the merit of a scan whose variables are within a hundredth of their esds.
 _ALL_BUT = 1e-4
+# Part of what a step promises that may be left after it, however much faster those before it were.
+_SLOWEST = 0.1
 # Times that what a fit does not differentiate is taken again, and by what that may change the merit of each scan on
 # average: less than any step that counts, but in a long series more than the last of them bring.
-_MOST_REFRESHED, _OTHER_MERIT = 5, 1e-3
+_MOST_RENEWED, _OTHER_MERIT = 5, 1e-3
 # A scan that could still gain this much is restless where most of them still gain a little; so many are few.
 _RESTLESS = 1e-4
 _FEW = 0.2
@@ -59,7 +61,7 @@ def minimise_joint(
     *,
     tolerance: float = TOLERANCE,
     left_over: float = 0.0,
-    refreshed: Callable[[SeriesState], SeriesState] | None = None,
+    renewed: Callable[[SeriesState], SeriesState] | None = None,
     begun: Blocks | None = None,
 ) -> JointSolution:
     """Levenberg and Marquardt on all scans together; every accepted step lowers the merit of the series.
@@ -70,7 +72,7 @@ def minimise_joint(
     tolerance : fall in the merit, of any one scan, below which the series stands still. left_over : share of the scans,
     if not 0 one at least, that may still move then, for a fit that is not the last: the more there are, the longer the
     last one takes. Such a fit ends, too, where a step lowers the merit by no more than that for each of them.
-    refreshed : takes what the fit does not differentiate again at a state, and returns that with scales that make up
+    renewed : takes what the fit does not differentiate again at a state, and returns that with scales that make up
     for it. Asked after the first steps, as long as they promise some scan more than a hundredth of an esd.
     begun : the equations at `start`, if they are known.
     """
@@ -81,7 +83,7 @@ def minimise_joint(
     damping = np.full(len(problem.scans), _FIRST_DAMPING)
     converged = refused = False
     iteration = 0
-    n_blind = n_refreshed = 0
+    n_blind = n_renewed = 0
     before = np.inf
     free, free_shared = _movable(problem, state, blocks)
     while not converged and iteration < _MAX_ITERATIONS:
@@ -100,18 +102,18 @@ def minimise_joint(
         most, altogether = float(np.abs(promised).max()), float(np.abs(promised).sum())
         if most < _ALL_BUT and damping.max() == 0.0 and max(settled, default=0) < MOST_STEPS:
             # Should the next step fall short of this one as this one does of the last, it is none.
-            left = np.abs(promised) * (altogether / before)
+            left = np.abs(promised) * max(altogether / before, _SLOWEST)
             left[restless] = 0.0
             if left.max() < tolerance:
                 state, converged = trial, True
-                blocks = renewed(problem, state, blocks.lowered(promised), restless)
+                blocks = scans_anew(problem, state, blocks.lowered(promised), restless)
                 break
         before = altogether
         slack = 1e-13 * abs(blocks.total)
-        again = refreshed if n_refreshed < _MOST_REFRESHED and most >= _ALL_BUT else None
+        again = renewed if n_renewed < _MOST_RENEWED and most >= _ALL_BUT else None
         if again is not None:
             trial = again(trial)
-            slack, n_refreshed = _OTHER_MERIT * len(problem.scans), n_refreshed + 1
+            slack, n_renewed = _OTHER_MERIT * len(problem.scans), n_renewed + 1
         # Not more than two of them at a time: in a long series they take most of the memory.
         tried = assemble(problem, trial)
         fall = blocks.total + slack - tried.total

@@ -16,7 +16,7 @@ from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
 from xrdfit.series.columns import column_units, fill_cells, scan_row, series_columns
 from xrdfit.series.criticism.assumptions import warnings_of
-from xrdfit.series.joint.fitted_patterns import FittedPatterns
+from xrdfit.series.joint.fitted_runs import FittedRuns
 from xrdfit.series.joint.fraction_remarks import amounts_off, fraction_notes, fraction_warnings
 from xrdfit.series.joint.fractions import fill_fractions, joint_fractions
 from xrdfit.series.joint.series import JointSeries
@@ -244,17 +244,17 @@ def _refine_jointly(sequential: SequentialSeries, finished: _Finished) -> _Remar
     model, scans = finished.model, sequential.scans
     if not series.run():
         for index in (i for i in scans if i not in finished.messages):
-            finished.add(index, joint_summary(model, series, index, {}, FittedPatterns()))
+            finished.add(index, joint_summary(model, series, index, {}, FittedRuns()))
         raise finished.nothing_fitted()
     unseen = tests_of_unseen(series)
     in_time = series.in_time(scans)
     fractions = joint_fractions(series, in_time, unseen)
     off = amounts_off(fractions, in_time)
-    patterns = FittedPatterns()
+    fitted = FittedRuns()
     for index in scans:
-        finished.add(index, joint_summary(model, series, index, unseen, patterns, off.get(index)))
+        finished.add(index, joint_summary(model, series, index, unseen, fitted, off.get(index)))
     # Those of a run take as much memory as all that is kept of twenty scans.
-    del patterns
+    del fitted
     finished.settle()
     if fractions is not None:
         fill_fractions(finished.columns, series, in_time, finished.places(in_time), fractions)

@@ -12,7 +12,7 @@ from xrdfit.series.criticism.critic import ResidualCritic
 from xrdfit.series.criticism.scope_test import ScopeTest, scope_tests
 from xrdfit.series.criticism.sweep_test import merit_read_otherwise
 from xrdfit.series.criticism.unexplained import UnexplainedLine
-from xrdfit.series.joint.fitted_patterns import FittedPatterns
+from xrdfit.series.joint.fitted_runs import FittedRuns
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.spread import SpreadTest
 from xrdfit.series.state import Status
@@ -36,9 +36,8 @@ _DRIFTS = 0.7
 def warnings_of(series: JointSeries) -> list[str]:
     """One line for every assumption that does not hold: code, what, where, found against expected, what to do."""
     found = [*_aside_warnings(series), *_spread_warnings(series), *_scope_warnings(series)]
-    critic = _critic(series)
+    critic, placed = _criticised(series)
     found += _sweep_warnings(series)
-    placed = _placed(series)
     found += [_unexplained(line, series) for line in _unexplained_lines(series, critic, placed)]
     return found + _between_warnings(series, critic, placed)
 
@@ -139,25 +138,22 @@ def _sweep_warnings(series: JointSeries) -> Iterator[str]:
     )
 
 
-def _critic(series: JointSeries) -> ResidualCritic:
-    critic, patterns = ResidualCritic(len(series.fits), series.chain.threads), FittedPatterns()
+def _criticised(series: JointSeries) -> tuple[ResidualCritic, _Places]:
+    """What the scans leave over, and where the lines (m, n_lines) of each stand at every emission line, deg."""
+    critic, fitted = ResidualCritic(len(series.fits), series.chain.threads), FittedRuns()
+    placed = {}
     for index, fit in sorted(series.fits.items()):
-        fitted = patterns.of(fit)
+        pattern = fitted.pattern(fit)
+        placed[index] = pattern.position.copy()
         critic.add(
             index,
             two_theta=fit.kept.grid.chosen,
-            residual=fit.kept.intensity - fitted.model,
-            sigma=fit.errors.factor[fit.position] / np.sqrt(fitted.weight),
-            calculated=fitted.model,
-            background=fitted.background,
+            residual=fit.kept.intensity - pattern.model,
+            sigma=fit.errors.factor[fit.position] / np.sqrt(pattern.weight),
+            calculated=pattern.model,
+            background=pattern.background,
         )
-    return critic
-
-
-def _placed(series: JointSeries) -> _Places:
-    """(m, n_lines) of each scan, where its lines stand at every emission line, deg."""
-    layout = series.chain.layout
-    return {index: layout.model.place(fit.values, layout.lines).position for index, fit in series.fits.items()}
+    return critic, placed
 
 
 def _known(series: JointSeries, placed: _Places) -> _Places:

@@ -111,24 +111,31 @@ def parameter_covariance(
     chain: Chain, position: int, solution: JointSolution, errors: JointErrors
 ) -> NDArray[np.float64]:
     """(n_parameters, n_parameters) of a scan, expressions included; zero for what did not move, NaN for the blind."""
+    return parameter_covariances(chain, slice(position, position + 1), solution, errors)[0]
+
+
+def parameter_covariances(
+    chain: Chain, run: slice, solution: JointSolution, errors: JointErrors
+) -> NDArray[np.float64]:
+    """(R, n_parameters, n_parameters) the same of a run of scans."""
     layout = chain.layout
-    n_parameters, n_own = len(layout.model.table), layout.local.size
+    size, n_parameters, n_own = run.stop - run.start, len(layout.model.table), layout.local.size
     moving = np.flatnonzero(layout.touched)
-    derivative = layout.derivative(solution.state.values(layout, position), position)[moving]
-    by_local, by_shared = np.zeros((moving.size, layout.n_local)), np.zeros((moving.size, layout.n_shared))
-    by_local[:, :n_own] = derivative[:, :n_own]
-    by_shared[:, : derivative.shape[1] - n_own] = derivative[:, n_own:]
+    derivative = layout.run_derivative(solution.state.run_values(layout, run), run)[:, moving]
+    by_local = np.zeros((size, moving.size, layout.n_local))
+    by_shared = np.zeros((size, moving.size, layout.n_shared))
+    by_local[:, :, :n_own] = derivative[:, :, :n_own]
+    by_shared[:, :, : derivative.shape[2] - n_own] = derivative[:, :, n_own:]
     # cov(x_s, shared) = -response shared.
-    through = by_shared - by_local @ errors.response[position]
-    covariance = np.zeros((n_parameters, n_parameters))
-    covariance[moving[:, None], moving] = (
-        by_local @ errors.local[position] @ by_local.T + through @ errors.shared @ through.T
-    )
-    blind = (by_local[:, errors.blind[position]] != 0.0).any(axis=1)
-    blind |= (by_shared[:, errors.blind_shared] != 0.0).any(axis=1)
-    covariance[moving[blind], :] = np.nan
-    covariance[:, moving[blind]] = np.nan
-    return covariance
+    through = by_shared - by_local @ errors.response[run]
+    own, shared = by_local.transpose(0, 2, 1), through.transpose(0, 2, 1)
+    found = by_local @ errors.local[run] @ own + through @ errors.shared @ shared
+    blind = ((by_local != 0.0) & errors.blind[run, None, :]).any(axis=2)
+    blind |= ((by_shared != 0.0) & errors.blind_shared).any(axis=2)
+    found[blind[:, :, None] | blind[:, None, :]] = np.nan
+    covariances = np.zeros((size, n_parameters, n_parameters))
+    covariances[:, moving[:, None], moving] = found
+    return covariances
 
 
 def blur(chain: Chain, position: int, solution: JointSolution, covariance: NDArray[np.float64], phase: int) -> float:

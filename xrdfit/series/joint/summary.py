@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from xrdfit.data import Curves, Outcome, PhaseLines, ScanResult
 from xrdfit.model import PatternModel
 from xrdfit.series.joint.complaints import joint_complaints, stopped, with_known_places
-from xrdfit.series.joint.fitted_patterns import FittedPattern, FittedPatterns
+from xrdfit.series.joint.fitted_runs import FittedNumbers, FittedPattern, FittedRuns
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.unseen import UnseenTests
@@ -23,7 +23,7 @@ def joint_summary(
     series: JointSeries,
     index: int,
     unseen: UnseenTests,
-    patterns: FittedPatterns,
+    fitted: FittedRuns,
     amount_off: float | None = None,
 ) -> ScanSummary:
     """A scan of a jointly refined series.
@@ -39,7 +39,7 @@ def joint_summary(
         outcome = Outcome.NO_DATA if record.outcome == Outcome.NO_DATA else Outcome.FAILED
         return nothing_fitted(outcome, record.message, n_phases)
     fit = series.fits[index]
-    covariance = fit.parameter_covariance
+    numbers = fitted.numbers(fit)
     not_found = list(stopped(series, fit))
     messages = joint_complaints(series, fit, not_found, amount_off)
     outcome = Outcome.FLAGGED if messages else Outcome.CONVERGED
@@ -55,10 +55,10 @@ def joint_summary(
     return ScanSummary(
         outcome=outcome,
         message="; ".join(messages),
-        result=_scan_result(model, fit, patterns.of(fit), covariance, outcome, "; ".join(messages)),
+        result=_scan_result(model, fit, fitted.pattern(fit), numbers, outcome, "; ".join(messages)),
         status=status,
-        cell=cells_of(model, status, fit.values, covariance),
-        widths=widths_of(model, status, fit.values, covariance),
+        cell=cells_of(model, status, fit.values, numbers.covariance),
+        widths=widths_of(model, status, fit.values, numbers.covariance),
         scale=tuple(zip(scales.tolist(), esd.tolist(), strict=True)),
         scale_upper95=tuple(upper.tolist()),
         presence_z=tuple(z.tolist()),
@@ -70,14 +70,14 @@ def _scan_result(
     model: PatternModel,
     fit: JointScanFit,
     fitted: FittedPattern,
-    covariance: NDArray[np.float64],
+    numbers: FittedNumbers,
     outcome: Outcome,
     message: str,
 ) -> ScanResult:
     layout = fit.chain.layout
     pattern, used = fit.kept.pattern, fit.kept.grid.used
     with np.errstate(invalid="ignore"):
-        esd = np.sqrt(np.diag(covariance))
+        esd = np.sqrt(np.diag(numbers.covariance))
     measured = np.flatnonzero(np.isfinite(esd) & (esd > 0.0))
     names = model.table.names
     is_local = np.zeros(len(names), dtype=np.bool_)
@@ -89,8 +89,8 @@ def _scan_result(
         values=dict(zip(names, fit.values.tolist(), strict=True)),
         esd=dict(zip([names[row] for row in measured], esd[measured].tolist(), strict=True)),
         names=tuple(names[row] for row in own),
-        covariance=covariance[own[:, None], own],
-        lines=_lines(model, fit, fitted.position[:, 0]),
+        covariance=numbers.covariance[own[:, None], own],
+        lines=_lines(model, fit, numbers, fitted.position[:, 0]),
         curves=Curves(
             two_theta=pattern.two_theta,
             observed=pattern.intensity,
@@ -109,28 +109,17 @@ def _scan_result(
     )
 
 
-def _lines(model: PatternModel, fit: JointScanFit, position: NDArray[np.float64]) -> tuple[PhaseLines, ...]:
-    """Areas: shared intensity times the scan's scale, or the scan's own; their esds from all variables together."""
-    layout, state, scan = fit.chain.layout, fit.solution.state, fit.chain.scans[fit.position]
-    phase, errors = layout.lines.phase, fit.errors
-    every, deviates = np.arange(phase.size), scan.deviates[phase]
-    by_local, by_shared = np.zeros((phase.size, layout.n_local)), np.zeros((phase.size, layout.n_shared))
-    by_local[every, layout.local.size + phase] = np.where(deviates, 0.0, scan.relative(state))
-    if layout.deviations:
-        by_local[every, layout.deviation.start + every] = np.where(deviates, 1.0, 0.0)
-    scale = np.where(deviates, 0.0, fit.scales[phase] * scan.geometry)
-    by_shared[:, layout.intensity] = layout.intensities.derivative(state.shared[layout.intensity]) * scale[:, None]
-    through = by_shared - by_local @ errors.response[fit.position]
-    variance = ((by_local @ errors.local[fit.position]) * by_local).sum(axis=1)
-    variance += ((through @ errors.shared) * through).sum(axis=1)
-    there = np.array([state != Status.ABSENT for state in fit.status])[phase]
-    area = np.where(there, np.maximum(scan.areas(state), 0.0), 0.0)
-    esd = np.where((variance > 0.0) & there, np.sqrt(np.maximum(variance, 0.0)), np.nan)
-    of_phases = (np.flatnonzero(phase == number) for number in range(layout.n_phases))
+def _lines(
+    model: PatternModel, fit: JointScanFit, numbers: FittedNumbers, position: NDArray[np.float64]
+) -> tuple[PhaseLines, ...]:
+    lines = fit.chain.layout.lines
+    there = np.array([state != Status.ABSENT for state in fit.status])[lines.phase]
+    area, esd = np.where(there, np.maximum(numbers.area, 0.0), 0.0), np.where(there, numbers.area_esd, np.nan)
+    of_phases = (np.flatnonzero(lines.phase == number) for number in range(len(model.phases)))
     return tuple(
         PhaseLines(
             phase=known.name,
-            hkl=layout.lines.hkl[own],
+            hkl=lines.hkl[own],
             two_theta=position[own],
             area=area[own],
             area_esd=esd[own],

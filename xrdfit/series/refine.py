@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xrdfit.data import Outcome, ScanResult, SeriesResult
-from xrdfit.errors import InputError, NoResultError, Problem
+from xrdfit.data import Outcome, SeriesResult
+from xrdfit.errors import InputError, Problem
 from xrdfit.fit import start_values
 from xrdfit.model import PatternModel
-from xrdfit.series.columns import column_units, fill_cells, scan_row, series_columns
+from xrdfit.series.columns import column_units, series_columns
 from xrdfit.series.criticism.assumptions import warnings_of
+from xrdfit.series.finished import FinishedScans, ScanWriter
 from xrdfit.series.joint.fitted_runs import FittedRuns
 from xrdfit.series.joint.fraction_remarks import amounts_off, fraction_notes, fraction_warnings
 from xrdfit.series.joint.fractions import fill_fractions, joint_fractions
@@ -23,7 +23,7 @@ from xrdfit.series.joint.series import JointSeries
 from xrdfit.series.joint.summary import joint_summary
 from xrdfit.series.joint.unseen import tests_of_unseen
 from xrdfit.series.kept import KeptScans
-from xrdfit.series.microstructure import Microstructure, conventions, microstructure, microstructure_notes, withheld
+from xrdfit.series.microstructure import conventions, withheld
 from xrdfit.series.notes import joint_notes, sequential_notes
 from xrdfit.series.remarks import composition_notes, correlation_notes, intensity_notes
 from xrdfit.series.scopes import settle_scopes
@@ -33,7 +33,7 @@ from xrdfit.series.sequential.second_pass import Finished, refine_second
 from xrdfit.series.sequential.series import Progress, SequentialSeries
 from xrdfit.series.sequential.walk import refine_first
 from xrdfit.series.state import ScanRecord
-from xrdfit.series.summary import CellFit, ScanSummary, nothing_fitted, sequential_summary
+from xrdfit.series.summary import ScanSummary, nothing_fitted, sequential_summary
 from xrdfit.series.words import count_of_scans
 from xrdfit.series.workers import Here, Journaled, Records, Workers
 from xrdfit.series.workers.one_thread import one_thread
@@ -46,16 +46,8 @@ _Remarks = tuple[list[str], list[str]]
 
 # What is remembered of a run, in this order: its first pass and, in sequential mode, its second.
 STAGES: Mapping[Callable[..., Any], Any] = {refine_first: tuple[int, ScanRecord], refine_second: Finished[ScanSummary]}
-# Rows of the table that are kept as such before they become numbers in columns.
-_ROWS_AT_ONCE = 512
 # Median GoF above which the reader is told of misfit, and above which it is not the noise that decides.
 _MISFIT, _MUCH_MISFIT = 1.5, 2.0
-
-
-class ScanWriter(Protocol):
-    """Where finished scans go."""
-
-    def write_scan(self, index: int, result: ScanResult) -> None: ...
 
 
 def refine_series(
@@ -107,7 +99,7 @@ def refine_series(
         at_hand.pop(index, None)
     scopes = settle_scopes(model, job.settings, n_scans=len(sound))
     held = np.zeros(len(model.table), dtype=np.bool_) if jointly else scopes.series
-    finished = _Finished(
+    finished = FinishedScans(
         model=model,
         scans=chosen,
         writer=writer,
@@ -122,7 +114,7 @@ def refine_series(
     series = _sequential(job, model, sound, finished, progress, those, at_hand)
     with one_thread():
         notes, warnings = refined(series, finished)
-    notes += microstructure_notes(model, finished.withheld, finished.crystallites.values())
+    notes += finished.microstructure_notes()
     cycler = job.electrochemistry
     finished.settle()
     columns = series_columns(job.stack, chosen, finished.columns, cycler=None if cycler is None else cycler.columns)
@@ -149,71 +141,11 @@ def _left_out(
     return faults(seen, keep=job.settings.bad_scans == "keep")
 
 
-@dataclass(slots=True)
-class _Finished:
-    """What is kept of finished scans: numbers and a message each; the rest goes to the writer at once.
-
-    Attributes
-    ----------
-    rows, cells : of scans that are not in the columns yet.
-    columns : of the table, (n_scans,) in the order of `scans`.
-    crystallites : of scans in which the widths of some phase are known.
-    """
-
-    model: PatternModel
-    scans: Sequence[int]
-    writer: ScanWriter | None
-    withheld: Mapping[str, str]
-    crystallites: dict[int, tuple[Microstructure, ...]] = field(default_factory=dict)
-    cells: dict[int, tuple[CellFit | None, ...]] = field(default_factory=dict)
-    rows: dict[int, dict[str, float | str]] = field(default_factory=dict)
-    columns: dict[str, NDArray] = field(default_factory=dict)
-    messages: dict[int, str] = field(default_factory=dict)
-
-    def add(self, index: int, summary: ScanSummary) -> None:
-        if len(self.rows) == _ROWS_AT_ONCE:
-            self.settle()
-        known = [
-            None if phase.name in self.withheld else widths
-            for phase, widths in zip(self.model.phases, summary.widths, strict=True)
-        ]
-        crystallites = tuple(microstructure(self.model, i, widths) for i, widths in enumerate(known))
-        if any(widths is not None for widths in known):
-            self.crystallites[index] = crystallites
-        self.rows[index] = scan_row(self.model, summary, crystallites)
-        self.cells[index] = summary.cell
-        if summary.message:
-            self.messages[index] = summary.message
-        if self.writer is not None and summary.result is not None:
-            self.writer.write_scan(index, summary.result)
-
-    def places(self, scans: Iterable[int]) -> list[int]:
-        """Where scans stand in the columns."""
-        return np.searchsorted(self.scans, list(scans)).tolist()
-
-    def settle(self) -> None:
-        """Put the rows into the columns, and what follows from their cells."""
-        fill_cells(self.model, self.rows, self.cells)
-        self.cells.clear()
-        places = self.places(self.rows)
-        for name in next(iter(self.rows.values()), ()):
-            if name not in self.columns:
-                text = name == "outcome"
-                self.columns[name] = np.full(len(self.scans), "" if text else np.nan, dtype=object if text else float)
-            self.columns[name][places] = [row[name] for row in self.rows.values()]
-        self.rows.clear()
-
-    def nothing_fitted(self) -> NoResultError:
-        reasons = sorted(set(self.messages.values()))
-        count = count_of_scans(len(self.scans))
-        return NoResultError(f"not one of {count} could be fitted: {'; '.join(reasons[:5])}")
-
-
 def _sequential(
     job: Job,
     model: PatternModel,
     scans: list[int],
-    finished: _Finished,
+    finished: FinishedScans,
     progress: Progress | None,
     workers: Workers,
     at_hand: KeptScans,
@@ -233,13 +165,13 @@ def _sequential(
     )
 
 
-def _refine_one_by_one(series: SequentialSeries, finished: _Finished) -> _Remarks:
+def _refine_one_by_one(series: SequentialSeries, finished: FinishedScans) -> _Remarks:
     if not series.run():
         raise finished.nothing_fitted()
     return sequential_notes(series), []
 
 
-def _refine_jointly(sequential: SequentialSeries, finished: _Finished) -> _Remarks:
+def _refine_jointly(sequential: SequentialSeries, finished: FinishedScans) -> _Remarks:
     series = JointSeries(sequential=sequential, settings=sequential.settings)
     model, scans = finished.model, sequential.scans
     if not series.run():
@@ -261,7 +193,9 @@ def _refine_jointly(sequential: SequentialSeries, finished: _Finished) -> _Remar
     notes = [*joint_notes(series), *intensity_notes(series), *fraction_notes(fractions, series, off)]
     notes += [*composition_notes(series, finished.columns), *correlation_notes(series)]
     # What is left over of all scans together is as large as what is known of them.
+    finished.microstructure_notes()
     series.errors.forget_covariances()
+    sequential.forget()
     return notes, warnings_of(series) + fraction_warnings(fractions, series, off)
 
 

@@ -324,4 +324,6 @@ def first_state(
     for (row, basis), where in zip(layout.drifts, layout.drift_slices, strict=True):
         shared[where] = np.linalg.lstsq(basis, table[:, row], rcond=None)[0]
     shared[layout.intensity] = layout.intensities.start
-    return SeriesState(local=local, shared=shared, fixed=np.tile(shared_values, (len(chain.scans), 1)))
+    return SeriesState(
+        local=local, shared=shared, fixed=np.broadcast_to(shared_values, (len(chain.scans), shared_values.size))
+    )

@@ -230,7 +230,7 @@ class JointSeries:
         return SeriesState(
             local=np.array([self.fits[i].local for i in indices]),
             shared=state.shared.copy(),
-            fixed=np.tile(state.fixed[0], (len(indices), 1)),
+            fixed=np.broadcast_to(state.fixed[0], (len(indices), state.fixed.shape[1])),
         )
 
     def _test_spread(self) -> SpreadTest:

@@ -152,6 +152,11 @@ class SequentialSeries(Generic[Summary]):
         self.seen = replace(self.seen, start=values)
         self._forget(phases)
 
+    def forget(self) -> None:
+        """Let go of what was found in each scan when nobody will ask for it again."""
+        self.records = {}
+        self._first = self._evidence = self._neighbours = None
+
     def _forget(self, phases: Sequence[int]) -> None:
         """Take phases out of all records."""
         assert self.seen is not None and self._neighbours is not None

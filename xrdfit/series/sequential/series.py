@@ -13,6 +13,7 @@ from xrdfit.data import Outcome, RefineSettings, ScanStack
 from xrdfit.fit import TOLERANCE, PreparedScan
 from xrdfit.series.kept import KeptScans
 from xrdfit.series.search import CHANCE
+from xrdfit.series.sequential.cold_fits import ColdFits
 from xrdfit.series.sequential.complaints import is_poor
 from xrdfit.series.sequential.evidence import Evidence
 from xrdfit.series.sequential.first_pass import FirstPass, blank, prepared
@@ -169,7 +170,10 @@ class SequentialSeries(Generic[Summary]):
         enough = MAX_SURVEYED if passes > 1 else max(len(self.scans) // 5, LEAST_SURVEYED)
         scans = {index: self.prepare(index) for index in survey_indices(self.scans, min(enough, MAX_SURVEYED))}
         readable = {index: scan for index, scan in scans.items() if isinstance(scan, PreparedScan)}
-        return survey(self.fitter, readable, self.start, brief=passes == 1) if readable else None
+        if not readable:
+            return None
+        by_workers = ColdFits(self.workers, self.stack)
+        return survey(self.fitter, readable, self.start, brief=passes == 1, fit_all=by_workers)
 
     def _take_surveyed(self) -> None:
         """Scans of the survey that were fitted as well as the others need no other fit."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +26,8 @@ _SERIES_ROUNDS = 20
 _SERIES_SETTLED = 1e-6
 _SERIES_NEAR = 0.1
 _LEAST_STEP = 1e-3
+
+FitAll = Callable[[ScanFitter, Mapping[int, PreparedScan], NDArray[np.float64], Sequence[float]], dict[int, Fitted]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,24 +59,31 @@ def survey_indices(scans: Sequence[int], count: int = MAX_SURVEYED) -> list[int]
 
 
 def survey(
-    fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDArray[np.float64], *, brief: bool = False
+    fitter: ScanFitter,
+    prepared: Mapping[int, PreparedScan],
+    start: NDArray[np.float64],
+    *,
+    brief: bool = False,
+    fit_all: FitAll | None = None,
 ) -> Survey | None:
     """Fit the given scans from nothing, settle the series parameters on the best of them, and choose the anchor.
 
     None if no scan could be fitted. brief : scans from nothing only until every phase has been seen, others from these.
+    fit_all : fits the scans from nothing, one after the other by default.
     """
+    fit_all = fit_all or one_after_the_other
     n_phases = len(fitter.model.phases)
     fwhm = observed_fwhm(fitter.model, list(prepared.values()), start)
     start = with_first_widths(fitter.model, start, fwhm, fitter.settings, fitter.scopes)
     fitter = replace(fitter, yardstick=start)
     reach = [NARROW] * n_phases
-    fits = _fit_in_turn(fitter, prepared, start, reach) if brief else _fit_all(fitter, prepared, start, reach)
+    fits = _fit_in_turn(fitter, prepared, start, reach) if brief else fit_all(fitter, prepared, start, reach)
     unseen = [p for p in range(n_phases) if not any(fitter.is_seen(f, p) for f in fits.values())]
     missing = [p for p in unseen if not fitter.model.phases[p].fixed_cell]
     if missing:
         # A phase that stands nowhere near its start cell is looked for further away, the others where they are.
         reach = [WIDE if phase in missing else NARROW for phase in range(n_phases)]
-        wide = _fit_all(fitter, prepared, start, reach)
+        wide = fit_all(fitter, prepared, start, reach)
         fits = {i: wide[i] if i in wide and _better(wide[i], fits.get(i)) else fits[i] for i in fits | wide}
     fits = {i: fitted for i, fitted in fits.items() if np.isfinite(fitted.fit.agreement.chi2)}
     if not fits:
@@ -101,9 +110,10 @@ def survey(
     return Survey(records=records, fits=fits, first=start, start=values, anchor=anchor, found=tuple(found))
 
 
-def _fit_all(
+def one_after_the_other(
     fitter: ScanFitter, prepared: Mapping[int, PreparedScan], start: NDArray[np.float64], reach: Sequence[float]
 ) -> dict[int, Fitted]:
+    """Fits of scans from nothing."""
     return {index: fitter.cold(scan, start, reach=reach) for index, scan in prepared.items()}
 
 

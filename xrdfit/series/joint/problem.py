@@ -53,6 +53,10 @@ class Blocks:
             quasi_deviance=self.quasi_deviance - float(by.sum()),
         )
 
+    def with_equations_of(self, other: Blocks) -> Blocks:
+        """The merits as they are."""
+        return replace(other, merit=self.merit, merit_shared=self.merit_shared, quasi_deviance=self.quasi_deviance)
+
     def without_equations(self) -> Blocks:
         """The merits alone: equations are large, and it is between a fit and its errors that they are wanted."""
         of_scans, of_pairs, of_one = np.empty((0, 0, 0)), np.empty((0, 0)), np.empty(0)

@@ -106,7 +106,9 @@ def minimise_joint(
             left[restless] = 0.0
             if left.max() < tolerance:
                 state, converged = trial, True
-                blocks = scans_anew(problem, state, blocks.lowered(promised), restless)
+                # Merits of single scans go up and down with what they share; together they fall as promised.
+                merits = blocks.lowered(promised)
+                blocks = merits.with_equations_of(scans_anew(problem, state, blocks, restless))
                 break
         before = altogether
         slack = 1e-13 * abs(blocks.total)

@@ -295,6 +295,33 @@ def test_intensity_too_small_to_tell_from_cut_tails_is_not_reported_however_sign
     assert not found.found
 
 
+def test_without_any_tails_there_is_nothing_to_take_for_them() -> None:
+    bands = sum(
+        area / (high - low) * ((low < GRID) & (high > GRID))
+        for low, high, area in zip(FIRST, SECOND, AREA, strict=True)
+    )
+    noise = np.random.default_rng(5).normal(0.0, 3.0, GRID.size)
+    critic = ResidualCritic()
+    for scan, tails in enumerate((0.0, 1e-9)):
+        critic.add(
+            scan,
+            two_theta=GRID,
+            residual=0.1 * bands + noise,
+            sigma=np.full(GRID.size, 3.0),
+            calculated=np.full(GRID.size, tails * (GRID - 20.0) ** 2),
+            background=np.zeros(GRID.size),
+        )
+    found = critic.between_lines(
+        fwhm=FWHM,
+        first=np.tile(FIRST, (2, 1)),
+        second=np.tile(SECOND, (2, 1)),
+        area=np.tile(AREA, (2, 1)),
+        known_positions=np.tile(LINES, (2, 1)),
+    )
+    assert np.isfinite(found.z).all() and (np.abs(found.net - 0.1) < 4.0 * found.esd).all()
+    assert found.esd[1] > 1.001 * found.esd[0]
+
+
 def test_scans_without_both_phases_say_nothing_of_what_lies_between() -> None:
     critic = critic_of(3, lambda scan: 0.0)
     second = np.tile(SECOND, (3, 1))

@@ -40,6 +40,20 @@ class ScanClock:
     def middle(self) -> float:
         return 0.5 * (self.start + self.end)
 
+    def is_like(self, other: ScanClock) -> bool:
+        """Whether the scans around a scan were measured as long before and after it as those around another."""
+        return self._around == other._around
+
+    @property
+    def _around(self) -> tuple[float | None, ...]:
+        return (
+            self.end - self.start,
+            None if self.before is None else self.before - self.start,
+            None if self.after is None else self.after - self.start,
+            self.against_before,
+            self.against_after,
+        )
+
 
 def sweep_share(clock: ScanClock, used: NDArray[np.bool_]) -> NDArray[np.float64]:
     """(3, n) how far each used point belongs to the scan before, the scan itself and the scan after.
@@ -111,9 +125,12 @@ class JointScan:
         self.deviates = np.zeros(layout.n_phases, dtype=np.bool_)
         self.course = np.empty((0, 0))
         self.weight = self.on_grid.untied
-        self.share = self.on_grid.at_once if clock is None else sweep_share(clock, kept.grid.used)
-        if clock is not None and like is not None and np.array_equal(like.share, self.share):
+        if clock is None:
+            self.share = self.on_grid.at_once
+        elif like is not None and like.kept.grid is kept.grid and like.clock is not None and clock.is_like(like.clock):
             self.share = like.share
+        else:
+            self.share = sweep_share(clock, kept.grid.used)
 
     @property
     def work(self) -> BlockWork:

@@ -8,6 +8,7 @@ them, each in an amount of its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,8 +90,10 @@ def shown(fitter: ScanFitter, scan: PreparedScan, record: ScanRecord) -> Shown |
     )
 
 
-def mixture(model: PatternModel, scan: PreparedScan, one: Shown, two: Shown, *, part: float) -> ScanRecord | None:
-    """The record of a scan that stands at `part` (0 to 1) of the way from one fitted scan to another.
+def mixtures(
+    model: PatternModel, scans: Sequence[PreparedScan], one: Shown, two: Shown, *, parts: Sequence[float]
+) -> list[ScanRecord | None]:
+    """The records of scans that stand at `parts` (0 to 1) of the way from one fitted scan to another.
 
     A phase that only one of them shows is there if what it brings is more than noise.
 
@@ -100,25 +103,56 @@ def mixture(model: PatternModel, scan: PreparedScan, one: Shown, two: Shown, *, 
 
     Returns
     -------
-    None if it is no mixture of the two.
+    None for a scan that is no mixture of the two.
     """
-    y, noise, ends = scan.points.intensity, scan.noise, (one.record, two.record)
-    if not np.array_equal(scan.points.two_theta, one.two_theta):
-        return None
-    rows = np.vstack([_on_the_way(one.background, two.background, part), _on_the_way(one.pattern, two.pattern, part)])
-    weight = 1.0 / (noise.constant + noise.slope * np.maximum(rows.sum(axis=0), noise.floor))
-    states = np.array([record.status for record in ends])
-    misfit = max(max(record.gof for record in ends), 1.0 if noise.regime != "unit" else 0.0) ** 2
+    found: list[ScanRecord | None] = [None] * len(scans)
+    alike = [i for i, scan in enumerate(scans) if np.array_equal(scan.points.two_theta, one.two_theta)]
+    if not alike:
+        return found
+    first, last = (np.vstack([end.background, end.pattern]) for end in (one, two))
+    rows = _on_the_way(first, last, np.array([parts[i] for i in alike])[:, None, None])
+    noises = [scans[i].noise for i in alike]
+    constant = np.array([noise.constant for noise in noises])
+    slope, floor = np.array([(noise.slope, noise.floor) for noise in noises]).T[:, :, None]
+    weight = 1.0 / (constant + slope * np.maximum(rows.sum(axis=1), floor))
+    y = np.array([scans[i].points.intensity for i in alike])
+    states = np.array([one.record.status, two.record.status])
     somewhere = np.append(True, states.any(axis=0))
     try:
-        amount, gain = _amounts(rows, somewhere, weight, y)
-        enough = gain[1:] / misfit > [gain_threshold(len(own)) for own in one.lines]
-        status = np.where(enough, states.max(axis=0), states.min(axis=0))
-        there = np.append(True, status != Status.ABSENT)
-        if (there != somewhere).any():
-            amount, gain = _amounts(rows, there, weight, y)
+        amounts, gains = _amounts(rows, somewhere, weight, y)
+        for s, i in enumerate(alike):
+            shares = rows[s], weight[s], amounts[s], gains[s]
+            found[i] = _mixture(model, scans[i], one, two, states, *shares, part=parts[i])
     except np.linalg.LinAlgError:
-        return None
+        # One of the rows is a mixture of the others, in all scans alike.
+        pass
+    return found
+
+
+def _mixture(
+    model: PatternModel,
+    scan: PreparedScan,
+    one: Shown,
+    two: Shown,
+    states: NDArray[np.int64],
+    rows: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    amount: NDArray[np.float64],
+    gain: NDArray[np.float64],
+    *,
+    part: float,
+) -> ScanRecord | None:
+    """One of them: rows (k, n) of background and phases, their amounts and by how much chi^2 would rise without each.
+
+    states : (2, P) of the phases at either end.
+    """
+    y, ends = scan.points.intensity, (one.record, two.record)
+    misfit = max(max(record.gof for record in ends), 1.0 if scan.noise.regime != "unit" else 0.0) ** 2
+    enough = gain[1:] / misfit > [gain_threshold(len(own)) for own in one.lines]
+    status = np.where(enough, states.max(axis=0), states.min(axis=0))
+    there = np.append(True, status != Status.ABSENT)
+    if (there[1:] != states.any(axis=0)).any():
+        amount, gain = (each[0] for each in _amounts(rows[None], there, weight[None], y[None]))
     chi2 = float(weight @ (y - amount @ rows) ** 2)
     n_areas = sum(len(own) for own in one.lines)
     most = y.size + n_areas + _MOST_EXCESS * np.sqrt(2.0 * y.size)
@@ -146,20 +180,26 @@ def mixture(model: PatternModel, scan: PreparedScan, one: Shown, two: Shown, *, 
 def _amounts(
     rows: NDArray[np.float64], there: NDArray[np.bool_], weight: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(k,) amounts of the rows (k, n) that are there, and by how much chi^2 would rise without each.
+    """(S, k) amounts of the rows (S, k, n) that are there, and by how much chi^2 would rise without each.
+
+    there : (k,), in all scans alike. weight, y : (S, n).
 
     Raises
     ------
     LinAlgError
         If one of them is a mixture of the others.
     """
-    amount, gain = np.zeros((2, len(rows)))
-    weighted = rows[there] * weight
-    inverse = np.linalg.inv(weighted @ rows[there].T)
-    amount[there] = inverse @ (weighted @ y)
-    gain[there] = amount[there] ** 2 / np.maximum(np.diag(inverse), 1e-300)
+    amount, gain = np.zeros((2, len(rows), there.size))
+    own = rows[:, there]
+    weighted = own * weight[:, None]
+    inverse = np.linalg.inv(weighted @ own.transpose(0, 2, 1))
+    found = (inverse @ (weighted @ y[:, :, None]))[:, :, 0]
+    amount[:, there] = found
+    gain[:, there] = found**2 / np.maximum(inverse.diagonal(axis1=1, axis2=2), 1e-300)
     return amount, gain
 
 
-def _on_the_way(one: NDArray[np.float64], two: NDArray[np.float64], part: float) -> NDArray[np.float64]:
+def _on_the_way(
+    one: NDArray[np.float64], two: NDArray[np.float64], part: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
     return (1.0 - part) * one + part * two

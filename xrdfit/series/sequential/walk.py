@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from xrdfit.data import Outcome
 from xrdfit.series.sequential.first_pass import FirstPass, blank
-from xrdfit.series.sequential.mixture import Shown, mixture, shown
+from xrdfit.series.sequential.mixture import Shown, mixtures, shown
 from xrdfit.series.sequential.neighbours import Neighbours
 from xrdfit.series.state import ScanRecord
 
@@ -92,13 +92,17 @@ class _Walked:
             else:
                 yield from self._between(left, [*inside[:place], *inside[place + 1 :]], right)
             return
-        for index in inside:
-            scan = self.first.prepare(index)
+        prepared = {index: self.first.prepare(index) for index in inside}
+        scans = {index: scan for index, scan in prepared.items() if not isinstance(scan, str)}
+        parts = [(index - left) / (right - left) for index in scans]
+        mixed = dict(zip(scans, mixtures(model, list(scans.values()), both[0], both[1], parts=parts), strict=True))
+        for index, scan in prepared.items():
             if isinstance(scan, str):
                 yield index, blank(self.first.fitter, Outcome.NO_DATA, scan)
-                continue
-            record_of_mixture = mixture(model, scan, both[0], both[1], part=(index - left) / (right - left))
-            yield self.refined(index) if record_of_mixture is None else (index, record_of_mixture)
+            elif (record_of_mixture := mixed[index]) is not None:
+                yield index, record_of_mixture
+            else:
+                yield self.refined(index)
 
     def _shown(self, index: int) -> Shown | None:
         if index in self.ends:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ from xrdfit.series.words import count_of_scans
 
 # Spread of intensities below which shared ones do no harm that anyone could see, however significant.
 _HARMLESS = 0.01
-_Places = dict[int, NDArray[np.float64]]
+# (n_stack, m, n_lines) of each scan, where its lines stand at every emission line, deg; NaN for scans without a fit.
+_Places = NDArray[np.float64]
 
 # Fall in chi^2 that is no accident.
 _CLEARLY_BETTER = 30.0
@@ -139,12 +141,13 @@ def _sweep_warnings(series: JointSeries) -> Iterator[str]:
 
 
 def _criticised(series: JointSeries) -> tuple[ResidualCritic, _Places]:
-    """What the scans leave over, and where the lines (m, n_lines) of each stand at every emission line, deg."""
     critic, fitted = ResidualCritic(len(series.fits), series.chain.threads), FittedRuns()
-    placed = {}
+    placed = np.empty(0)
     for index, fit in sorted(series.fits.items()):
         pattern = fitted.pattern(fit)
-        placed[index] = pattern.position.copy()
+        if not placed.size:
+            placed = np.full((max(series.fits) + 1, *pattern.position.shape), np.nan)
+        placed[index] = pattern.position
         critic.add(
             index,
             two_theta=fit.kept.grid.chosen,
@@ -156,14 +159,23 @@ def _criticised(series: JointSeries) -> tuple[ResidualCritic, _Places]:
     return critic, placed
 
 
-def _known(series: JointSeries, placed: _Places) -> _Places:
-    """The same of the phases that are there; NaN for others."""
-    phase = series.chain.layout.lines.phase
-    known = {}
-    for index, position in placed.items():
-        absent = np.array([state == Status.ABSENT for state in series.fits[index].status])
-        known[index] = np.where(absent[phase, None], np.nan, position) if absent.any() else position
-    return known
+@dataclass(frozen=True, slots=True)
+class _Known(Mapping[int, NDArray[np.float64]]):
+    """The same of the phases that are there, scan by scan; NaN for others."""
+
+    series: JointSeries
+    placed: _Places
+
+    def __len__(self) -> int:
+        return len(self.series.fits)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.series.fits)
+
+    def __getitem__(self, index: int) -> NDArray[np.float64]:
+        absent = np.array([state == Status.ABSENT for state in self.series.fits[index].status])
+        position = self.placed[index]
+        return np.where(absent[self.series.chain.layout.lines.phase, None], np.nan, position)
 
 
 def _typical_fwhm(series: JointSeries) -> float:
@@ -178,7 +190,7 @@ def _unexplained_lines(series: JointSeries, critic: ResidualCritic, placed: _Pla
         return ()
     fwhm = _typical_fwhm(series)
     found = critic.unexplained_lines(
-        fwhm=fwhm, emission=series.model.instrument.lines, known_positions=_known(series, placed)
+        fwhm=fwhm, emission=series.model.instrument.lines, known_positions=_Known(series, placed)
     )
     # Beside a stretch that was cut out, what is seen may be the tail of a line that was cut out with it.
     two_theta = series.chain.scans[0].kept.grid.chosen
@@ -264,5 +276,5 @@ def _between(
         one[index], two[index] = place[first], place[second]
         area[index] = np.maximum(areas[first] + areas[second], 0.0)
     return critic.between_lines(
-        fwhm=_typical_fwhm(series), first=one, second=two, area=area, known_positions=_known(series, placed)
+        fwhm=_typical_fwhm(series), first=one, second=two, area=area, known_positions=_Known(series, placed)
     )

@@ -7,7 +7,7 @@ position, width, shape or symmetry of a known line can explain is taken away fir
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +68,7 @@ def filter_residuals(
     *,
     fwhm: float,
     emission: NDArray[np.float64],
-    known: Sequence[NDArray[np.float64]],
+    known: Callable[[int], NDArray[np.float64]],
     net: NDArray[np.float32],
     threads: Threads = ONE_THREAD,
 ) -> PeakFits:
@@ -78,7 +78,7 @@ def filter_residuals(
     ----------
     fwhm : of the line, deg.
     emission : (e,) heights of the emission lines against the first.
-    known : for each row, the positions (m, e) of the known lines, deg; NaN where there is none.
+    known : of a row, the positions (m, e) of the known lines, deg; NaN where there is none.
     net : (n, n_bins) intensity of the known lines; NaN is none.
     threads : share the scans.
     """
@@ -100,13 +100,13 @@ def filter_residuals(
     def fit(begin: int) -> None:
         rows = range(begin, min(begin + _SCANS_AT_ONCE, n_scans))
         residual, of_rows = residuals.weighted(slice(rows.start, rows.stop))
+        lines = [known(row) for row in rows]
         left = _without_misfit(
-            residuals,
-            rows,
+            two_theta,
             residual=residual,
             weight=of_rows,
             emission=emission,
-            known=known,
+            known=lines,
             net=np.nan_to_num(net[rows.start : rows.stop]),
             fwhm=fwhm,
             smooth=smooth,
@@ -120,7 +120,7 @@ def filter_residuals(
         signal = np.where(usable, peak @ weighted - share * (window @ weighted), 0.0)
         usable &= information > 1e-6 * (square @ weight)
         z = np.divide(signal, np.sqrt(np.where(usable, information, 1.0)))
-        places = side_by_side([known[row].ravel() for row in rows])
+        places = side_by_side([own.ravel() for own in lines])
         open_to_lines = usable.T & clear_of(two_theta, places, _OWN * fwhm)
         for column, (row, seen) in enumerate(zip(rows, open_to_lines, strict=True)):
             if seen.any():
@@ -136,8 +136,7 @@ def filter_residuals(
 
 
 def _without_misfit(
-    residuals: ResidualMap,
-    rows: range,
+    two_theta: NDArray[np.float64],
     *,
     residual: NDArray[np.float64],
     weight: NDArray[np.float64],
@@ -152,14 +151,14 @@ def _without_misfit(
     Heights are free; all else changes within `_MISFIT` of the line's own height, calculated or observed, so that a weak
     line cannot explain a strong one beside it.
     """
-    two_theta, reach = residuals.two_theta, _REACH * fwhm
+    reach = _REACH * fwhm
     left = residual.copy()
-    measured = np.flatnonzero(weight.any(axis=1))
-    if not measured.size:
+    measured = np.flatnonzero(weight.any(axis=1)).tolist()
+    if not measured:
         return left
-    lines = [_in_range(known[rows[i]], two_theta, reach) for i in measured]
+    lines = [_in_range(known[i], two_theta, reach) for i in measured]
     size = max(len(own) for own, _, _ in lines)
-    shape = (measured.size, size)
+    shape = (len(measured), size)
     # Where a scan has fewer lines, the last ones have no points.
     positions, firmness = np.full((*shape, emission.size), np.nan), np.empty(shape)
     first, count = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)

@@ -90,7 +90,13 @@ def unexplained_lines(
     )
     net = residuals.net
     weights = np.array([weight for _, weight in emission])
-    known = [_tied(known_positions[int(scan)], len(emission)) for scan in residuals.scans]
+    by_now: list[NDArray[np.float64]] = []
+
+    def known(row: int) -> NDArray[np.float64]:
+        # Made when they are asked for: of all scans together they are many.
+        own = _tied(known_positions[int(residuals.scans[row])], len(emission))
+        return np.vstack([own, *by_now]) if by_now else own
+
     found: list[UnexplainedLine] = []
     for _ in range(_MOST_PASSES):
         filtered = filter_residuals(
@@ -111,7 +117,7 @@ def unexplained_lines(
             # From now on it is known: what is weaker beside it is seen in the next pass.
             sines = np.array([wavelength / (2.0 * line.d_spacing) for wavelength, _ in emission])
             places = np.degrees(2.0 * np.arcsin(np.where(sines < 1.0, sines, np.nan)))
-            known = [np.vstack([row, places]) for row in known]
+            by_now.append(places)
             for place, height in zip(places, line.height * weights / weights[0], strict=True):
                 if np.isfinite(place):
                     net[rows] += (height * lorentz((residuals.two_theta - place) / fwhm)).astype(np.float32)

@@ -9,8 +9,7 @@ from xrdfit.kernels.least_squares import damped_step
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.problem import JointProblem
 
-# Steps after which a scan that is settled may still move.
-MOST_STEPS = 12
+_MAX_STEPS = 12
 _FIRST_DAMPING = 1e-4
 _LARGEST_DAMPING = 1e6
 _LEAST_DAMPING = 1e-4
@@ -30,7 +29,7 @@ def settle_scan(problem: JointProblem, state: SeriesState, position: int, tolera
         own[layout.scale] = False
     damping = _FIRST_DAMPING
     merit, matrix, right = _normal_equations(problem, state, position)
-    for tried_before in range(MOST_STEPS):
+    for tried_before in range(_MAX_STEPS):
         here = state.local[position].copy()
         free = own & ~((here <= lower) & (right < 0.0)) & ~((here >= upper) & (right > 0.0))
         step = damped_step(matrix, right, free, damping)
@@ -55,7 +54,7 @@ def settle_scan(problem: JointProblem, state: SeriesState, position: int, tolera
             damping = max(damping, _LEAST_DAMPING) * 10.0
             if damping > _LARGEST_DAMPING:
                 return tried_before + 1
-    return MOST_STEPS
+    return _MAX_STEPS
 
 
 def _merit(problem: JointProblem, state: SeriesState, position: int) -> float:

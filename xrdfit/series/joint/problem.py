@@ -17,8 +17,6 @@ from xrdfit.series.threads import ONE_THREAD, Threads
 # Called with a run of scans, its normal matrices (R, n_rows, n_rows) and right sides (R, n_rows).
 Filled = Callable[[slice, NDArray[np.float64], NDArray[np.float64]], None]
 
-# Positions that scans whose equations are taken anew may be apart to be taken together, with those between them.
-_APART = 3
 # How much firmer than the data the conventions hold that the intensities of a phase sum to 1.
 _GAUGE = 1e4
 
@@ -45,17 +43,16 @@ class Blocks:
         return float(self.merit.sum()) + self.merit_shared
 
     def lowered(self, by: NDArray[np.float64]) -> Blocks:
-        """The same equations with merits that are lower by so much, (N + 1,) of the scans and of what they share."""
+        """The same equations with merits that are lower by so much, (N + 1,) of the scans and of what they share.
+
+        Merits of single scans go up and down with what they share as well: it is their sum that is lower by this.
+        """
         return replace(
             self,
             merit=self.merit - by[:-1],
             merit_shared=self.merit_shared - float(by[-1]),
             quasi_deviance=self.quasi_deviance - float(by.sum()),
         )
-
-    def with_equations_of(self, other: Blocks) -> Blocks:
-        """The merits as they are."""
-        return replace(other, merit=self.merit, merit_shared=self.merit_shared, quasi_deviance=self.quasi_deviance)
 
     def without_equations(self) -> Blocks:
         """The merits alone: equations are large, and it is between a fit and its errors that they are wanted."""
@@ -182,25 +179,6 @@ def assemble(
         quasi_deviance=quasi_deviance,
         merit_shared=float(apart**2 @ priors.shared_weight + apart @ priors.coupling @ apart),
     )
-
-
-def scans_anew(problem: JointProblem, state: SeriesState, blocks: Blocks, stale: NDArray[np.int64]) -> Blocks:
-    """The equations of all scans, taken anew at `state` of those at the positions `stale` (k,), in ascending order.
-
-    What these few say of the variables that all scans share stays what it was, though they have moved. The arrays are
-    those of `blocks`, changed in place.
-    """
-    merit = blocks.merit.copy()
-    swept = len(blocks.below) > 0
-    for near in np.split(stale, np.flatnonzero(np.diff(stale) > _APART) + 1) if stale.size else ():
-        # A sweeping scan is part of what is said of its neighbours.
-        part = slice(max(int(near[0]) - swept, 0), min(int(near[-1]) + 1 + swept, len(merit)))
-        anew = assemble(problem, state, part)
-        blocks.diagonal[part], blocks.border[part] = anew.diagonal, anew.border
-        blocks.right[part], blocks.merit[part] = anew.right, anew.merit
-        if swept:
-            blocks.below[part.start : part.stop - 1] = anew.below
-    return replace(blocks, quasi_deviance=blocks.quasi_deviance + float((blocks.merit - merit).sum()))
 
 
 def within(run: slice, part: slice) -> slice:

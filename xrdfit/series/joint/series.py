@@ -18,8 +18,7 @@ from xrdfit.series.joint.errors import JointErrors, joint_errors
 from xrdfit.series.joint.imagined import imagined_phases
 from xrdfit.series.joint.layout import SeriesState
 from xrdfit.series.joint.pose import HeldCells, hold_cells, pose
-from xrdfit.series.joint.problem import Blocks, JointProblem
-from xrdfit.series.joint.resumed import RoughFit
+from xrdfit.series.joint.problem import JointProblem
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.solver import TOLERANCE, JointSolution, minimise_joint
 from xrdfit.series.joint.spread import SpreadTest, next_spread, spread_test, with_room_for_deviations
@@ -65,7 +64,6 @@ class JointSeries:
     _main: tuple[Chain, JointProblem, JointSolution, JointErrors] | None = None
     _model: SeriesModel | None = None
     _set_up: Chain | None = None
-    _rough: RoughFit | None = None
     _n_fits: int = 0
     _freed: FreedParameters | None = None
 
@@ -302,21 +300,13 @@ class JointSeries:
             start,
             tolerance=tolerance,
             left_over=left_over,
-            renewed=HeldCells(chain, problem, start, status).renewed,
-            begun=self._equations(chain, problem, start, status),
+            renewed=None if left_over else HeldCells(chain, problem, start, status).renewed,
         )
         errors = joint_errors(chain, solution, self.settings)
-        if left_over:
-            self._rough = RoughFit(chain=chain, regime=self.regime, status=dict(status), solution=solution)
         solution = solution.without_equations()
         self._main = (chain, problem, solution, errors)
         self._keep(chain, solution, errors, status)
         self._say()
-
-    def _equations(self, chain: Chain, problem: JointProblem, start: SeriesState, status: Statuses) -> Blocks | None:
-        """Those at `start` that a rough fit has left, if there are any; nobody else keeps them."""
-        rough, self._rough = self._rough, None
-        return None if rough is None else rough.equations(chain, self.regime, problem, start, status)
 
     def _say(self) -> None:
         """How far it is: of what is left, which nobody knows, each fit is taken to be one half."""

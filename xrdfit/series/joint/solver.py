@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from xrdfit.kernels.block_arrow import solve_block_arrow
 from xrdfit.series.joint.layout import SeriesState
-from xrdfit.series.joint.lone_scan import MOST_STEPS, settle_scan
-from xrdfit.series.joint.problem import Blocks, JointProblem, assemble, scans_anew
+from xrdfit.series.joint.lone_scan import settle_scan
+from xrdfit.series.joint.problem import Blocks, JointProblem, assemble
 
 # Fall in the merit, of any one scan, below which a series stands still: its variables are then within a few thousandths
 # of their esds.
@@ -26,6 +26,8 @@ _LARGEST_DAMPING = 1e6
 _ALL_BUT = 1e-4
 # Part of what a step promises that may be left after it, however much faster those before it were.
 _SLOWEST = 0.1
+# Steps of a scan by itself after which it has not gone far.
+_SETTLED = 3
 # Times that what a fit does not differentiate is taken again, and by what that may change the merit of each scan on
 # average: less than any step that counts, but in a long series more than the last of them bring.
 _MOST_RENEWED, _OTHER_MERIT = 5, 1e-3
@@ -62,7 +64,6 @@ def minimise_joint(
     tolerance: float = TOLERANCE,
     left_over: float = 0.0,
     renewed: Callable[[SeriesState], SeriesState] | None = None,
-    begun: Blocks | None = None,
 ) -> JointSolution:
     """Levenberg and Marquardt on all scans together; every accepted step lowers the merit of the series.
 
@@ -74,12 +75,10 @@ def minimise_joint(
     last one takes. Such a fit ends, too, where a step lowers the merit by no more than that for each of them.
     renewed : takes what the fit does not differentiate again at a state, and returns that with scales that make up
     for it. Asked after the first steps, as long as they promise some scan more than a hundredth of an esd.
-    begun : the equations at `start`, if they are known.
     """
     still = partial(_stands_still, tolerance=tolerance, left_over=left_over)
     state = _moved(problem, start, np.zeros_like(start.local), np.zeros_like(start.shared))
-    blocks = assemble(problem, state) if begun is None else begun
-    del begun
+    blocks = assemble(problem, state)
     damping = np.full(len(problem.scans), _FIRST_DAMPING)
     converged = refused = False
     iteration = 0
@@ -100,15 +99,13 @@ def minimise_joint(
         restless = _restless(promised[:-1], tolerance)
         settled = [settle_scan(problem, trial, int(position), tolerance) for position in restless]
         most, altogether = float(np.abs(promised).max()), float(np.abs(promised).sum())
-        if most < _ALL_BUT and damping.max() == 0.0 and max(settled, default=0) < MOST_STEPS:
+        if most < _ALL_BUT and damping.max() == 0.0 and max(settled, default=0) <= _SETTLED:
             # Should the next step fall short of this one as this one does of the last, it is none.
             left = np.abs(promised) * max(altogether / before, _SLOWEST)
             left[restless] = 0.0
             if left.max() < tolerance:
-                state, converged = trial, True
-                # Merits of single scans go up and down with what they share; together they fall as promised.
-                merits = blocks.lowered(promised)
-                blocks = merits.with_equations_of(scans_anew(problem, state, blocks, restless))
+                # The equations stay those of a hundredth of an esd before.
+                state, blocks, converged = trial, blocks.lowered(promised), True
                 break
         before = altogether
         slack = 1e-13 * abs(blocks.total)

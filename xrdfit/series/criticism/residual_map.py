@@ -55,6 +55,8 @@ def side_by_side(rows: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 def clear_of(two_theta: NDArray[np.float64], positions: NDArray[np.float64], reach: float) -> NDArray[np.bool_]:
     """(R, n_bins) whether a bin is further than `reach` from all lines (R, m) of its row; NaN is no line."""
+    if not np.isfinite(reach):
+        return np.repeat(~np.isfinite(positions).any(axis=1, keepdims=True), two_theta.size, axis=1)
     return covering(two_theta, positions - reach, positions + reach) == 0.0
 
 

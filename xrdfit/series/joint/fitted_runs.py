@@ -13,6 +13,9 @@ from xrdfit.series.joint.run import LONGEST, RunPatterns, run_patterns, runs
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.solver import JointSolution
 
+# Numbers of a table of lines by shared variables, of all scans that are taken together.
+_NUMBERS_AT_ONCE = 1 << 20
+
 
 class FittedPattern(NamedTuple):
     """Of one scan: model, background and weight (n,) of its points, and where its lines stand (m, n_lines), deg."""
@@ -76,6 +79,11 @@ def line_areas(
     An area is the shared intensity times the scan's scale, or the scan's own.
     """
     layout, state, scans = chain.layout, solution.state, chain.scans[run]
+    at_once = max(_NUMBERS_AT_ONCE // max(layout.n_lines * layout.n_shared, 1), 1)
+    if len(scans) > at_once:
+        pieces = (slice(first, min(first + at_once, run.stop)) for first in range(run.start, run.stop, at_once))
+        areas, esds = zip(*(line_areas(chain, piece, solution, errors) for piece in pieces), strict=True)
+        return np.concatenate(areas), np.concatenate(esds)
     phase, every = layout.lines.phase, np.arange(layout.n_lines)
     deviates = np.array([scan.deviates for scan in scans])[:, phase]
     geometry = np.array([scan.geometry for scan in scans])

@@ -42,18 +42,6 @@ class Blocks:
     def total(self) -> float:
         return float(self.merit.sum()) + self.merit_shared
 
-    def lowered(self, by: NDArray[np.float64]) -> Blocks:
-        """The same equations with merits that are lower by so much, (N + 1,) of the scans and of what they share.
-
-        Merits of single scans go up and down with what they share as well: it is their sum that is lower by this.
-        """
-        return replace(
-            self,
-            merit=self.merit - by[:-1],
-            merit_shared=self.merit_shared - float(by[-1]),
-            quasi_deviance=self.quasi_deviance - float(by.sum()),
-        )
-
     def without_equations(self) -> Blocks:
         """The merits alone: equations are large, and it is between a fit and its errors that they are wanted."""
         of_scans, of_pairs, of_one = np.empty((0, 0, 0)), np.empty((0, 0)), np.empty(0)

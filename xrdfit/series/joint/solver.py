@@ -24,10 +24,6 @@ _FIRST_DAMPING = 1e-7
 _LARGEST_DAMPING = 1e6
 # Fall in the merit of a scan whose variables are within a hundredth of their esds.
 _ALL_BUT = 1e-4
-# Part of what a step promises that may be left after it, however much faster those before it were.
-_SLOWEST = 0.1
-# Steps of a scan by itself after which it has not gone far.
-_SETTLED = 3
 # Times that what a fit does not differentiate is taken again, and by what that may change the merit of each scan on
 # average: less than any step that counts, but in a long series more than the last of them bring.
 _MOST_RENEWED, _OTHER_MERIT = 5, 1e-3
@@ -73,8 +69,8 @@ def minimise_joint(
     tolerance : fall in the merit, of any one scan, below which the series stands still. left_over : share of the scans,
     if not 0 one at least, that may still move then, for a fit that is not the last: the more there are, the longer the
     last one takes. Such a fit ends, too, where a step lowers the merit by no more than that for each of them.
-    renewed : takes what the fit does not differentiate again at a state, and returns that with scales that make up
-    for it. Asked after the first steps, as long as they promise some scan more than a hundredth of an esd.
+    renewed : takes what the fit does not differentiate again at a state, and returns that with scales that make up for
+    it. Asked after the first steps, as long as they promise some scan more than a hundredth of an esd.
     """
     still = partial(_stands_still, tolerance=tolerance, left_over=left_over)
     state = _moved(problem, start, np.zeros_like(start.local), np.zeros_like(start.shared))
@@ -83,7 +79,6 @@ def minimise_joint(
     converged = refused = False
     iteration = 0
     n_blind = n_renewed = 0
-    before = np.inf
     free, free_shared = _movable(problem, state, blocks)
     while not converged and iteration < _MAX_ITERATIONS:
         iteration += 1
@@ -96,20 +91,10 @@ def minimise_joint(
                 converged = True
                 break
         trial = _moved(problem, state, step, step_shared)
-        restless = _restless(promised[:-1], tolerance)
-        settled = [settle_scan(problem, trial, int(position), tolerance) for position in restless]
-        most, altogether = float(np.abs(promised).max()), float(np.abs(promised).sum())
-        if most < _ALL_BUT and damping.max() == 0.0 and max(settled, default=0) <= _SETTLED:
-            # Should the next step fall short of this one as this one does of the last, it is none.
-            left = np.abs(promised) * max(altogether / before, _SLOWEST)
-            left[restless] = 0.0
-            if left.max() < tolerance:
-                # The equations stay those of a hundredth of an esd before.
-                state, blocks, converged = trial, blocks.lowered(promised), True
-                break
-        before = altogether
+        for position in _restless(promised[:-1], tolerance):
+            settle_scan(problem, trial, int(position), tolerance)
         slack = 1e-13 * abs(blocks.total)
-        again = renewed if n_renewed < _MOST_RENEWED and most >= _ALL_BUT else None
+        again = renewed if n_renewed < _MOST_RENEWED and float(np.abs(promised).max()) >= _ALL_BUT else None
         if again is not None:
             trial = again(trial)
             slack, n_renewed = _OTHER_MERIT * len(problem.scans), n_renewed + 1

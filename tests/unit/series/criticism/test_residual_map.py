@@ -1,6 +1,7 @@
 """Where lines are, and what of a scan lies clear of them."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,12 @@ def test_a_bin_is_clear_of_lines_that_are_further_away_than_their_reach(rows: li
         distance = np.abs(GRID[:, None] - lines).min(axis=1, initial=np.inf)
         sure = np.abs(distance - reach) > 1e-9
         np.testing.assert_array_equal(own[sure], (distance > reach)[sure])
+
+
+@pytest.mark.parametrize("reach", [np.nan, np.inf])
+def test_of_lines_whose_width_nobody_knows_nothing_is_clear(reach: float) -> None:
+    table = side_by_side([np.array([25.0]), np.array([np.nan]), np.array([])])
+    np.testing.assert_array_equal(clear_of(GRID, table, reach), np.array([[False], [True], [True]]).repeat(101, axis=1))
 
 
 @given(

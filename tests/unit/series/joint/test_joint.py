@@ -181,22 +181,6 @@ def test_merit_never_rises_and_every_start_leads_to_one_optimum(
     assert far.blocks.total == pytest.approx(near.blocks.total, abs=1e-4)
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("detector", ["point", "area"])
-def test_after_a_last_step_that_was_not_looked_at_merit_and_errors_are_those_of_the_answer(
-    detector: str, seed: int
-) -> None:
-    known = stacks.known_stack(12, detector=detector)
-    start = known.truth.copy()
-    start.local[:, known.chain().layout.scale] *= 1.2
-    chain, found = known.fit(known.counts(seed), start)
-    assert found.converged
-    looked_at = replace(found, blocks=assemble(known.problem(chain), found.state))
-    for name in ("total", "quasi_deviance"):
-        assert getattr(found.blocks, name) == pytest.approx(getattr(looked_at.blocks, name), abs=1e-4)
-    np.testing.assert_allclose(esds(chain, found, known.settings), esds(chain, looked_at, known.settings), rtol=3e-3)
-
-
 @pytest.mark.parametrize(
     ("detector", "strength", "seed"),
     [

@@ -90,9 +90,9 @@ def refine(folder: Path) -> None:
 
 
 def _parts(marks: list[Mark]) -> list[list[Mark]]:
-    """Each from the last mark of the one before."""
+    """The marks of equal parts of a run, each part from the last mark of the one before."""
     ends = [i for i, (a, b) in enumerate(pairwise(marks), 1) if b.done * _PARTS // b.total > a.done * _PARTS // a.total]
-    return [marks[a : b + 1] for a, b in pairwise([0, *ends]) if b > a]
+    return [marks[a : b + 1] for a, b in pairwise([0, *ends])]
 
 
 def _peak() -> int:

@@ -47,7 +47,6 @@ class FinishedScans:
     rows: dict[int, dict[str, float | str]] = field(default_factory=dict)
     columns: dict[str, NDArray] = field(default_factory=dict)
     messages: dict[int, str] = field(default_factory=dict)
-    _on_crystallites: list[str] | None = None
 
     def add(self, index: int, summary: ScanSummary) -> None:
         if len(self.rows) == _ROWS_AT_ONCE:
@@ -83,12 +82,10 @@ class FinishedScans:
         self.rows.clear()
 
     def microstructure_notes(self) -> list[str]:
-        """Of the sizes and strains in all scans, which are then forgotten."""
-        if self._on_crystallites is None:
-            found = self.crystallites.values()
-            self._on_crystallites = microstructure_notes(self.model, self.withheld, found)
-            self.crystallites.clear()
-        return self._on_crystallites
+        """Of the sizes and strains in all scans, which are let go of."""
+        notes = microstructure_notes(self.model, self.withheld, self.crystallites.values())
+        self.crystallites.clear()
+        return notes
 
     def nothing_fitted(self) -> NoResultError:
         reasons = sorted(set(self.messages.values()))

@@ -114,7 +114,6 @@ def refine_series(
     series = _sequential(job, model, sound, finished, progress, those, at_hand)
     with one_thread():
         notes, warnings = refined(series, finished)
-    notes += finished.microstructure_notes()
     cycler = job.electrochemistry
     finished.settle()
     columns = series_columns(job.stack, chosen, finished.columns, cycler=None if cycler is None else cycler.columns)
@@ -168,7 +167,7 @@ def _sequential(
 def _refine_one_by_one(series: SequentialSeries, finished: FinishedScans) -> _Remarks:
     if not series.run():
         raise finished.nothing_fitted()
-    return sequential_notes(series), []
+    return [*sequential_notes(series), *finished.microstructure_notes()], []
 
 
 def _refine_jointly(sequential: SequentialSeries, finished: FinishedScans) -> _Remarks:
@@ -192,10 +191,10 @@ def _refine_jointly(sequential: SequentialSeries, finished: FinishedScans) -> _R
         fill_fractions(finished.columns, series, in_time, finished.places(in_time), fractions)
     notes = [*joint_notes(series), *intensity_notes(series), *fraction_notes(fractions, series, off)]
     notes += [*composition_notes(series, finished.columns), *correlation_notes(series)]
+    notes += finished.microstructure_notes()
     # What is left over of all scans together is as large as what is known of them.
-    finished.microstructure_notes()
     series.errors.forget_covariances()
-    sequential.forget()
+    sequential.forget_scans()
     return notes, warnings_of(series) + fraction_warnings(fractions, series, off)
 
 

@@ -17,7 +17,8 @@ from xrdfit.series.joint.drift import drift_basis, is_polynomial
 from xrdfit.series.joint.intensities import IntensityModel, geometry_factors
 from xrdfit.series.joint.layout import Layout, SeriesState
 from xrdfit.series.joint.problem import JointProblem, Priors
-from xrdfit.series.joint.scan import JointScan, ScanClock
+from xrdfit.series.joint.scan import JointScan
+from xrdfit.series.joint.scan_clock import ScanClock
 from xrdfit.series.kept import KeptScan
 from xrdfit.series.scopes import JointScopes
 from xrdfit.series.threads import ONE_THREAD, Threads

@@ -13,7 +13,7 @@ from xrdfit.series.joint.run import LONGEST, RunPatterns, run_patterns, runs
 from xrdfit.series.joint.scan_fit import JointScanFit
 from xrdfit.series.joint.solver import JointSolution
 
-# Numbers of a table of lines by shared variables, of all scans that are taken together.
+# Numbers in a table of lines by variables, of all scans that are taken together.
 _NUMBERS_AT_ONCE = 1 << 20
 
 
@@ -27,9 +27,10 @@ class FittedPattern(NamedTuple):
 
 
 class FittedNumbers(NamedTuple):
-    """Of one scan: covariance (n_parameters, n_parameters) of all parameters; areas of its lines and esds (m,).
+    """Of one scan.
 
-    The covariance is zero for what did not move, NaN for the blind; so are the esds.
+    covariance : (n_parameters, n_parameters), zero for what did not move, NaN for the blind. area, area_esd : (m,) of
+    its lines, counts deg; NaN for an esd that is none.
     """
 
     covariance: NDArray[np.float64]
@@ -79,7 +80,7 @@ def line_areas(
     An area is the shared intensity times the scan's scale, or the scan's own.
     """
     layout, state, scans = chain.layout, solution.state, chain.scans[run]
-    at_once = max(_NUMBERS_AT_ONCE // max(layout.n_lines * layout.n_shared, 1), 1)
+    at_once = max(_NUMBERS_AT_ONCE // max(layout.n_lines * max(layout.n_local, layout.n_shared), 1), 1)
     if len(scans) > at_once:
         pieces = (slice(first, min(first + at_once, run.stop)) for first in range(run.start, run.stop, at_once))
         areas, esds = zip(*(line_areas(chain, piece, solution, errors) for piece in pieces), strict=True)

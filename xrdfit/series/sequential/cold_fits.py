@@ -36,7 +36,7 @@ def fit_from_nothing(common: FromNothing, index: int) -> Fitted | None:
 
 @dataclass(frozen=True, slots=True)
 class ColdFits:
-    """Fits scans of a stack side by side, those that were `given` all of them."""
+    """Has the workers fit scans of a stack from nothing; see `xrdfit.series.sequential.survey.FitAll`."""
 
     workers: Workers
     stack: ScanStack
@@ -44,7 +44,7 @@ class ColdFits:
     def __call__(
         self, fitter: ScanFitter, given: Mapping[int, PreparedScan], start: NDArray[np.float64], reach: Sequence[float]
     ) -> dict[int, Fitted]:
-        """By index; reach as `ScanFitter.cold` has it."""
+        """Fits by index, without those of scans that a worker could not read."""
         common = FromNothing(fitter=fitter, stack=self.stack, start=start, reach=tuple(reach))
         for index, scan in given.items():
             common.at_hand.keep(index, scan)

@@ -116,16 +116,15 @@ def mixtures(
     slope, floor = np.array([(noise.slope, noise.floor) for noise in noises]).T[:, :, None]
     weight = 1.0 / (constant + slope * np.maximum(rows.sum(axis=1), floor))
     y = np.array([scans[i].points.intensity for i in alike])
-    states = np.array([one.record.status, two.record.status])
-    somewhere = np.append(True, states.any(axis=0))
+    somewhere = np.append(True, _states(one, two).any(axis=0))
     try:
         amounts, gains = _amounts(rows, somewhere, weight, y)
-        for s, i in enumerate(alike):
-            shares = rows[s], weight[s], amounts[s], gains[s]
-            found[i] = _mixture(model, scans[i], one, two, states, *shares, part=parts[i])
     except np.linalg.LinAlgError:
-        # One of the rows is a mixture of the others, in all scans alike.
-        pass
+        # A row that is a mixture of the others in one scan hardly tells more in those beside it.
+        return found
+    for s, i in enumerate(alike):
+        shares = rows[s], weight[s], amounts[s], gains[s]
+        found[i] = _mixture(model, scans[i], one, two, *shares, part=parts[i])
     return found
 
 
@@ -134,7 +133,6 @@ def _mixture(
     scan: PreparedScan,
     one: Shown,
     two: Shown,
-    states: NDArray[np.int64],
     rows: NDArray[np.float64],
     weight: NDArray[np.float64],
     amount: NDArray[np.float64],
@@ -142,17 +140,18 @@ def _mixture(
     *,
     part: float,
 ) -> ScanRecord | None:
-    """One of them: rows (k, n) of background and phases, their amounts and by how much chi^2 would rise without each.
-
-    states : (2, P) of the phases at either end.
-    """
+    """One of them: rows (k, n) of background and phases, their amounts, and what chi^2 would rise by without each."""
+    states = _states(one, two)
     y, ends = scan.points.intensity, (one.record, two.record)
     misfit = max(max(record.gof for record in ends), 1.0 if scan.noise.regime != "unit" else 0.0) ** 2
     enough = gain[1:] / misfit > [gain_threshold(len(own)) for own in one.lines]
     status = np.where(enough, states.max(axis=0), states.min(axis=0))
     there = np.append(True, status != Status.ABSENT)
     if (there[1:] != states.any(axis=0)).any():
-        amount, gain = (each[0] for each in _amounts(rows[None], there, weight[None], y[None]))
+        try:
+            amount, gain = (each[0] for each in _amounts(rows[None], there, weight[None], y[None]))
+        except np.linalg.LinAlgError:
+            return None
     chi2 = float(weight @ (y - amount @ rows) ** 2)
     n_areas = sum(len(own) for own in one.lines)
     most = y.size + n_areas + _MOST_EXCESS * np.sqrt(2.0 * y.size)
@@ -175,6 +174,11 @@ def _mixture(
         gof=float(np.sqrt(chi2 / (y.size - np.count_nonzero(there)))),
         r_wp=float(np.sqrt(chi2 / (weight @ y**2))),
     )
+
+
+def _states(one: Shown, two: Shown) -> NDArray[np.int64]:
+    """(2, P) status of the phases at either end."""
+    return np.array([one.record.status, two.record.status])
 
 
 def _amounts(

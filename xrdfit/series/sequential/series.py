@@ -153,7 +153,7 @@ class SequentialSeries(Generic[Summary]):
         self.seen = replace(self.seen, start=values)
         self._forget(phases)
 
-    def forget(self) -> None:
+    def forget_scans(self) -> None:
         """Let go of what was found in each scan when nobody will ask for it again."""
         self.records = {}
         self._first = self._evidence = self._neighbours = None

@@ -10,7 +10,8 @@ from xrdfit.crystal import Phase
 from xrdfit.data import Drift, ParameterOverride, RefineSettings
 from xrdfit.series.joint.intensities import IntensityModel, StructureIntensities
 from xrdfit.series.joint.layout import SeriesState
-from xrdfit.series.joint.scan import JointScan, ScanClock, sweep_share
+from xrdfit.series.joint.scan import JointScan
+from xrdfit.series.joint.scan_clock import ScanClock, sweep_share
 
 ALL = np.ones(400, dtype=bool)
 HOUR = 3600.0
@@ -63,6 +64,17 @@ def test_at_either_end_of_the_series_a_scale_stays_what_it_is() -> None:
     assert (last[OWN, 200:] == 1.0).all() and last[BEFORE, :200].min() > 0.0
     alone = sweep_share(replace(CLOCK, before=None, after=None), ALL)
     assert (alone[OWN] == 1.0).all()
+
+
+@pytest.mark.parametrize("change", ["later", "end", "before", "after", "against_before", "against_after"])
+def test_scans_alike_in_time_share_their_points_alike_and_no_others_do(change: str) -> None:
+    if change == "later":
+        times = {name: getattr(CLOCK, name) + 50.0 * HOUR for name in ("start", "end", "before", "after")}
+        other = replace(CLOCK, **times)
+    else:
+        other = replace(CLOCK, **{change: 1.01 * getattr(CLOCK, change)})
+    same = np.allclose(sweep_share(CLOCK, ALL), sweep_share(other, ALL), rtol=0.0, atol=1e-12)
+    assert CLOCK.is_like(other) == same == (change == "later")
 
 
 def test_excluded_points_took_their_time_too() -> None:

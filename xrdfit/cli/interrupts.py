@@ -2,7 +2,7 @@
 
 What is raised in a finaliser, in what a compiled library calls back, or where a weak reference ends, Python tells on
 standard error and forgets. So an interrupt comes again and again until somebody has said that it was heard, but not
-while what it has ended is being cleared up.
+while what it has ended is being cleared up; and that one of them was forgotten is not told.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def hear_interrupts() -> None:
     here = threading.current_thread() is threading.main_thread() and hasattr(signal, "pthread_kill")
     if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
+        sys.unraisablehook = _tell
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
@@ -39,6 +40,12 @@ def interrupt(number: int, frame: FrameType | None) -> None:
     again.start()
     if not _comes_of_it(sys.exception()) and not _importing(frame):
         raise KeyboardInterrupt
+
+
+def _tell(forgotten: sys.UnraisableHookArgs) -> None:
+    """What Python has forgotten, but for an interrupt, which comes again."""
+    if not (_asked.is_set() and issubclass(forgotten.exc_type, KeyboardInterrupt)):
+        sys.__unraisablehook__(forgotten)
 
 
 def heard() -> None:
